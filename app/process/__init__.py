@@ -1,0 +1,5 @@
+"""The one wrapper of external programs: argument lists, time-outs, cancel, typed outcomes."""
+
+from app.process.run import Cancelled, NoProgress, Outcome, ProgramFailed, ProgramMissing, run_program
+
+__all__ = ["Cancelled", "NoProgress", "Outcome", "ProgramFailed", "ProgramMissing", "run_program"]
