@@ -15,7 +15,6 @@ from typing import Any, Literal, Protocol
 
 from aiohttp import web
 
-
 Value = str | int | float | bytes | None
 Row = Mapping[str, Value]
 
