@@ -1,0 +1,246 @@
+"""Rows of the journal as the window and the command line read them. Times are UTC epoch seconds (float)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+RunState = Literal[
+    "queued",  # waits for its key or a worker
+    "running",
+    "waiting",  # drive not mounted, a child job, a slow effect's turn
+    "retry",  # failed for a reason worth a retry; due later
+    "paused",  # its handler's breaker is open
+    "planned",  # dry run or preview: the plan is journalled, nothing was touched
+    "done",
+    "skipped",
+    "superseded",  # what the plan relied on changed; nothing left to do
+    "failed",
+    "stopped",  # its lever was moved to Off in the middle; can be resumed
+    "cancelled",
+    "in_doubt",  # an outward effect may or may not have happened
+    "undone",
+]
+RunKind = Literal["handler", "action", "task", "undo", "preview", "catch_up"]
+EffectState = Literal[
+    "planned",
+    "applying",
+    "applied",
+    "already",
+    "failed",
+    "in_doubt",
+    "skipped",
+    "undone",
+    "kept",
+    "queued",
+    "sent",
+    "dropped",
+]
+LeverPosition = Literal["off", "dry", "on"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as the Events dock lists it.
+
+    Attributes:
+        id: Journal row id, ascending in order of arrival.
+        event_id: ftrack's id.
+        topic: e.g. "ftrack.update".
+        received: When the listener received it.
+        origin: "hub", "catch_up", "replay" or "signalbox" (gaps, starts).
+        words: What happened, in words and known names ("BC_0010 animation: status Ready for Lighting").
+        project: Name of the project, "" when unknown.
+        entity: Name of the (first) entity with its parent, "" when unknown.
+        user: Who did it.
+        lamps: (handler id, run state) for each run it made, newest state.
+    """
+
+    id: int
+    event_id: str
+    topic: str
+    received: float
+    origin: str
+    words: str
+    project: str
+    entity: str
+    user: str
+    lamps: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """One effect of a run, with what was there before and after."""
+
+    id: int
+    run_id: int
+    index: int
+    slot: str
+    kind: str
+    state: EffectState
+    words: str
+    reason: str
+    data: Mapping[str, Any]
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    error: str
+    applied_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run: handler x change (or an action launch, a job's task, an undo, a preview)."""
+
+    id: int
+    kind: RunKind
+    handler: str
+    event_row: int | None
+    state: RunState
+    dry: bool
+    reason: str
+    attempts: int
+    created: float
+    started: float | None
+    finished: float | None
+    due: float
+    key: str
+    project: str
+    entity_type: str
+    entity_id: str
+    entity: str
+    user: str
+    effects: int = 0
+    undo_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """A run with its changes, notes and effects."""
+
+    row: RunRow
+    changes: tuple[Mapping[str, Any], ...]
+    notes: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...]
+    effects: tuple[EffectRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerStats:
+    """Counters and times of one handler or action since `since`.
+
+    Attributes:
+        p50: Median seconds from receipt of the event to the end of its run; None without runs.
+        p95: 95th percentile of the same.
+        lag: Age in seconds of the oldest run that has not ended; 0 when none waits.
+    """
+
+    handler: str
+    done: int
+    skipped: int
+    failed: int
+    planned: int
+    queued: int
+    running: int
+    retry: int
+    p50: float | None
+    p95: float | None
+    lag: float
+    last_error: str
+    last_error_run: int | None
+    last_run: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeverRow:
+    """A lever's position; ``project`` is "" for the handler's own lever, else a project's name."""
+
+    handler: str
+    project: str
+    position: LeverPosition
+    who: str
+    at: float
+    why: str
+    breaker: str = ""  # the reason, while the breaker holds the handler paused
+    kept_events: int = 0  # events kept while Off, offered when turned On
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRow:
+    """What the engine says of a handler or an action, so that the window needs to import neither."""
+
+    id: str
+    kind: Literal["handler", "action"]
+    title: str
+    help: str
+    icon: str
+    settings_schema: Mapping[str, Any]
+    form: Mapping[str, Any] | None
+    source: str  # "built-in" or the plug-in's file
+    error: str = ""  # why the newest version of a plug-in did not load
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRow:
+    """One lamp of the health strip: site, listener, queue, workers, slack, drives, journal."""
+
+    name: str
+    state: Literal["ok", "warning", "error", "off"]
+    words: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A line of log.db."""
+
+    id: int
+    at: float
+    level: int
+    logger: str
+    message: str
+    handler: str = ""
+    run_id: int | None = None
+    event_row: int | None = None
+    project: str = ""
+    entity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """A panel's order and its outcome."""
+
+    id: int
+    kind: str
+    args: Mapping[str, Any]
+    who: str
+    created: float
+    state: Literal["open", "done", "refused"]
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Filter of the Events dock. Empty fields do not filter; text is matched in words, entity, project and user."""
+
+    text: str = ""
+    regex: bool = False
+    handlers: frozenset[str] = field(default_factory=frozenset)
+    states: frozenset[str] = field(default_factory=frozenset)
+    project: str = ""
+    entity: str = ""
+    user: str = ""
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Filter of the Log dock."""
+
+    text: str = ""
+    regex: bool = False
+    level: int = 0
+    handler: str = ""
+    run_id: int | None = None
+    event_row: int | None = None
+    project: str = ""
