@@ -174,6 +174,11 @@ class Site(Protocol):
         """The name events use for an attribute (``status_id`` -> ``statusid``), the attribute itself without one."""
         ...
 
+    def attribute_kind(self, entity_type: str, attribute: str) -> str:
+        """What an attribute holds as the schema says: ``string``, ``boolean``, ``number``, ``integer``, ``date-time``,
+        ``date``, ``json``; ``string`` for a column the schema does not show. Events encode values by it."""
+        ...
+
     def event_type(self, entity_type: str) -> str:
         """The table name in events: ``Shot`` -> ``task``, ``Project`` -> ``show``, else lower-cased legacy or id."""
         ...
