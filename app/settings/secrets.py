@@ -1,0 +1,145 @@
+"""Where secrets live: the system's keyring, a systemd credential, the environment, else a file only the owner reads.
+
+A secret is named after its setting (``site.api_key``, ``cloud.api_key``, ``slack.token``). Every value that passes
+through here is known to the redaction filter from then on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+from app.settings import paths
+from app.settings.redact import know
+
+_SERVICE = "signalbox"
+#: Names under which other ftrack and Slack tools expect the same secret.
+_ENVIRONMENT = {"site.api_key": "FTRACK_API_KEY", "slack.token": "SLACK_BOT_TOKEN"}
+
+
+class SecretsExposed(PermissionError):
+    """The file of secrets can be read by others; it is not used until its mode is 0600."""
+
+
+def environment_name(name: str) -> str:
+    """The variable that may carry a secret: ``slack.token`` is ``SIGNALBOX_SLACK_TOKEN``."""
+    return "SIGNALBOX_" + name.upper().replace(".", "_").replace("-", "_")
+
+
+def secrets_file() -> Path:
+    """The fallback where there is no keyring."""
+    return paths.state_folder() / "secrets.json"
+
+
+def secret(name: str) -> str | None:
+    """A secret's value, or None when nobody keeps one.
+
+    Raises:
+        SecretsExposed: the fallback file is readable by others than its owner.
+    """
+    for source in (_from_keyring, _from_credential, _from_environment, _from_file):
+        value = source(name)
+        if value:
+            know(value)
+            return value
+    return None
+
+
+def keep(name: str, value: str) -> str:
+    """Keep a secret (an empty value forgets it); returns where: "keyring" or "file"."""
+    know(value)
+    if _to_keyring(name, value):
+        _to_file(name, "")
+        return "keyring"
+    _to_file(name, value)
+    return "file"
+
+
+def _keyring_wanted() -> bool:
+    # Below SIGNALBOX_HOME everything is in one folder, secrets too: two installations must not share a keyring entry.
+    return paths.home() is None and os.environ.get("SIGNALBOX_KEYRING", "on").lower() not in {"off", "0", "no"}
+
+
+def _from_keyring(name: str) -> str | None:
+    if not _keyring_wanted():
+        return None
+    import keyring
+    import keyring.errors
+
+    try:
+        value = keyring.get_password(_SERVICE, name)
+    except (keyring.errors.KeyringError, RuntimeError, OSError):
+        return None  # no keyring on this machine, or it is locked: the next source is asked
+    return value or None
+
+
+def _to_keyring(name: str, value: str) -> bool:
+    if not _keyring_wanted():
+        return False
+    import keyring
+    import keyring.errors
+
+    try:
+        if value:
+            keyring.set_password(_SERVICE, name, value)
+        elif keyring.get_password(_SERVICE, name) is not None:
+            keyring.delete_password(_SERVICE, name)
+    except (keyring.errors.KeyringError, RuntimeError, OSError):
+        return False
+    return True
+
+
+def _from_credential(name: str) -> str | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return None
+    for file_name in (f"{_SERVICE}.{name}", name):
+        try:
+            return (Path(folder) / file_name).read_text("utf-8").strip() or None
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def _from_environment(name: str) -> str | None:
+    for variable in (environment_name(name), _ENVIRONMENT.get(name)):
+        if variable and (value := os.environ.get(variable, "").strip()):
+            return value
+    return None
+
+
+def _read_file() -> dict[str, str]:
+    path = secrets_file()
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return {}
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SecretsExposed(f"{path} can be read by others than its owner: run 'chmod 600 {path}' and start again")
+    kept = json.loads(path.read_text("utf-8"))
+    return {str(key): str(value) for key, value in kept.items()}
+
+
+def _from_file(name: str) -> str | None:
+    return _read_file().get(name)
+
+
+def _to_file(name: str, value: str) -> None:
+    path = secrets_file()
+    kept = _read_file()
+    if kept.get(name, "") == value:
+        return
+    if value:
+        kept[name] = value
+    else:
+        kept.pop(name, None)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(kept, stream, indent=2, sort_keys=True)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(path)

@@ -1,0 +1,297 @@
+"""The settings file: commented TOML that holds only what differs from the defaults.
+
+    [site]
+    # Address of the ftrack site, e.g. https://studio.ftrackapp.com.
+    server = "https://studio.ftrackapp.com"
+
+    [projects."bigbuck".handlers.create_task_folder]
+    folder_mode = "2770"
+
+A project's table overrides the studio's, which overrides the declared default.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomlkit
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+from tomlkit.exceptions import TOMLKitError
+
+from app.settings.models import SECTIONS
+from app.settings.secrets import keep
+
+Model = TypeVar("Model", bound=BaseModel)
+_PROJECTS = "projects"
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used: the text names the file, the setting and what is allowed."""
+
+
+class SettingsStore:
+    """Typed access to one settings file. Safe to share between threads.
+
+    Args:
+        path: The TOML file; a missing one is an installation with every default.
+
+    Raises:
+        SettingsError: the file is not TOML or cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.revision = 0
+        #: Why the newest version of the file could not be loaded; the values before it stay in force.
+        self.problem = ""
+        self._lock = threading.RLock()
+        self._models: dict[str, type[BaseModel]] = dict(SECTIONS)
+        self._stamp: tuple[int, int, int] | None = None
+        self._document = tomlkit.document()
+        self._load()
+
+    def declare(self, section: str, model: type[BaseModel]) -> None:
+        """Make a section known, so that ``set`` validates it."""
+        with self._lock:
+            self._models[section] = model
+
+    def declared(self) -> Mapping[str, type[BaseModel]]:
+        """Every known section with its model."""
+        with self._lock:
+            return dict(self._models)
+
+    def section(self, section: str, model: type[Model], project: str | None = None) -> Model:
+        """The settings of a section, a project's overrides first.
+
+        Raises:
+            SettingsError: a value in the file is not allowed.
+        """
+        with self._lock:
+            self._models.setdefault(section, model)
+            values = self._values(section, model, None)
+            if project:
+                values |= self._values(section, model, project)
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(self._explain(section, error)) from error
+
+    def changed(self, section: str, project: str | None = None) -> set[str]:
+        """Names of the fields that differ from the default (or, with a project, from the studio's value)."""
+        with self._lock:
+            return set(self._table(section, project) or {})
+
+    def projects(self, section: str) -> list[str]:
+        """Projects that override something of a section."""
+        with self._lock:
+            tables = self._document.get(_PROJECTS, {})
+            return sorted(str(name) for name in tables if self._table(section, str(name)))
+
+    def set(self, section: str, field: str, value: Any, project: str | None = None) -> None:
+        """Set a field for the studio or for one project and write the file. A secret goes to the keyring instead.
+
+        Raises:
+            SettingsError: no such field, a value that is not allowed, or a project cannot override this field.
+        """
+        with self._lock:
+            self.reload_if_changed()
+            info = self._field(section, field)
+            extra = _extra(info)
+            if project and not extra.get("per_project"):
+                raise SettingsError(f"{section}.{field} is the same for every project: set it for the studio")
+            if extra.get("secret"):
+                keep(f"{section}.{field}", str(value))
+                self.revision += 1
+                return
+            try:
+                checked = self._check(section, field, value)
+            except ValidationError as error:
+                raise SettingsError(self._explain(section, error)) from error
+            if project is None and checked == info.get_default(call_default_factory=True):
+                self._remove(section, field, None)
+            else:
+                self._put(section, field, checked, info, project)
+            self._write()
+
+    def reset(self, section: str, field: str, project: str | None = None) -> None:
+        """Back to the default (or, with a project, to the studio's value)."""
+        with self._lock:
+            self.reload_if_changed()
+            info = self._field(section, field)
+            if _extra(info).get("secret"):
+                keep(f"{section}.{field}", "")
+                self.revision += 1
+                return
+            if self._remove(section, field, project):
+                self._write()
+
+    def reload_if_changed(self) -> bool:
+        """Read the file again if somebody wrote it. A file that is broken keeps the old values (see ``problem``)."""
+        with self._lock:
+            if self._seen() == self._stamp:
+                return False
+            try:
+                self._load()
+            except SettingsError as error:
+                self._stamp = self._seen()
+                self.problem = str(error)
+                return False
+            return True
+
+    # -- the file ----------------------------------------------------------------------------------------------------
+
+    def _seen(self) -> tuple[int, int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _load(self) -> None:
+        stamp = self._seen()
+        try:
+            document = tomlkit.parse(self.path.read_text("utf-8")) if stamp else tomlkit.document()
+        except TOMLKitError as error:
+            raise SettingsError(
+                f"{self.path} is not valid TOML: {error}. Correct that line or rename the file"
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{self.path} cannot be read: {error}") from error
+        self._document = document
+        self._stamp = stamp
+        self.problem = ""
+        self.revision += 1
+
+    def _write(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+        with fresh.open("w", encoding="utf-8") as stream:
+            stream.write(tomlkit.dumps(self._document))
+            stream.flush()
+            os.fsync(stream.fileno())
+        if self.path.exists():
+            fresh.chmod(self.path.stat().st_mode & 0o7777)
+        fresh.replace(self.path)
+        self._stamp = self._seen()
+        self.revision += 1
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    def _steps(self, section: str, project: str | None) -> list[str]:
+        return ([_PROJECTS, project] if project else []) + section.split(".")
+
+    def _table(self, section: str, project: str | None) -> MutableMapping[str, Any] | None:
+        table: Any = self._document
+        for step in self._steps(section, project):
+            table = table.get(step)
+            if table is None:
+                return None
+            if not isinstance(table, MutableMapping):
+                raise SettingsError(f"{self.path}: {section} must be a table, written [{section}]")
+        found: MutableMapping[str, Any] = table
+        return found
+
+    def _values(self, section: str, model: type[BaseModel], project: str | None) -> dict[str, Any]:
+        table = self._table(section, project)
+        if table is None:
+            return {}
+        values = {str(name): _plain(value) for name, value in table.items()}
+        for name, info in model.model_fields.items():
+            extra = _extra(info)
+            old = extra.get("renamed_from")
+            if old and old in values:
+                values.setdefault(name, values[old])
+                del values[old]
+            if name in values and extra.get("secret"):
+                raise SettingsError(
+                    f"{self.path}: {section}.{name} is a secret and does not belong in this file. "
+                    f"Remove the line and enter it in the panel's settings, or give it as an environment variable"
+                )
+            if project and name in values and not extra.get("per_project"):
+                raise SettingsError(f"{self.path}: {section}.{name} cannot be set for a single project ({project})")
+        return values
+
+    def _field(self, section: str, field: str) -> FieldInfo:
+        model = self._models.get(section)
+        if model is None:
+            raise SettingsError(f"there is no section {section!r}")
+        info = model.model_fields.get(field)
+        if info is None:
+            raise SettingsError(f"there is no setting {section}.{field}")
+        return info
+
+    def _check(self, section: str, field: str, value: Any) -> Any:
+        model = self._models[section]
+        table = self._table(section, None) or {}
+        values = {str(name): _plain(item) for name, item in table.items() if name in model.model_fields}
+        return getattr(model.model_validate(values | {field: value}), field)
+
+    def _put(self, section: str, field: str, value: Any, info: FieldInfo, project: str | None) -> None:
+        table: Any = self._document
+        for step in self._steps(section, project):
+            if step not in table:
+                table[step] = tomlkit.table()
+            table = table[step]
+        stored = _storable(value, info)
+        if field not in table and info.description:
+            table.add(tomlkit.comment(info.description))
+        table[field] = stored
+        old = _extra(info).get("renamed_from")
+        if old and old in table:
+            del table[old]
+
+    def _remove(self, section: str, field: str, project: str | None) -> bool:
+        table = self._table(section, project)
+        if table is None or field not in table:
+            return False
+        del table[field]
+        self._drop_comment(table, self._field(section, field).description)
+        return True
+
+    @staticmethod
+    def _drop_comment(table: MutableMapping[str, Any], text: str | None) -> None:
+        """Take away the comment that came with the field, so that it does not stand above the next one."""
+        body = getattr(getattr(table, "value", table), "body", None)
+        if not text or body is None:
+            return
+        for index, (key, item) in enumerate(body):
+            if key is None and getattr(item.trivia, "comment", "") == f"# {text}":
+                del body[index]
+                return
+
+    def _explain(self, section: str, error: ValidationError) -> str:
+        first = error.errors()[0]
+        where = ".".join([section, *(str(step) for step in first["loc"])])
+        if first["type"] == "extra_forbidden":
+            return f"{self.path}: there is no setting {where}: check its spelling or remove the line"
+        return f"{self.path}: {where}: {first['msg']} (got {first['input']!r})"
+
+
+def _extra(info: FieldInfo) -> dict[str, Any]:
+    extra = info.json_schema_extra
+    return dict(extra) if isinstance(extra, dict) else {}
+
+
+def _plain(value: Any) -> Any:
+    return value.unwrap() if hasattr(value, "unwrap") else value
+
+
+def _storable(value: Any, info: FieldInfo) -> Any:
+    """What TOML can hold of a validated value; models and dates become tables and text."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    else:
+        value = TypeAdapter(Any).dump_python(to_jsonable_python(value))
+    if value is None:
+        raise SettingsError(f"this setting cannot be empty ({info.description})")
+    if isinstance(value, Mapping):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return table
+    return value
