@@ -23,6 +23,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Comment, Null
 
 from app.settings.models import SECTIONS
 from app.settings.secrets import keep
@@ -261,8 +262,8 @@ class SettingsStore:
         if not text or body is None:
             return
         for index, (key, item) in enumerate(body):
-            if key is None and getattr(item.trivia, "comment", "") == f"# {text}":
-                del body[index]
+            if key is None and isinstance(item, Comment) and item.trivia.comment == f"# {text}":
+                body[index] = (None, Null())  # its place is kept: the container indexes its body by position
                 return
 
     def _explain(self, section: str, error: ValidationError) -> str:

@@ -1,0 +1,134 @@
+"""What a TD changes is kept, explained and checked; what is secret is kept elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import secrets
+from app.settings.models import SECTIONS, Section, SiteSettings, StudioSettings, setting
+from app.settings.store import SettingsError, SettingsStore
+
+
+class NewNames(Section):
+    """A section whose field had another name."""
+
+    cut_off: str = setting("10:00", "When the next day's list begins.", renamed_from="cutoff", per_project=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SettingsStore:
+    monkeypatch.setenv("SIGNALBOX_HOME", str(tmp_path))
+    return SettingsStore(tmp_path / "settings.toml")
+
+
+def test_a_new_installation_has_every_default_and_no_file(store: SettingsStore) -> None:
+    assert store.section("studio", StudioSettings).workflow_schemas == ["VFX Scheme", "VFX Schema"]
+    assert not store.path.exists()
+
+
+def test_only_what_differs_is_written_with_its_explanation(store: SettingsStore) -> None:
+    store.set("site", "server", "https://studio.example")
+    store.set("site", "responders", SiteSettings().responders)
+    assert store.path.read_text() == (
+        f'[site]\n# {SiteSettings.model_fields["server"].description}\nserver = "https://studio.example"\n'
+    )
+    assert store.changed("site") == {"server"}
+
+
+def test_a_persons_comments_survive_and_a_reset_takes_only_its_own(store: SettingsStore) -> None:
+    store.path.write_text('# our studio\n[site]\nserver = "https://a" # the old one\n\n[studio]\nfps = 25.0\n')
+    store.set("site", "responders", 4)
+    store.reset("site", "responders")
+    store.set("studio", "fps", 24)
+    text = store.path.read_text()
+    assert "# our studio" in text
+    assert "# the old one" in text
+    assert "responders" not in text
+    assert "Threads that answer" not in text
+    assert "fps" not in text
+
+
+def test_a_project_overrides_the_studio_and_gives_way_on_reset(store: SettingsStore) -> None:
+    store.set("studio", "folder_mode", "2750")
+    store.set("studio", "folder_mode", "2770", project="big.buck")
+    again = SettingsStore(store.path)
+    assert again.section("studio", StudioSettings, "big.buck").folder_mode == "2770"
+    assert again.section("studio", StudioSettings, "other").folder_mode == "2750"
+    assert again.projects("studio") == ["big.buck"]
+    again.reset("studio", "folder_mode", project="big.buck")
+    assert again.section("studio", StudioSettings, "big.buck").folder_mode == "2750"
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "says"),
+    [
+        ("studio", "time_zone", "Mars/Olympus", "not a time zone"),
+        ("studio", "folder_mode", "99", "octal mode"),
+        ("engine", "workers", 0, "greater than or equal to 1"),
+        ("engine", "wrokers", 3, "no setting engine.wrokers"),
+        ("enigne", "workers", 3, "no section"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_a_reason(
+    store: SettingsStore, section: str, field: str, value: object, says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        store.set(section, field, value)
+    assert not store.path.exists()
+
+
+def test_a_project_cannot_override_what_is_the_same_for_all(store: SettingsStore) -> None:
+    with pytest.raises(SettingsError, match="same for every project"):
+        store.set("engine", "workers", 2, project="bigbuck")
+
+
+def test_a_misspelt_setting_in_the_file_is_named(store: SettingsStore) -> None:
+    store.path.write_text('[site]\nsevrer = "https://a"\n')
+    store.reload_if_changed()
+    with pytest.raises(SettingsError, match=r"no setting site\.sevrer"):
+        store.section("site", SiteSettings)
+
+
+def test_a_secret_never_reaches_the_file(store: SettingsStore) -> None:
+    store.set("site", "api_key", "0123456789abcdef")
+    assert not store.path.exists()
+    assert secrets.secret("site.api_key") == "0123456789abcdef"
+    store.path.write_text('[site]\napi_key = "0123456789abcdef"\n')
+    with pytest.raises(SettingsError, match="does not belong in this file"):
+        SettingsStore(store.path).section("site", SiteSettings)
+
+
+def test_an_edit_by_hand_is_seen_and_a_broken_one_keeps_the_old_values(store: SettingsStore) -> None:
+    store.set("studio", "fps", 25.0)
+    before = store.revision
+    assert not store.reload_if_changed()
+    store.path.write_text("[studio]\nfps = 30.0\n")
+    assert store.reload_if_changed()
+    assert store.revision > before
+    store.path.write_text("[studio\nfps = ")
+    assert not store.reload_if_changed()
+    assert "not valid TOML" in store.problem
+    assert store.section("studio", StudioSettings).fps == 30.0
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        SettingsStore(store.path)
+
+
+def test_a_renamed_setting_is_still_read_and_moves_when_set(store: SettingsStore) -> None:
+    store.path.write_text('[handlers.dailies]\ncutoff = "12:00"\n')
+    store.reload_if_changed()
+    assert store.section("handlers.dailies", NewNames).cut_off == "12:00"
+    store.set("handlers.dailies", "cut_off", "11:00")
+    assert "cutoff" not in store.path.read_text()
+    assert store.section("handlers.dailies", NewNames).cut_off == "11:00"
+
+
+def test_every_setting_is_explained() -> None:
+    silent = [
+        f"{name}.{field}"
+        for name, model in SECTIONS.items()
+        for field, info in model.model_fields.items()
+        if not info.description
+    ]
+    assert silent == []
