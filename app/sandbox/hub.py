@@ -88,7 +88,7 @@ class EventHub:
         self._router: Router[Connection] = Router()
         self._sessions: dict[str, Identity] = {}
         self._connections: dict[str, Connection] = {}
-        self._user_ids: dict[str, str | None] = {}
+        self._user_ids: dict[str, str] = {}
         site.app.router.add_get("/socket.io/1/", self._handshake)
         site.app.router.add_get("/socket.io/1", self._handshake)
         site.app.router.add_get("/socket.io/1/websocket/{session}", self._websocket)
@@ -243,7 +243,9 @@ class EventHub:
             return None
         if username not in self._user_ids:
             rows = self._site.reader.select('SELECT id FROM "Resource" WHERE username = ?', (username,))
-            self._user_ids[username] = str(rows[0][0]) if rows else None
+            if not rows:
+                return None
+            self._user_ids[username] = str(rows[0][0])
         return self._user_ids[username]
 
     async def _shutdown(self, _app: web.Application) -> None:
