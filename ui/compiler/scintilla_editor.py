@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lexilla import Language, create_lexer
 from lexilla.pyside6_scintilla import set_lexer
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from pyside6_scintilla import ScintillaEdit
@@ -56,6 +56,10 @@ _MAX_MATCHES_SHOWN = 2000
 def _storable(text: str) -> str:
     """Scintilla holds UTF-8 up to the first NUL: lone surrogates and NULs become the replacement character."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def _utf8(raw: QByteArray) -> str:
+    return str(raw.data(), "utf-8", "replace").rstrip("\0")
 
 
 def _bgr(colour: QColor) -> int:
@@ -205,7 +209,7 @@ class ScintillaEditor(CodeEditor):
     # -- text --------------------------------------------------------------------------------------------------------
 
     def text(self) -> str:
-        return self._sci.get_text_range(0, self._sci.textLength()).data().decode("utf-8", "replace")
+        return _utf8(self._sci.get_text_range(0, self._sci.textLength()))
 
     def set_text(self, text: str) -> None:
         self._loading = True
@@ -237,7 +241,7 @@ class ScintillaEditor(CodeEditor):
         self._sci.setReadOnly(read_only)
 
     def _line_text(self, line: int) -> str:
-        return self._sci.getLine(line).data().decode("utf-8", "replace").rstrip("\r\n")
+        return _utf8(self._sci.getLine(line)).rstrip("\r\n")
 
     def _position(self, line: int, column: int) -> int:
         """Byte position of a 1-based line and UTF-16 column, clamped to the text."""
@@ -250,7 +254,7 @@ class ScintillaEditor(CodeEditor):
 
     def _place(self, position: int) -> tuple[int, int]:
         index = self._sci.lineFromPosition(position)
-        before = self._sci.get_text_range(self._sci.positionFromLine(index), position).data().decode("utf-8", "replace")
+        before = _utf8(self._sci.get_text_range(self._sci.positionFromLine(index), position))
         return index + 1, len(before.encode("utf-16-le", "surrogatepass")) // 2 + 1
 
     # -- cursor ------------------------------------------------------------------------------------------------------
@@ -266,7 +270,7 @@ class ScintillaEditor(CodeEditor):
         QWidget.setFocus(self._sci, Qt.FocusReason.OtherFocusReason)
 
     def selected_text(self) -> str:
-        return self._sci.getSelText().data().rstrip(b"\0").decode("utf-8", "replace")
+        return _utf8(self._sci.getSelText())
 
     # -- editing -----------------------------------------------------------------------------------------------------
 
