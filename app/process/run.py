@@ -18,6 +18,8 @@ from pathlib import Path
 
 _TAIL_LINES = 200
 _LINE_LIMIT = 40 * 1024
+#: Lines read ahead of a slow consumer before the program has to wait: a flood costs bounded memory.
+_READ_AHEAD = 20_000
 _GRACE_SECONDS = 5.0
 
 
@@ -91,6 +93,8 @@ def run_program(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
+    on_start: Callable[[int], None] | None = None,
+    split_returns: bool = True,
     cancel: threading.Event | None = None,
     silence_seconds: float | None = 120.0,
     total_seconds: float | None = None,
@@ -103,6 +107,8 @@ def run_program(
         cwd: Working folder.
         env: The whole environment of the program; None inherits ours.
         on_line: Called with each line of merged stdout and stderr, from the calling thread.
+        on_start: Called with the process id once the program runs.
+        split_returns: A lone carriage return ends a line too (progress bars); False keeps it within the line.
         cancel: When set, the program's group is ended and Cancelled is raised.
         silence_seconds: "No progress": seconds without output before the program is ended. None: no limit.
         total_seconds: Wall-clock limit. None: no limit.
@@ -124,10 +130,14 @@ def run_program(
         )
     except FileNotFoundError as error:
         raise ProgramMissing(f"{argv[0]} is not installed on this machine (or its working folder is gone)") from error
+    if on_start is not None:
+        on_start(process.pid)
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     lines: deque[str] = deque()
     news = threading.Condition()
-    reader = threading.Thread(target=_read_lines, args=(process, lines, news), name="process-output", daemon=True)
+    reader = threading.Thread(
+        target=_read_lines, args=(process, lines, news, split_returns), name="process-output", daemon=True
+    )
     reader.start()
     last_sign = started
     try:
@@ -137,6 +147,7 @@ def run_program(
                     news.wait(0.1)
                 batch = list(lines)
                 lines.clear()
+                news.notify_all()
             for line in batch:
                 tail.append(line)
                 if on_line is not None:
@@ -157,6 +168,9 @@ def run_program(
         end_group(process)
         raise
     finally:
+        with news:
+            lines.clear()
+            news.notify_all()
         reader.join(timeout=_GRACE_SECONDS)
         if process.stdout is not None:
             process.stdout.close()
@@ -166,20 +180,34 @@ def run_program(
     return outcome
 
 
-def _read_lines(process: subprocess.Popen[bytes], lines: deque[str], news: threading.Condition) -> None:
-    """Move output into ``lines``; carriage returns end a line too (progress bars), over-long lines are split."""
+def _read_lines(
+    process: subprocess.Popen[bytes], lines: deque[str], news: threading.Condition, split_returns: bool
+) -> None:
+    """Move output into ``lines``; over-long lines are split, and the program waits when nobody takes its lines."""
     assert process.stdout is not None
     rest = b""
     while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]
-        parts = (rest + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        text = (rest + chunk).replace(b"\r\n", b"\n")
+        parts = (text.replace(b"\r", b"\n") if split_returns else text).split(b"\n")
         rest = parts.pop()
         while len(rest) > _LINE_LIMIT:
-            parts.append(rest[:_LINE_LIMIT])
-            rest = rest[_LINE_LIMIT:]
+            cut = _character_boundary(rest, _LINE_LIMIT)
+            parts.append(rest[:cut])
+            rest = rest[cut:]
         with news:
+            while len(lines) > _READ_AHEAD:
+                news.wait(1.0)
             lines.extend(part.decode("utf-8", "replace") for part in parts)
-            news.notify()
+            news.notify_all()
     with news:
         if rest:
             lines.append(rest.decode("utf-8", "replace"))
-        news.notify()
+        news.notify_all()
+
+
+def _character_boundary(data: bytes, limit: int) -> int:
+    """Largest cut at or below ``limit`` that does not split a UTF-8 character (bytes 10xxxxxx continue one)."""
+    for cut in range(limit, max(0, limit - 4), -1):
+        if data[cut] & 0xC0 != 0x80:
+            return cut
+    return limit
