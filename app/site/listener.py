@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from app.journal.rows import JournalError, RawEvent
+from app.journal.rows import RawEvent
 from app.settings.models import SiteSettings
 from app.settings.redact import redact
 from app.site.hub import HubConnection, HubLost, event_of, event_packet, new_id
@@ -42,11 +42,11 @@ class Sink(Protocol):
     def append_events(self, events: Sequence[RawEvent]) -> Sequence[int]:
         """Keep events, durably, in one transaction; known ones are ignored."""
 
-    def fact(self, name: str) -> str | None:
-        """A remembered value."""
+    def heard(self, at: float) -> None:
+        """Remember that until then nothing was missed."""
 
-    def set_fact(self, name: str, value: str) -> None:
-        """Remember a value."""
+    def last_heard(self) -> float | None:
+        """Until when nothing was missed; None before the first connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,7 @@ class Listener:
 
     def start(self) -> None:
         """Begin to listen."""
-        remembered = self._journal.fact(self._mark_name)
-        self._alive = float(remembered) if remembered else None
+        self._alive = self._journal.last_heard()
         self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> bool:
@@ -171,10 +170,6 @@ class Listener:
             return  # a full pipe wakes as well; a closed one has nobody to wake
 
     # -- the thread --------------------------------------------------------------------------------------------------
-
-    @property
-    def _mark_name(self) -> str:
-        return f"listener.alive:{self._credentials.server.rstrip('/')}"
 
     def _run(self) -> None:
         pause = self._settings.reconnect_first
@@ -345,9 +340,10 @@ class Listener:
             return
         try:
             self._journal.append_events(self._pending)
-        except (JournalError, OSError) as error:
+        except Exception:
+            # A full disk, a locked file: whatever it is, what was received stays in memory until it can be kept.
             self._flush_at = time.monotonic() + _FLUSH_AGAIN_SECONDS
-            log.error("%d events wait in memory: the journal cannot keep them: %s", len(self._pending), error)
+            log.exception("%d events wait in memory: the journal cannot keep them now", len(self._pending))
             return
         count = len(self._pending)
         self._pending = []
@@ -365,9 +361,9 @@ class Listener:
         if force or time.monotonic() - self._marked > _MARK_SECONDS:
             self._marked = time.monotonic()
             try:
-                self._journal.set_fact(self._mark_name, repr(self._alive))
-            except (JournalError, OSError) as error:
-                log.error("the time of the last sign of the site was not written down: %s", error)
+                self._journal.heard(self._alive)
+            except Exception:
+                log.exception("the time of the last sign of the site was not written down")
 
     def _set_state(self, state: Literal["connected", "connecting", "refused", "stopped"], words: str) -> None:
         if (state, words) == (self.state.state, self.state.words):
