@@ -38,6 +38,53 @@ EffectState = Literal[
     "dropped",
 ]
 LeverPosition = Literal["off", "dry", "on"]
+EventOrigin = Literal["hub", "catch_up", "replay", "signalbox"]
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the text says what happened, to which file, and what to do."""
+
+
+class JournalBusy(JournalError):
+    """Another process holds the journal's lock."""
+
+
+class JournalReadOnly(JournalError):
+    """An order or a write on a journal that was opened for reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An event as the listener received it, or as a catch-up made it.
+
+    Attributes:
+        payload: The event's own keys: id, topic, data, source, target, sent, inReplyToEvent.
+        received: When it was received, UTC epoch seconds.
+        origin: Where it came from.
+        occurred: When it happened, where a catch-up knows it.
+    """
+
+    payload: Mapping[str, Any]
+    received: float
+    origin: EventOrigin = "hub"
+    occurred: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """What an id is called: an entity, a status, a type, a user, a project.
+
+    Attributes:
+        id: The entity's id.
+        entity_type: Schema id ("Shot", "Status", "User", "Project").
+        name: Its own name.
+        label: The name with what it needs to be told apart ("BC_0010 animation"); "" means the name.
+    """
+
+    id: str
+    entity_type: str
+    name: str
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,178 @@
+"""The outbox's rows: outward effects, each under a key that makes it unique for ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.journal.store import Row, Store, dump
+
+OutboxState = Literal["queued", "sending", "sent", "in_doubt", "dropped", "failed", "cancelled"]
+_COLUMNS = """id, dedupe, effect_id, run_id, kind, lane, digest, state, words, data, created, due, expires, attempts,
+    doubt, leader"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """An outward effect to queue."""
+
+    dedupe: str
+    effect_id: int
+    run_id: int
+    kind: str
+    lane: str
+    digest: str
+    words: str
+    data: Mapping[str, Any]
+    due: float
+    expires: float | None
+
+
+@dataclass(slots=True)
+class Message:
+    """A row of the outbox; ``leader`` is the message that carries this one in a digest."""
+
+    id: int
+    dedupe: str
+    effect_id: int
+    run_id: int
+    kind: str
+    lane: str
+    digest: str
+    state: OutboxState
+    words: str
+    data: Mapping[str, Any]
+    created: float
+    due: float
+    expires: float | None
+    attempts: int
+    doubt: bool
+    leader: int | None
+
+
+def _message(row: Row) -> Message:
+    values = list(row)
+    values[9] = json.loads(values[9])
+    values[14] = bool(values[14])
+    return Message(*values)
+
+
+class Outbox(Store):
+    """Queue, send, settle."""
+
+    def post(self, messages: Sequence[NewMessage]) -> list[tuple[int, int | None]]:
+        """Queue messages. For each: its row id, and the effect that queued the same key before (None when new).
+
+        A message that was dropped, failed or cancelled may be queued again; anything else is not sent twice.
+        """
+        posted: list[tuple[int, int | None]] = []
+        with self.write(durable=True) as db:
+            for each in messages:
+                row = db.execute("SELECT id, effect_id, state FROM outbox WHERE dedupe = ?", (each.dedupe,)).fetchone()
+                if row is not None and (row[2] not in ("dropped", "failed", "cancelled")) and row[1] != each.effect_id:
+                    posted.append((int(row[0]), int(row[1])))
+                    continue
+                if row is not None:
+                    if row[2] in ("dropped", "failed", "cancelled"):
+                        db.execute("DELETE FROM outbox WHERE id = ?", (row[0],))
+                    else:
+                        posted.append((int(row[0]), None))
+                        continue
+                db.execute(
+                    """INSERT INTO outbox(dedupe, effect_id, run_id, kind, lane, digest, state, words, data, created,
+                    due, expires) VALUES(?,?,?,?,?,?,'queued',?,?,?,?,?)""",
+                    (
+                        each.dedupe,
+                        each.effect_id,
+                        each.run_id,
+                        each.kind,
+                        each.lane,
+                        each.digest,
+                        each.words,
+                        dump(each.data),
+                        self.now(),
+                        each.due,
+                        each.expires,
+                    ),
+                )
+                posted.append((db.last_insert_rowid(), None))
+        return posted
+
+    def due_messages(self, limit: int = 50) -> list[Message]:
+        """Queued messages whose time has come, oldest first."""
+        rows = self.read(
+            f"SELECT {_COLUMNS} FROM outbox WHERE state = 'queued' AND leader IS NULL AND due <= ? "
+            "ORDER BY due, id LIMIT ?",
+            (self.now(), limit),
+        )
+        return [_message(row) for row in rows]
+
+    def next_message_due(self) -> float | None:
+        """When the next queued message is due."""
+        row = self.one("SELECT min(due) FROM outbox WHERE state = 'queued' AND leader IS NULL")
+        return float(row[0]) if row and row[0] is not None else None
+
+    def gather(self, first: Message, most: int) -> list[Message]:
+        """The queued messages that go out together with this one (same lane and digest), the first included."""
+        if not first.digest:
+            return [first]
+        rows = self.read(
+            f"SELECT {_COLUMNS} FROM outbox WHERE state = 'queued' AND lane = ? AND digest = ? ORDER BY id LIMIT ?",
+            (first.lane, first.digest, most),
+        )
+        return [_message(row) for row in rows] or [first]
+
+    def interrupted_messages(self) -> list[Message]:
+        """Messages that were on their way when the program ended: in doubt."""
+        rows = self.read(f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND leader IS NULL ORDER BY id")
+        return [_message(row) for row in rows]
+
+    def carried_by(self, leader: int) -> list[Message]:
+        """The messages that a digest carried besides its own."""
+        return [
+            _message(row) for row in self.read(f"SELECT {_COLUMNS} FROM outbox WHERE leader = ? ORDER BY id", (leader,))
+        ]
+
+    def mark_sending(self, messages: Sequence[Message]) -> None:
+        """Write down durably that these go out now, as one."""
+        first = messages[0]
+        with self.write(durable=True) as db:
+            db.executemany(
+                "UPDATE outbox SET state='sending', leader=?, attempts=attempts+1 WHERE id=?",
+                [(first.id if each is not first else None, each.id) for each in messages],
+            )
+
+    def settle(
+        self,
+        ids: Sequence[int],
+        state: OutboxState,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: str = "",
+        due: float | None = None,
+        doubt: bool = False,
+    ) -> None:
+        """Move messages to a state; a queued one is due again at ``due``."""
+        with self.write(durable=True) as db:
+            db.executemany(
+                """UPDATE outbox SET state=?, result=coalesce(?, result), error=?, due=coalesce(?, due),
+                doubt=max(doubt, ?), sent_at=CASE WHEN ?='sent' THEN ? ELSE sent_at END,
+                leader=CASE WHEN ?='queued' THEN NULL ELSE leader END WHERE id=?""",
+                [
+                    (state, dump(result) if result else None, error, due, int(doubt), state, self.now(), state, each)
+                    for each in ids
+                ],
+            )
+
+    def open_messages(self, run_id: int) -> int:
+        """How many of a run's messages are still to be sent."""
+        row = self.one("SELECT count(*) FROM outbox WHERE run_id = ? AND state IN ('queued', 'sending')", (run_id,))
+        return int(row[0]) if row else 0
+
+    def messages_of(self, run_id: int) -> list[Message]:
+        """A run's messages."""
+        return [
+            _message(row) for row in self.read(f"SELECT {_COLUMNS} FROM outbox WHERE run_id = ? ORDER BY id", (run_id,))
+        ]

@@ -1,0 +1,204 @@
+"""One SQLite file of the journal: connections, transactions, versions. The other files of this room build on it."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from app.journal.rows import JournalError, JournalReadOnly
+
+Row = tuple[Any, ...]
+_BUSY_SECONDS = 20.0
+
+
+def dump(value: Any) -> str:
+    """Compact JSON; what JSON does not know (dates, paths) becomes its text."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+class Store:
+    """Connections to one database file: one for writing, one a thread for reading.
+
+    Args:
+        path: The file.
+        writable: Whether `write` is allowed.
+        durable: Whether transactions marked durable wait for the disk (``synchronous=FULL``).
+    """
+
+    def __init__(self, path: Path, *, writable: bool, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.writable = writable
+        self.now = clock
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._readers: list[apsw.Connection] = []
+        self._writer: apsw.Connection | None = None
+        self._depth = 0
+        self._full = False
+        self._closed = False
+
+    def connect(self, flags: int) -> apsw.Connection:
+        """A new connection with this room's habits; the caller keeps it."""
+        connection = apsw.Connection(str(self.path), flags=flags)
+        started = [0.0]
+
+        def busy(previous: int) -> bool:
+            now = time.monotonic()
+            if previous == 0:
+                started[0] = now
+            # Writers of two processes meet here: half a millisecond keeps the listener ahead of the stock hub's loop.
+            time.sleep(0.0005)
+            return now - started[0] < _BUSY_SECONDS
+
+        connection.set_busy_handler(busy)
+        return connection
+
+    @property
+    def reader(self) -> apsw.Connection:
+        """The calling thread's connection for reading."""
+        found: apsw.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self.connect(apsw.SQLITE_OPEN_READONLY)
+            found.create_scalar_function("matches", _matches, 2, deterministic=True)
+            found.execute("PRAGMA mmap_size=67108864").fetchall()
+            self._local.connection = found
+            with self._lock:
+                self._readers.append(found)
+        return found
+
+    def read(self, sql: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
+        """All rows of one statement, as committed."""
+        return self.reader.execute(sql, arguments).fetchall()
+
+    def one(self, sql: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> Row | None:
+        """The first row, or None."""
+        return self.reader.execute(sql, arguments).fetchone()
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[apsw.Connection]:
+        """One transaction for writing. Nested calls of a thread join the outer one.
+
+        Args:
+            durable: Wait until the disk has it. Without it a power cut may lose the last transactions (never
+                the file); a killed process loses nothing either way.
+        """
+        if not self.writable:
+            raise JournalReadOnly(
+                f"{self.path.parent} is open for reading only: join the group that owns the journal to give orders"
+            )
+        with self._lock:
+            connection = self._writing()
+            if self._depth:
+                self._depth += 1
+                try:
+                    yield connection
+                finally:
+                    self._depth -= 1
+                return
+            if durable != self._full:
+                connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}").fetchall()
+                self._full = durable
+            connection.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            else:
+                try:
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+            finally:
+                self._depth = 0
+
+    def _writing(self) -> apsw.Connection:
+        if self._writer is None:
+            self._writer = self.connect(apsw.SQLITE_OPEN_READWRITE)
+            self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
+            self._writer.execute("PRAGMA wal_autocheckpoint=0").fetchall()
+            self._writer.execute("PRAGMA synchronous=NORMAL").fetchall()
+        return self._writer
+
+    def version(self) -> int:
+        """``PRAGMA user_version`` of the file."""
+        row = self.one("PRAGMA user_version")
+        return int(row[0]) if row else 0
+
+    def data_version(self) -> int:
+        """A number that changes when another connection committed (some microseconds a look)."""
+        rows: list[Row] = self.reader.execute("PRAGMA data_version").fetchall()
+        return int(rows[0][0])
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file, as far as readers allow. Only the lock's holder calls this."""
+        with self._lock:
+            self._writing().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def close(self) -> None:
+        """Close every connection. Threads must have stopped using the store."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for connection in (*self._readers, *([self._writer] if self._writer else [])):
+                connection.close(True)
+
+
+def create(path: Path) -> None:
+    """Make the file with WAL where it does not exist yet, readable and writable by owner and group.
+
+    Raises:
+        JournalError: The file is not a database, or cannot be made.
+    """
+    fresh = not path.exists()
+    try:
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(int(_BUSY_SECONDS * 1000))
+        connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        connection.close()
+        if fresh:
+            path.chmod(0o660)
+    except (apsw.Error, OSError) as error:
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, what: str) -> JournalError:
+    """The error for a file that cannot be used, with the way out."""
+    return JournalError(
+        f"the journal {path} cannot be used ({what}): stop Signalbox, move the file aside and start again; "
+        "a new journal begins at now, and catch-up finds what was missed"
+    )
+
+
+def check(path: Path) -> None:
+    """Raise JournalError when the file is damaged (``PRAGMA quick_check``)."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            rows = connection.execute("PRAGMA quick_check(3)").fetchall()
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise damaged(path, str(error)) from error
+    if rows != [("ok",)]:
+        raise damaged(path, "; ".join(str(row[0]) for row in rows))
+
+
+def _matches(*arguments: Any) -> int:
+    pattern, text = arguments
+    try:
+        return 1 if re.search(str(pattern), str(text), re.IGNORECASE) else 0
+    except re.error:
+        return 0
