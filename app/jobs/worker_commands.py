@@ -1,8 +1,8 @@
 """The Flamenco Worker's eight commands, as this machine runs them.
 
 Rules (versions 3.3 to 3.9 of the Worker): a task stops at its first failing command and the failure's text is the
-task's reason; parameters are checked as strictly or loosely as the Worker does it; subprocess output is logged line by line as
-``pid=N > line``; a command that declares no steps counts one when it ends.
+task's reason; parameters are checked as strictly or loosely as the Worker does it; subprocess output is logged line
+by line as ``pid=N > line``; a command that declares no steps counts one when it ends.
 """
 
 from __future__ import annotations

@@ -1,0 +1,318 @@
+"""What a Manager's jobs, tasks and logs are now: its Socket.IO as wake-up call, its REST interface as truth.
+
+The Manager speaks Socket.IO protocol 2.x (Engine.IO 3), websocket only; the client must ping at least every 60 s.
+Updates carry only parts of an object and are lost while the line is down, so each one only says *what* to look at
+again; after every (re)connect everything is read anew, and from time to time without any reason. The log of a task is
+followed by its size in bytes, which makes gaps and doubles impossible whoever announced the news.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import aiohttp
+
+from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable
+
+_LOG = logging.getLogger("signalbox.flamenco")
+FINAL_TASK = frozenset({"completed", "failed", "canceled", "soft-failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Times in seconds: pings, reconnect pauses, full re-reads, log polls."""
+
+    ping: float = 20.0
+    silence: float = 70.0
+    reconnect: float = 1.0
+    longest_reconnect: float = 15.0
+    resync: float = 20.0
+    log_poll: float = 1.0
+
+
+@dataclass(slots=True)
+class Mirror:
+    """The Manager's state as last read.
+
+    Attributes:
+        connected: Whether the live line is up.
+        problem: Why not, in words.
+        jobs: Jobs by id.
+        tasks: Tasks by job id, in the job's order, for jobs that are watched.
+    """
+
+    connected: bool = False
+    problem: str = ""
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+Listener = Callable[[Literal["jobs", "tasks", "log", "connection"], str], None]
+
+
+class ManagerLive:
+    """Keeps a Mirror up to date and follows logs, for ever, until `stop`."""
+
+    def __init__(self, client: ManagerClient, listener: Listener, rhythm: Rhythm | None = None) -> None:
+        self.mirror = Mirror()
+        self._client = client
+        self._listener = listener
+        self._rhythm = rhythm or Rhythm()
+        self._stale_jobs = asyncio.Event()
+        self._stale_tasks: set[str] = set()
+        self._watched: set[str] = set()
+        self._logs: dict[str, LogFollower] = {}
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._runners: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start listening and reading on the running loop."""
+        loop = asyncio.get_running_loop()
+        self._runners = [loop.create_task(self._listen()), loop.create_task(self._read())]
+
+    async def stop(self) -> None:
+        """End every task of this object; the client stays open."""
+        for follower in list(self._logs.values()):
+            await follower.stop()
+        self._logs.clear()
+        for runner in self._runners:
+            runner.cancel()
+        for runner in self._runners:
+            with suppress(asyncio.CancelledError):
+                await runner
+        self._runners = []
+
+    async def watch_job(self, job_id: str) -> None:
+        """Keep a job's tasks up to date too."""
+        self._watched.add(job_id)
+        self._stale_tasks.add(job_id)
+        self._stale_jobs.set()
+        await self._subscribe("subscribe", "job", job_id)
+
+    async def leave_job(self, job_id: str) -> None:
+        self._watched.discard(job_id)
+        self.mirror.tasks.pop(job_id, None)
+        await self._subscribe("unsubscribe", "job", job_id)
+
+    async def follow_log(self, task_id: str, sink: LogSink) -> None:
+        """Bring a task's log to ``sink``: all of it, then each addition, until `leave_log`."""
+        await self.leave_log(task_id)
+        self._logs[task_id] = LogFollower(self._client, task_id, sink, self._rhythm.log_poll)
+        self._logs[task_id].start()
+        await self._subscribe("subscribe", "tasklog", task_id)
+
+    async def leave_log(self, task_id: str) -> None:
+        follower = self._logs.pop(task_id, None)
+        if follower is not None:
+            await follower.stop()
+            await self._subscribe("unsubscribe", "tasklog", task_id)
+
+    # The live line
+
+    async def _listen(self) -> None:
+        """Connect for ever, with growing pauses."""
+        failures = 0
+        while True:
+            try:
+                await self._connection()
+                failures = 0
+            except (aiohttp.ClientError, OSError, TimeoutError, ManagerNonsense, ValueError) as error:
+                failures += 1
+                self._tell_connection(False, f"no live line to {self._client.url}: {error or type(error).__name__}")
+            await asyncio.sleep(min(self._rhythm.longest_reconnect, self._rhythm.reconnect * 2 ** min(failures, 6)))
+
+    async def _connection(self) -> None:
+        """One life of the socket: handshake, subscriptions, pings, events."""
+        address = self._client.url.replace("http", "ws", 1) + "/socket.io/?EIO=3&transport=websocket"
+        async with self._client.http().ws_connect(address, timeout=aiohttp.ClientWSTimeout(ws_close=2.0)) as socket:
+            self._socket = socket
+            pings = asyncio.get_running_loop().create_task(self._ping(socket))
+            try:
+                while True:
+                    message = await asyncio.wait_for(socket.receive(), self._rhythm.silence)
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        self._tell_connection(False, "the Manager closed the live line")
+                        return
+                    await self._frame(str(message.data))
+            finally:
+                self._socket = None
+                pings.cancel()
+
+    async def _ping(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while not socket.closed:
+            await asyncio.sleep(self._rhythm.ping)
+            with suppress(ConnectionError, aiohttp.ClientError):
+                await socket.send_str("2")
+
+    async def _frame(self, text: str) -> None:
+        """One Engine.IO frame: "40" connected, "42[...]" an event; pongs and acks need nothing."""
+        if text.startswith("40"):
+            for kind in ("allJobs", "allLastRendered"):
+                await self._subscribe("subscribe", kind, None)
+            for job_id in self._watched:
+                await self._subscribe("subscribe", "job", job_id)
+            for task_id in self._logs:
+                await self._subscribe("subscribe", "tasklog", task_id)
+            self._tell_connection(True, "")
+            self._stale_tasks |= self._watched
+            self._stale_jobs.set()
+        elif text.startswith("42"):
+            payload = json.loads(text[2:])
+            if isinstance(payload, list) and payload:
+                self._event(str(payload[0]), payload[1] if len(payload) > 1 else {})
+
+    def _event(self, name: str, data: Any) -> None:
+        facts: Mapping[str, Any] = data if isinstance(data, dict) else {}
+        if name == "/jobs":
+            if facts.get("id") in self._watched:
+                self._stale_tasks.add(str(facts["id"]))
+            self._stale_jobs.set()
+        elif name == "/task":
+            if facts.get("job_id") in self._watched:
+                self._stale_tasks.add(str(facts["job_id"]))
+            self._stale_jobs.set()
+            follower = self._logs.get(str(facts.get("id", "")))
+            if follower is not None:
+                follower.wake()
+        elif name == "/tasklog":
+            follower = self._logs.get(str(facts.get("task_id", "")))
+            if follower is not None:
+                follower.wake()
+        elif name == "/last-rendered":
+            self._listener("jobs", str(facts.get("job_id", "")))
+
+    async def _subscribe(self, order: str, kind: str, identifier: str | None) -> None:
+        socket = self._socket
+        if socket is None or socket.closed:
+            return
+        request: dict[str, Any] = {"op": order, "type": kind}
+        if identifier is not None:
+            request["uuid"] = identifier
+        with suppress(ConnectionError, aiohttp.ClientError):
+            await socket.send_str("420" + json.dumps(["/subscription", request]))
+
+    def _tell_connection(self, connected: bool, problem: str) -> None:
+        if (connected, problem) != (self.mirror.connected, self.mirror.problem):
+            self.mirror.connected, self.mirror.problem = connected, problem
+            if problem:
+                _LOG.warning("%s; trying again", problem)
+            self._listener("connection", problem)
+
+    # The truth
+
+    async def _read(self) -> None:
+        """Read again whatever was announced as stale; everything after ``resync`` seconds without news."""
+        while True:
+            try:
+                await asyncio.wait_for(self._stale_jobs.wait(), self._rhythm.resync)
+            except TimeoutError:
+                self._stale_tasks |= self._watched
+            self._stale_jobs.clear()
+            try:
+                await self._read_jobs()
+                await self._read_tasks()
+            except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
+                _LOG.warning("%s", error)
+                self._stale_jobs.set()
+                await asyncio.sleep(self._rhythm.reconnect)
+
+    async def _read_jobs(self) -> None:
+        jobs = {str(job["id"]): job for job in await self._client.jobs() if "id" in job}
+        if jobs != self.mirror.jobs:
+            gone = set(self.mirror.jobs) - set(jobs)
+            self.mirror.jobs = jobs
+            for job_id in gone:
+                self.mirror.tasks.pop(job_id, None)
+            self._listener("jobs", "")
+
+    async def _read_tasks(self) -> None:
+        while self._stale_tasks:
+            job_id = self._stale_tasks.pop()
+            if job_id not in self._watched or job_id not in self.mirror.jobs:
+                continue
+            try:
+                tasks = await self._client.tasks(job_id)
+            except ManagerError as error:
+                if error.status != 404:
+                    self._stale_tasks.add(job_id)
+                    raise
+                self.mirror.tasks.pop(job_id, None)
+                continue
+            except (ManagerUnreachable, ManagerNonsense):
+                self._stale_tasks.add(job_id)
+                raise
+            tasks.sort(key=lambda task: int(task.get("index_in_job", 0)))
+            if tasks != self.mirror.tasks.get(job_id):
+                self.mirror.tasks[job_id] = tasks
+                self._listener("tasks", job_id)
+
+
+class LogSink:
+    """Receives a log. Override both."""
+
+    def restart(self) -> None:
+        """The log became shorter (rotated, task requeued): what was received is void."""
+
+    def text(self, text: str) -> None:
+        """The next piece of the log."""
+
+
+class LogFollower:
+    """Follows one task's log by its size in bytes."""
+
+    def __init__(self, client: ManagerClient, task_id: str, sink: LogSink, poll: float) -> None:
+        self._client = client
+        self._task_id = task_id
+        self._sink = sink
+        self._poll = poll
+        self._at = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._news = asyncio.Event()
+        self._runner: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._runner = asyncio.get_running_loop().create_task(self._run())
+
+    def wake(self) -> None:
+        """Somebody says there is more."""
+        self._news.set()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            self._runner.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._runner
+            self._runner = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
+                _LOG.debug("log of task %s: %s", self._task_id, error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._poll)
+            self._news.clear()
+
+    async def look(self) -> None:
+        """Fetch what is new. Bytes beyond the announced size belong to the next look, so none arrives twice."""
+        facts = await self._client.log_size(self._task_id)
+        size = 0 if facts is None else facts.size
+        if size < self._at:
+            self._at = 0
+            self._decoder.reset()
+            self._sink.restart()
+        if facts is None or size == self._at:
+            return
+        data = (await self._client.log_bytes(facts.url, self._at))[: size - self._at]
+        self._at += len(data)
+        text = self._decoder.decode(data)
+        if text:
+            self._sink.text(text)
