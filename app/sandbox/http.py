@@ -1,0 +1,69 @@
+"""The wire around a batch: who asks, what is asked, how answers and errors look (protocol facts, 1.1 and 1.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from app.sandbox.contract import ApiError, Identity, Json
+
+
+class Credentials(Protocol):
+    """Knows users and keys."""
+
+    def identity(self, user: str, key: str) -> Identity | None:
+        """The user of these credentials."""
+        ...
+
+
+def identity_of(request: web.Request, credentials: Credentials) -> Identity:
+    """Who sends a request.
+
+    Raises:
+        ApiError: ``InvalidCredentialsError``, in ftrack's words.
+    """
+    headers = request.headers
+    user = headers.get("ftrack-user") or headers.get("ftrack-api-user") or ""
+    identity = credentials.identity(user, headers.get("ftrack-api-key") or "")
+    if identity is None:
+        raise ApiError(
+            "InvalidCredentialsError",
+            "The supplied API key is not valid. Make sure you are using the correct API key and API user.",
+            status=401,
+        )
+    client, push = headers.get("ftrack-Clienttoken"), headers.get("ftrack-pushtoken")
+    if client or push:
+        return replace(identity, client_token=client or "", push_token=push or "")
+    return identity
+
+
+async def read_operations(request: web.Request) -> list[Mapping[str, Json]]:
+    """The operations of a batch.
+
+    Raises:
+        ApiError: the body is no JSON list of operations.
+    """
+    try:
+        body: Any = json.loads(await request.read())
+    except ValueError as error:
+        raise ApiError("MalformedRequestError", f"The body is not JSON: {error}") from error
+    if not isinstance(body, list) or not all(isinstance(operation, dict) for operation in body):
+        raise ApiError("MalformedRequestError", "The body must be a list of operations.")
+    return body
+
+
+def api_response(results: Json) -> web.Response:
+    """An answer."""
+    return web.Response(body=json.dumps(results).encode(), content_type="application/json")
+
+
+def error_response(error: ApiError, strict: bool) -> web.Response:
+    """An error: an object where a list is expected, as 200 unless the client is strict."""
+    body = {"exception": error.name, "content": error.content, "error_code": error.code}
+    return web.Response(
+        body=json.dumps(body).encode(), status=error.status if strict else 200, content_type="application/json"
+    )

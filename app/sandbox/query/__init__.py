@@ -1,0 +1,1 @@
+"""ftrack's query language: text -> syntax tree -> SQL -> encoded entities."""
