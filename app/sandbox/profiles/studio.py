@@ -356,7 +356,7 @@ class _Studio:
             )
 
     def _somebody(self, task_type: str) -> str | None:
-        """Whose turn it is; of five lighting tasks one is the whole team's, of five compositing tasks one is nobody's."""
+        """Whose turn it is: one lighting task in five is the whole team's, one compositing task in five is nobody's."""
         turn = self._turn[task_type] = self._turn.get(task_type, -1) + 1
         if turn % 5 == 4 and task_type in ("Lighting", "Compositing"):
             return self.group if task_type == "Lighting" else None
