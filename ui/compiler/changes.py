@@ -87,11 +87,11 @@ def compare(
     found = _Found()
     matched: list[int] = []
     for place, task in enumerate(new):
-        places = waiting.get(task["name"])
-        if not places:
+        candidates = waiting.get(task["name"])
+        if not candidates:
             found.added.append(TaskChange(task["name"], place))
             continue
-        before = old[places.pop()]
+        before = old[candidates.pop()]
         matched.append(place)
         details = _task_details(before, task, old, new)
         if details:
@@ -159,10 +159,9 @@ def _command_differences(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping
 
 def _differences(old: Any, new: Any, path: str, limit: int = 40) -> Iterator[str]:
     """One line per leaf that differs, at most `limit`."""
-    told = 0
-    for line in _leaves(old, new, path.removesuffix(".") if not isinstance(old, Mapping) else path):
-        told += 1
-        if told > limit:
+    start = path.removesuffix(".") if not isinstance(old, Mapping) else path
+    for told, line in enumerate(_leaves(old, new, start)):
+        if told == limit:
             yield "…"
             return
         yield line

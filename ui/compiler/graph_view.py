@@ -1,0 +1,415 @@
+"""The dependency graph, painted: one paint event for all cards in sight, whatever the job's size.
+
+Drag to move, wheel to zoom around the pointer, click a card to see its tasks, double-click the ground to fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QCheckBox, QToolTip, QVBoxLayout, QWidget
+
+from app.jobs.api import TaskColumns
+from ui import theme
+from ui.compiler.background import Background
+from ui.compiler.graph_layout import Card, Graph, build_graph
+from ui.compiler.parts import bar, label, tool_button
+from ui.theme import Role
+
+CARD_W, CARD_H = 176.0, 46.0
+GAP_X, GAP_Y = 78.0, 16.0
+MARGIN = 28.0
+MIN_SCALE, MAX_SCALE = 0.03, 2.5
+ALONE_LIMIT = 3000
+"""More tasks than this are always grouped."""
+
+_TYPE_ROLES = (Role.ACCENT, Role.INFO, Role.WARNING, Role.DRY, Role.OK, Role.ERROR)
+
+
+def type_roles(types: Sequence[str]) -> dict[str, Role]:
+    """A colour role per task type, by first appearance."""
+    seen = dict.fromkeys(types)
+    return {name: _TYPE_ROLES[at % len(_TYPE_ROLES)] for at, name in enumerate(seen)}
+
+
+class GraphCanvas(QWidget):
+    """The painted surface.
+
+    Signals:
+        picked: places in the job of the tasks of the card that was clicked.
+    """
+
+    picked = Signal(list)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.graph = Graph([], {})
+        self._places: list[QRectF] = []
+        self._bounds = QRectF()
+        self._roles: dict[str, Role] = {}
+        self._names: Sequence[str] = ()
+        self._scale = 1.0
+        self._origin = QPointF(MARGIN, MARGIN)
+        self._fitted = True
+        self._hover = -1
+        self._current = -1
+        self._press: QPointF | None = None
+        self._moved = False
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Dependency graph")
+        theme.notifier().changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 320)
+
+    # -- content -----------------------------------------------------------------------------------------------------
+
+    def show_graph(self, graph: Graph, names: Sequence[str], types: Sequence[str]) -> None:
+        """Show another graph; the view is kept when a person has moved it, fitted otherwise."""
+        self.graph, self._names = graph, names
+        self._roles = type_roles(types)
+        self._places = _place(graph)
+        self._bounds = QRectF()
+        for area in self._places:
+            self._bounds = self._bounds.united(area)
+        self._hover = self._current = -1
+        if self._fitted or not self._visible_cards():
+            self.fit()
+        self.update()
+
+    def select_task(self, place: int) -> None:
+        """Ring the card that holds a task."""
+        self._current = self.graph.card_of[place] if 0 <= place < len(self.graph.card_of) else -1
+        self.update()
+
+    # -- view --------------------------------------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Show everything, never larger than life."""
+        self._fitted = True
+        if self._bounds.isEmpty():
+            return
+        room_w, room_h = max(self.width() - 2 * MARGIN, 10), max(self.height() - 2 * MARGIN, 10)
+        scale = min(room_w / self._bounds.width(), room_h / self._bounds.height(), 1.0)
+        # A column of many cards is shown from its top at a size that can be read, not as a hair line.
+        self._scale = max(scale, min(0.45, room_w / self._bounds.width()), MIN_SCALE)
+        width, height = self._bounds.width() * self._scale, self._bounds.height() * self._scale
+        self._origin = QPointF(
+            max((self.width() - width) / 2, MARGIN) - self._bounds.left() * self._scale,
+            max((self.height() - height) / 2, MARGIN) - self._bounds.top() * self._scale,
+        )
+        self.update()
+
+    def zoom(self, factor: float, around: QPointF | None = None) -> None:
+        """Scale by `factor`, keeping the point `around` (widget pixels; the middle by default) where it is."""
+        at = around if around is not None else QPointF(self.width() / 2, self.height() / 2)
+        scale = min(max(self._scale * factor, MIN_SCALE), MAX_SCALE)
+        self._origin = at - (at - self._origin) * (scale / self._scale)
+        self._scale = scale
+        self._fitted = False
+        self.update()
+
+    def _to_scene(self, point: QPointF) -> QPointF:
+        return (point - self._origin) / self._scale
+
+    def _card_at(self, point: QPointF) -> int:
+        scene = self._to_scene(point)
+        for number in self._visible_cards():
+            if self._places[number].contains(scene):
+                return number
+        return -1
+
+    def _visible_cards(self) -> list[int]:
+        seen = QRectF(self._to_scene(QPointF(0, 0)), self._to_scene(QPointF(self.width(), self.height())))
+        return [number for number, area in enumerate(self._places) if area.intersects(seen)]
+
+    # -- painting ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look = theme.current()
+        painter = QPainter(self)
+        painter.fillRect(event.rect(), look.colour(Role.SUNKEN))
+        if not self.graph.cards:
+            painter.setPen(look.colour(Role.MUTED))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No tasks yet")
+            painter.end()
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(self._origin)
+        painter.scale(self._scale, self._scale)
+        shown = self._visible_cards()
+        self._paint_edges(painter, shown)
+        detail = self._scale > 0.28
+        for number in shown:
+            self._paint_card(painter, number, detail=detail)
+        painter.end()
+
+    def _paint_edges(self, painter: QPainter, shown: list[int]) -> None:
+        look = theme.current()
+        focus = self._hover if self._hover >= 0 else self._current
+        quiet = QPen(look.colour(Role.BORDER_STRONG), 1.4)
+        loud = QPen(look.colour(Role.ACCENT), 2.0)
+        in_sight = set(shown)
+        count_font = theme.ui_font(-1.5)
+        painter.setFont(count_font)
+        labels: list[tuple[QPointF, str]] = []
+        for (source, target), weight in self.graph.edges.items():
+            if source not in in_sight and target not in in_sight and len(self.graph.edges) > 400:
+                continue
+            start, end = self._places[source], self._places[target]
+            path = _curve(QPointF(start.right(), start.center().y()), QPointF(end.left(), end.center().y()))
+            painter.setPen(loud if focus in (source, target) else quiet)
+            painter.drawPath(path)
+            if self._scale > 0.2:
+                _arrow(painter, QPointF(end.left(), end.center().y()))
+            if weight > 1 and self.graph.grouped and self._scale > 0.45 and len(self.graph.edges) < 60:
+                labels.append((path.pointAtPercent(0.5), f"{weight:,}"))
+        for at, text in labels:
+            width = QFontMetricsF(count_font).horizontalAdvance(text) + 12
+            pill = QRectF(at.x() - width / 2, at.y() - 9, width, 18)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour(Role.SUNKEN))
+            painter.drawRoundedRect(pill, 9, 9)
+            painter.setPen(look.colour(Role.MUTED))
+            painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _paint_card(self, painter: QPainter, number: int, *, detail: bool) -> None:
+        look = theme.current()
+        card, area = self.graph.cards[number], self._places[number]
+        colour = look.colour(self._roles.get(card.type, Role.INFO))
+        ring = number in (self._hover, self._current)
+        outline = QPen(look.colour(Role.ACCENT) if ring else look.colour(Role.BORDER_STRONG), 1.8 if ring else 1.0)
+        ground = look.colour(Role.RAISED)
+        if len(card.tasks) > 1:
+            # A pile: two sheets look out behind the card.
+            painter.setPen(QPen(look.colour(Role.BORDER_STRONG), 1.0))
+            painter.setBrush(look.colour(Role.SURFACE))
+            for shift in (7.0, 3.5):
+                painter.drawRoundedRect(area.translated(shift, shift), 6, 6)
+        painter.setPen(outline)
+        painter.setBrush(ground)
+        painter.drawRoundedRect(area, 6, 6)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawRoundedRect(QRectF(area.left() + 6, area.top() + 8, 3.5, area.height() - 16), 1.7, 1.7)
+        if detail:
+            self._paint_words(painter, card, area, colour)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _paint_words(self, painter: QPainter, card: Card, area: QRectF, colour: QColor) -> None:
+        look = theme.current()
+        inside = area.adjusted(17, 5, -9, -5)
+        count = f"× {len(card.tasks):,}" if len(card.tasks) > 1 else ""
+        bold = theme.ui_font(0, theme.ui_font().Weight.DemiBold)
+        metrics = QFontMetricsF(bold)
+        count_width = metrics.horizontalAdvance(count) + 6 if count else 0
+        painter.setFont(bold)
+        painter.setPen(look.colour(Role.TEXT))
+        top = QRectF(inside.left(), inside.top(), inside.width(), inside.height() / 2)
+        name = metrics.elidedText(card.name, Qt.TextElideMode.ElideMiddle, top.width() - count_width)
+        painter.drawText(top, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+        if count:
+            painter.setPen(colour)
+            painter.drawText(top, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, count)
+        small = theme.ui_font(-1)
+        painter.setFont(small)
+        painter.setPen(look.colour(Role.MUTED))
+        below = QRectF(inside.left(), top.bottom(), inside.width(), inside.height() / 2)
+        words = card.type + (" · one after the other" if card.chained else "")
+        painter.drawText(
+            below,
+            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft,
+            QFontMetricsF(small).elidedText(words, Qt.TextElideMode.ElideRight, below.width()),
+        )
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._fitted:
+            self.fit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.zoom(1.0015 ** event.angleDelta().y(), event.position())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._press, self._moved = event.position(), False
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._press is not None and event.buttons():
+            step = event.position() - self._press
+            if self._moved or step.manhattanLength() > 4:
+                self._moved, self._fitted = True, False
+                self._origin += step
+                self._press = event.position()
+                self.setCursor(Qt.CursorShape.ClosedHandCursor)
+                self.update()
+            return
+        over = self._card_at(event.position())
+        if over != self._hover:
+            self._hover = over
+            self.setCursor(Qt.CursorShape.PointingHandCursor if over >= 0 else Qt.CursorShape.ArrowCursor)
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._press is not None and not self._moved:
+            over = self._card_at(event.position())
+            if over >= 0:
+                self._current = over
+                self.update()
+                self.picked.emit(self.graph.cards[over].tasks)
+        self._press = None
+        self.unsetCursor()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self._card_at(event.position()) < 0:
+            self.fit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = -1
+        self.update()
+        super().leaveEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Plus: 1.25, Qt.Key.Key_Equal: 1.25, Qt.Key.Key_Minus: 0.8}
+        moves = {
+            Qt.Key.Key_Left: (60, 0),
+            Qt.Key.Key_Right: (-60, 0),
+            Qt.Key.Key_Up: (0, 60),
+            Qt.Key.Key_Down: (0, -60),
+        }
+        key = Qt.Key(event.key())
+        if key in steps:
+            self.zoom(steps[key])
+        elif key in moves:
+            self._origin += QPointF(*moves[key])
+            self._fitted = False
+            self.update()
+        elif key in (Qt.Key.Key_0, Qt.Key.Key_Home):
+            self.fit()
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            over = self._card_at(QPointF(event.pos()))
+            if over >= 0:
+                QToolTip.showText(event.globalPos(), self._tip(over), self)
+            else:
+                QToolTip.hideText()
+            return True
+        return super().event(event)
+
+    def _tip(self, number: int) -> str:
+        card = self.graph.cards[number]
+        names = [self._names[task] for task in card.tasks[:6]]
+        more = f"\nand {len(card.tasks) - 6:,} more" if len(card.tasks) > 6 else ""
+        return f"{card.type}: " + "\n".join(names) + more
+
+
+class GraphView(QWidget):
+    """The canvas under a small bar: grouping, zoom, fit.
+
+    Signals:
+        picked: places in the job of the tasks of the card that was clicked.
+    """
+
+    picked = Signal(list)
+
+    def __init__(self, background: Background, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._background = background
+        self._columns = TaskColumns((), (), ())
+        self.canvas = GraphCanvas()
+        self.canvas.picked.connect(self.picked)
+        self.group = QCheckBox("Group like tasks")
+        self.group.setTristate(False)
+        self.group.setChecked(True)
+        self.group.setToolTip("Tasks of one name pattern that wait for the same kinds of task share a card")
+        self.group.clicked.connect(lambda _on: self._build())
+        self.words = label("", "muted")
+        strip = bar(
+            self.group,
+            None,
+            self.words,
+            theme.SPACE.S,
+            tool_button("zoom-out", "Zoom out (-)", lambda: self.canvas.zoom(0.8)),
+            tool_button("zoom-in", "Zoom in (+)", lambda: self.canvas.zoom(1.25)),
+            tool_button("zoom-fit", "Show everything (0)", self.canvas.fit),
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(strip)
+        layout.addWidget(self.canvas, 1)
+
+    def show_tasks(self, columns: TaskColumns) -> None:
+        """Lay out and show another job's tasks."""
+        self._columns = columns
+        self._build()
+
+    def clear(self) -> None:
+        """No tasks."""
+        self.show_tasks(TaskColumns((), (), ()))
+
+    def select_task(self, place: int) -> None:
+        """Ring the card that holds a task."""
+        self.canvas.select_task(place)
+
+    def _build(self) -> None:
+        columns = self._columns
+        count = len(columns.names)
+        self.group.setEnabled(count <= ALONE_LIMIT)
+        group: bool | None = None if self.group.isChecked() or count > ALONE_LIMIT else False
+
+        def work(_still_wanted: object) -> Graph:
+            return build_graph(columns.names, columns.types, columns.dependencies, group=group)
+
+        self._background.run(work, lambda graph: self._show(columns, graph), slot="graph")
+
+    def _show(self, columns: TaskColumns, graph: Graph) -> None:
+        self.canvas.show_graph(graph, columns.names, columns.types)
+        edges = sum(graph.edges.values())
+        cards = f"{len(columns.names):,} tasks on {len(graph.cards):,} cards" if graph.grouped else ""
+        self.words.setText(cards or (f"{len(columns.names):,} tasks, {edges:,} dependencies" if columns.names else ""))
+
+
+def _place(graph: Graph) -> list[QRectF]:
+    """Where each card lies; a column is centred on the tallest one."""
+    tallest = max((len(layer) for layer in graph.layers), default=0)
+    full = tallest * (CARD_H + GAP_Y) - GAP_Y
+    places = [QRectF()] * len(graph.cards)
+    for column, layer in enumerate(graph.layers):
+        height = len(layer) * (CARD_H + GAP_Y) - GAP_Y
+        for row, number in enumerate(layer):
+            y = (full - height) / 2 + row * (CARD_H + GAP_Y)
+            places[number] = QRectF(column * (CARD_W + GAP_X), y, CARD_W, CARD_H)
+    return places
+
+
+def _curve(start: QPointF, end: QPointF) -> QPainterPath:
+    path = QPainterPath(start)
+    bend = max(abs(end.x() - start.x()) * 0.5, 30.0)
+    path.cubicTo(QPointF(start.x() + bend, start.y()), QPointF(end.x() - bend, end.y()), end)
+    return path
+
+
+def _arrow(painter: QPainter, tip: QPointF) -> None:
+    painter.drawLine(tip, tip + QPointF(-6, -3.5))
+    painter.drawLine(tip, tip + QPointF(-6, 3.5))

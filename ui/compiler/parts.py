@@ -1,0 +1,110 @@
+"""Small widgets the workbench's panes are made of, set up the same way everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from ui import theme
+from ui.theme import Role
+
+
+def tool_button(
+    icon: str = "",
+    tip: str = "",
+    call: Callable[[], object] | None = None,
+    *,
+    text: str = "",
+    role: Role = Role.MUTED,
+    checkable: bool = False,
+) -> QToolButton:
+    """A flat button with an icon, a text, or both."""
+    button = QToolButton()
+    if icon:
+        theme.set_icon(button, icon, role)
+    if text:
+        button.setText(text)
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if icon else Qt.ToolButtonStyle.ToolButtonTextOnly
+        button.setToolButtonStyle(style)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip or text)
+    button.setCheckable(checkable)
+    if call is not None:
+        button.clicked.connect(lambda _checked=False: call())
+    return button
+
+
+def push_button(text: str, call: Callable[[], object] | None = None, *, kind: str = "", icon: str = "") -> QPushButton:
+    """A button with words; `kind` is `primary`, `danger` or `quiet`."""
+    button = QPushButton(text)
+    if kind:
+        button.setProperty("kind", kind)
+    if icon:
+        theme.set_icon(button, icon, Role.ON_ACCENT if kind == "primary" else Role.TEXT)
+    if call is not None:
+        button.clicked.connect(lambda _checked=False: call())
+    return button
+
+
+def label(text: str = "", kind: str = "", state: str = "", *, wrap: bool = False) -> QLabel:
+    """Words; `kind` is `title`, `heading` or `muted`, `state` one of the lamps. Never read as rich text."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    if kind:
+        made.setProperty("kind", kind)
+    if state:
+        made.setProperty("state", state)
+    if wrap:
+        made.setWordWrap(True)
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return made
+
+
+def bar(*items: QWidget | int | None, kind: str = "bar") -> QFrame:
+    """A strip with widgets in a row; a number is that much room in pixels, None stretches."""
+    frame = QFrame()
+    frame.setProperty("kind", kind)
+    row = QHBoxLayout(frame)
+    row.setContentsMargins(theme.SPACE.M, 5, theme.SPACE.S, 5)
+    row.setSpacing(theme.SPACE.XS)
+    for item in items:
+        if item is None:
+            row.addStretch(1)
+        elif isinstance(item, int):
+            row.addSpacing(item)
+        else:
+            row.addWidget(item)
+    return frame
+
+
+class ElidedLabel(QLabel):
+    """One line of words that ends in an ellipsis where the room ends; the whole is its tool tip."""
+
+    def __init__(self, text: str = "", kind: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
+        super().__init__()
+        self._full = ""
+        self._mode = mode
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        if kind:
+            self.setProperty("kind", kind)
+        self.set_full(text)
+
+    def set_full(self, text: str) -> None:
+        """Another text."""
+        self._full = text
+        self.setToolTip(text)
+        self._fit()
+
+    def full(self) -> str:
+        """The text without the ellipsis."""
+        return self._full
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._fit()
+
+    def _fit(self) -> None:
+        QLabel.setText(self, self.fontMetrics().elidedText(self._full.replace("\n", "  "), self._mode, self.width()))

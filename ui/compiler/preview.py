@@ -1,0 +1,155 @@
+"""The live preview: waits for a pause in typing, compiles, and lets only newer results through.
+
+`TaskSource` is a result's tasks as the window reads them: columns at once, commands in pages, kept here because the
+compiler keeps only its newest few results while the last good preview may be looked at for an hour.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from app.jobs.api import (
+    CompileHandleLike,
+    CompileRequest,
+    CompileResult,
+    CompilerPoolLike,
+    OutcomeKind,
+    TaskColumns,
+)
+
+PAGE = 250
+"""Tasks per page."""
+KEEP_ALL_UP_TO = 20_000
+"""Results of at most so many tasks are read whole in the background."""
+
+
+class PreviewRunner(QObject):
+    """Debounces, submits, and marshals results to the Qt thread.
+
+    Signals:
+        started: a compilation was submitted (its generation).
+        finished: a result that is newer than all shown before (result, generation, milliseconds since submission).
+    """
+
+    started = Signal(int)
+    finished = Signal(object, int, float)
+    _arrived = Signal(object, int)
+
+    def __init__(self, pool: CompilerPoolLike, parent: QObject | None = None, *, debounce_ms: int = 180) -> None:
+        super().__init__(parent)
+        self._pool = pool
+        self._make: Callable[[], CompileRequest] | None = None
+        self._generation = 0
+        self._shown = 0
+        self._submitted: dict[int, float] = {}
+        self._handle: CompileHandleLike | None = None
+        self._closed = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(debounce_ms)
+        self._timer.timeout.connect(self._submit)
+        self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a compilation is waiting for its pause or under way."""
+        return self._timer.isActive() or bool(self._submitted)
+
+    def request(self, make: Callable[[], CompileRequest], *, now: bool = False) -> None:
+        """Ask for a preview; `make` is called after the pause, on the Qt thread, so that only the last text is read."""
+        self._make = make
+        if now:
+            self._timer.stop()
+            self._submit()
+        else:
+            self._timer.start()
+
+    def reset(self) -> None:
+        """Forget what is under way: another script is on the table."""
+        self._timer.stop()
+        self._shown = self._generation
+        self._submitted.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._closed = True
+        self.reset()
+
+    def _submit(self) -> None:
+        if self._make is None or self._closed:
+            return
+        self._generation += 1
+        generation = self._generation
+        self._submitted[generation] = time.perf_counter()
+        request = self._make()
+        self._handle = self._pool.submit(request, channel="preview")
+        self.started.emit(generation)
+        # The pool calls back from its own thread: only the signal crosses over.
+        self._handle.add_done_callback(lambda handle: self._arrive(handle, generation))
+
+    def _arrive(self, handle: CompileHandleLike, generation: int) -> None:
+        if not self._closed:
+            self._arrived.emit(handle.result(0), generation)
+
+    @Slot(object, int)
+    def _receive(self, result: CompileResult, generation: int) -> None:
+        began = self._submitted.pop(generation, None)
+        if self._closed or began is None or generation <= self._shown or result.outcome is OutcomeKind.CANCELLED:
+            return
+        self._shown = generation
+        self.finished.emit(result, generation, (time.perf_counter() - began) * 1000)
+
+
+class TaskSource:
+    """The tasks of one result. Its `load_` methods go through the pool and may block: worker threads only."""
+
+    def __init__(self, pool: CompilerPoolLike, result: CompileResult) -> None:
+        self._pool = pool
+        self.result = result
+        self.columns: TaskColumns | None = None
+        self._pages: dict[int, list[dict[str, Any]]] = {}
+
+    def __len__(self) -> int:
+        return self.result.summary.tasks
+
+    @property
+    def complete(self) -> bool:
+        """Whether every task is here."""
+        return len(self._pages) * PAGE >= len(self)
+
+    def load_columns(self) -> TaskColumns:
+        """Names, types and dependencies of all tasks. KeyError when the compiler no longer keeps the result."""
+        if self.columns is None:
+            self.columns = self._pool.columns(self.result.result_id)
+        return self.columns
+
+    def load_page(self, number: int) -> list[dict[str, Any]]:
+        """Tasks [number * PAGE, ...). KeyError when the compiler no longer keeps the result."""
+        page = self._pages.get(number)
+        if page is None:
+            page = self._pages[number] = self._pool.pages(self.result.result_id, number * PAGE, PAGE)
+        return page
+
+    def load_all(self, still_wanted: Callable[[], None]) -> bool:
+        """Read every page, unless there are more than `KEEP_ALL_UP_TO` tasks; whether all are here now."""
+        if len(self) > KEEP_ALL_UP_TO:
+            return False
+        for number in range((len(self) + PAGE - 1) // PAGE):
+            still_wanted()
+            self.load_page(number)
+        return True
+
+    def peek(self, place: int) -> dict[str, Any] | None:
+        """The task when its page is here, else None. Never blocks."""
+        page = self._pages.get(place // PAGE)
+        return page[place % PAGE] if page is not None and place % PAGE < len(page) else None
+
+    def all_tasks(self) -> list[dict[str, Any]]:
+        """Every task that is here, in order; all of them when `complete`."""
+        return [task for number in sorted(self._pages) for task in self._pages[number]]
