@@ -18,15 +18,21 @@ TOPIC = "ftrack.update"
 _CLIENT_WITH_TOKEN = "ftrack.client.web"  # noqa: S105 - an application id, not a secret
 _CLIENT_WITHOUT_TOKEN = "ftrack.api.python"  # noqa: S105 - an application id, not a secret
 
+# Rows the server keeps for itself: history is told of by the change it records, never as an entity of its own.
+_UNTOLD = frozenset({"StatusChange", "TypedContextStatusChange", "AssetVersionStatusChange", "Event", "Feed"})
+
 # What ftrack's own table of contexts adds to an added or removed task and no schema shows.
 _TASK_INTERNALS: Mapping[str, Json] = {"isopen": True, "isrequirecomment": False}
 
 
-def update_event(site: Site, commit: Commit) -> dict[str, Any]:
-    """The event of a commit."""
-    entities = [_entity(site, change) for change in commit.changes]
+def update_event(site: Site, commit: Commit) -> dict[str, Any] | None:
+    """The event of a commit; None where nothing in it is told of."""
+    told = [change for change in commit.changes if change.entity_type not in _UNTOLD]
+    if not told:
+        return None
+    entities = [_entity(site, change) for change in told]
     parents: dict[str, None] = {}
-    for change in commit.changes:
+    for change in told:
         parents.update(dict.fromkeys(link.entity_id for link in change.parents))
     identity = commit.identity
     token = identity.client_token or uuid.uuid4().hex

@@ -104,12 +104,13 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
         key = _prepare(directory, profile)
         listening = stack.enter_context(_listen(options.port))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = Server(directory, url=url, key=key)
-        stack.callback(server.close)
+        server = Server(directory, key=key)
+        server.url = url
+        stack.callback(server.store.close)
         events = EventLog(directory / "events.db")
         stack.callback(events.close)
         files = FileStore(directory / "files")
-        await _seed_once(server, profile, files)
+        await asyncio.to_thread(_seed_once, server, profile, files)
         hub = _assemble(server, events, files, options)
         runner = web.AppRunner(server.app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -131,7 +132,9 @@ def _assemble(server: Server, events: EventLog, files: FileStore, options: SiteO
     Transcoder(server, files)
 
     def tell(commit: Commit) -> None:
-        hub.publish(update_event(server, commit))
+        event = update_event(server, commit)
+        if event is not None:
+            hub.publish(event)
 
     server.on_commit(tell)
     return hub
@@ -170,9 +173,9 @@ def _listen(port: int) -> Iterator[socket.socket]:
         listening.close()
 
 
-async def _seed_once(server: Server, profile: Profile, files: FileStore) -> None:
+def _seed_once(server: Server, profile: Profile, files: FileStore) -> None:
     if not server.reader.select('SELECT 1 FROM "Resource" LIMIT 1'):
-        await server.run(owner(profile), lambda batch: seed(profile, batch, files))
+        server.run_offline(owner(profile), lambda batch: seed(profile, batch, files))
 
 
 def run_sandbox(

@@ -1,7 +1,7 @@
 """A stand-in for ftrack's web client, through the real ``ftrack_api``: what a person sees and clicks in a browser.
 
-It subscribes as ``applicationId=ftrack.client.web`` with a user, asks which actions are offered, launches them, fills in
-forms, watches jobs and receives what a handler pushes to the person's screen.
+It subscribes as ``applicationId=ftrack.client.web`` with a user, asks which actions are offered, launches them, fills
+in forms, watches jobs and receives what a handler pushes to the person's screen.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -86,12 +87,13 @@ class WebClient:
         url: The site's address.
         key: An API key of ``user``.
         user: User name.
-        cache: A file for the schema cache (``tmp_path / "schema.json"``); sites must not share one.
+        cache: A folder for the schema cache (``tmp_path``); sites must not share one.
         seconds: How long to wait for an answer before giving up.
     """
 
-    def __init__(self, url: str, key: str, user: str, cache: str, seconds: float = 10.0) -> None:
+    def __init__(self, url: str, key: str, user: str, cache: Path, seconds: float = 10.0) -> None:
         self._seconds = seconds
+        cache.mkdir(parents=True, exist_ok=True)
         self.session = ftrack_api.Session(
             server_url=url, api_key=key, api_user=user, schema_cache_path=str(cache), auto_connect_event_hub=False
         )

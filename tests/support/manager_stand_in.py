@@ -1,0 +1,564 @@
+"""A stand-in of the Flamenco Manager: REST and Socket.IO over its own state, on 127.0.0.1.
+
+It stores jobs and tasks as the Manager does, compiles scripts with the program's own compiler, and lets a test play the
+workers. Misbehaviour is switched on through `Chaos`. It runs in a thread with its own loop; `stop` and `start` keep the
+state and the port, like a Manager that is restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import random
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+JOB_STATUSES = [
+    "active", "canceled", "completed", "failed", "paused", "pause-requested",
+    "queued", "cancel-requested", "requeueing", "under-construction",
+]  # fmt: skip
+FINAL = ("completed", "failed", "canceled")
+
+ECHO_SLEEP = """\
+const JOB_TYPE = {
+    label: "Echo Sleep Test",
+    settings: [
+        { key: "message", type: "string", required: true },
+        { key: "sleep_duration_seconds", type: "int32", default: 1 },
+        { key: "sleep_repeats", type: "int32", default: 1 },
+    ],
+};
+function compileJob(job) {
+    const say = author.Task("echo", "misc");
+    say.addCommand(author.Command("echo", { message: job.settings.message }));
+    job.addTask(say);
+    for (let round = 0; round < job.settings.sleep_repeats; round++) {
+        const rest = author.Task("sleep", "misc");
+        rest.addCommand(author.Command("sleep", { duration_in_seconds: job.settings.sleep_duration_seconds }));
+        rest.addDependency(say);
+        job.addTask(rest);
+    }
+}
+"""
+
+
+@dataclass
+class Chaos:
+    """What goes wrong, each as a probability per request unless said otherwise."""
+
+    busy: float = 0.0
+    cut: float = 0.0
+    drop: float = 0.0
+    nonsense: float = 0.0
+    lose_submit_answer: bool = False  # the next submit is stored, its answer never arrives
+    retry_after: str = "0.05"
+    dice: random.Random = field(default_factory=lambda: random.Random(7))
+
+
+@dataclass
+class Compiled:
+    """What a compile gives the stand-in: an HTTP answer, or tasks."""
+
+    status: int
+    message: str = ""
+    code: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    priority: int = 50
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+
+
+Compile = Callable[[Mapping[str, str], Mapping[str, Any]], Compiled]
+
+
+class ManagerStandIn:
+    """Start it, talk to ``url``, play the workers with `work`, stop it."""
+
+    def __init__(self, compile_job: Compile, types: Callable[[Mapping[str, str]], dict[str, Any]]) -> None:
+        self.chaos = Chaos()
+        self.scripts: dict[str, str] = {"echo_sleep_test.js": ECHO_SLEEP}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self.dependencies: dict[str, list[str]] = {}
+        self.logs: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        self._compile = compile_job
+        self._types = types
+        self._sockets: dict[web.WebSocketResponse, set[str]] = {}
+        self._port = 0
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    # Life
+
+    def start(self) -> ManagerStandIn:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="manager-stand-in")
+        self._thread.start()
+        ready.wait(10)
+        return self
+
+    def stop(self) -> None:
+        if self._thread is not None and self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
+            self._thread = None
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        app = web.Application(middlewares=[self._misbehave], client_max_size=64 << 20)
+        self._routes(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.2)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = runner.addresses[0][1]
+        ready.set()
+        await self._stop.wait()
+        for socket in list(self._sockets):
+            await socket.close()
+        await runner.cleanup()
+
+    def drop_sockets(self) -> None:
+        """Cut every live line without a goodbye."""
+
+        def cut() -> None:
+            for socket in list(self._sockets):
+                transport = socket._req.transport if socket._req is not None else None
+                if transport is not None:
+                    transport.abort()
+
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(cut)
+
+    # Workers
+
+    def work(self, task_id: str, status: str, log: bytes = b"", *, announce: bool = True) -> None:
+        """A worker reports: a task's status and an addition to its log. Safe from any thread."""
+
+        def report() -> None:
+            task = self.tasks[task_id]
+            self.logs[task_id] = self.logs.get(task_id, b"") + log
+            previous, task["status"], task["updated"] = task["status"], status, _now()
+            if status == "completed":
+                task["steps_completed"] = task["steps_total"]
+            if announce:
+                self._send("/task", {"id": task_id, "job_id": task["job_id"], "status": status, "updated": task["updated"],
+                                     "previous_status": previous, "activity": "", "name": task["name"]},
+                           f"job:{task['job_id']}")  # fmt: skip
+            self._weigh(task["job_id"], announce)
+
+        self._do(report)
+
+    def replace_log(self, task_id: str, log: bytes) -> None:
+        """The log became another, perhaps a shorter one (requeue, rotation)."""
+        self._do(lambda: self.logs.__setitem__(task_id, log))
+
+    def forget(self, job_id: str) -> None:
+        """The Manager lost a job (restored from a backup)."""
+
+        def forget() -> None:
+            self.jobs.pop(job_id)
+            for task_id in [t for t, task in self.tasks.items() if task["job_id"] == job_id]:
+                self.tasks.pop(task_id)
+
+        self._do(forget)
+
+    def _do(self, order: Callable[[], Any]) -> None:
+        if self._thread is None or self._loop is None:
+            order()
+            return
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (order(), done.set()))
+        done.wait(10)
+
+    def _weigh(self, job_id: str, announce: bool) -> None:
+        """A job's status follows its tasks'."""
+        job = self.jobs[job_id]
+        states = [task["status"] for task in self.tasks.values() if task["job_id"] == job_id]
+        if states and all(state == "completed" for state in states):
+            job["status"] = "completed"
+        elif any(state == "failed" for state in states):
+            job["status"] = "failed"
+        elif any(state == "active" for state in states):
+            job["status"] = "active"
+        job["steps_completed"] = sum(t["steps_completed"] for t in self.tasks.values() if t["job_id"] == job_id)
+        job["updated"] = _now()
+        if announce:
+            self._send(
+                "/jobs",
+                {"id": job_id, "status": job["status"], "updated": job["updated"], "refresh_tasks": False},
+                "allJobs",
+            )
+
+    # REST
+
+    def _routes(self, app: web.Application) -> None:
+        add = app.router.add_route
+        add(
+            "GET",
+            "/api/v3/version",
+            lambda _: _json(
+                {"name": "Flamenco", "version": "3.8.5", "shortversion": "3.8.5", "git": "v3.8.5"}, wrap=True
+            ),
+        )
+        add(
+            "GET",
+            "/api/v3/configuration",
+            lambda _: _json(
+                {"isFirstRun": False, "shamanEnabled": False, "storageLocation": "/media/shared/flamenco/jobs"},
+                wrap=True,
+            ),
+        )
+        add("GET", "/api/v3/configuration/variables/{audience}/{platform}", self._variables)
+        add("GET", "/api/v3/jobs/types", self._job_types)
+        add("GET", "/api/v3/jobs/type/{name}", self._job_type)
+        add("POST", "/api/v3/jobs", self._submit)
+        add("POST", "/api/v3/jobs/check", self._submit)
+        add("GET", "/api/v3/jobs", lambda _: _json({"jobs": list(self.jobs.values())}, wrap=True))
+        add("GET", "/api/v3/jobs/{job}", self._job)
+        add("DELETE", "/api/v3/jobs/{job}", self._delete)
+        add("GET", "/api/v3/jobs/{job}/what-would-delete-do", lambda _: _json({"shaman_checkout": False}, wrap=True))
+        add("GET", "/api/v3/jobs/{job}/tasks", self._job_tasks)
+        add("GET", "/api/v3/jobs/{job}/last-rendered", lambda _: _empty())
+        add("POST", "/api/v3/jobs/{job}/setstatus", self._set_job_status)
+        add("POST", "/api/v3/jobs/{job}/setpriority", self._set_priority)
+        add("GET", "/api/v3/tasks/{task}", self._task)
+        add("GET", "/api/v3/tasks/{task}/logtail", self._log_tail)
+        add("GET", "/api/v3/tasks/{task}/log", self._log)
+        add("POST", "/api/v3/tasks/{task}/setstatus", self._set_task_status)
+        add("GET", "/job-files/{job}/{file}", self._log_file)
+        add("GET", "/socket.io/", self._socket_io)
+
+    @web.middleware
+    async def _misbehave(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests.append(f"{request.method} {request.path}")
+        dice = self.chaos.dice
+        if not request.path.startswith("/socket.io") and dice.random() < self.chaos.busy:
+            return web.json_response(
+                {"code": 503, "message": "too busy"}, status=503, headers={"Retry-After": self.chaos.retry_after}
+            )
+        if dice.random() < self.chaos.drop and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
+        try:
+            response: web.StreamResponse = await handler(request)
+        except web.HTTPNotFound:
+            return web.json_response({"message": "Not Found"}, status=404)
+        if isinstance(response, web.Response) and response.body:
+            if dice.random() < self.chaos.nonsense:
+                return web.Response(text="<html>proxy says hello</html>")
+            if dice.random() < self.chaos.cut:
+                return await _cut_short(request, bytes(response.body))
+        return response
+
+    async def _variables(self, request: web.Request) -> web.Response:
+        storage = {"linux": "/media/shared/flamenco", "windows": "F:\\flamenco", "darwin": "/Volumes/shared/flamenco"}
+        platform = request.match_info["platform"]
+        return _json({"blender": {"value": "blender", "is_twoway": False}, "blenderArgs": {"value": "-b -y", "is_twoway": False},
+                      "my_storage": {"value": storage.get(platform, ""), "is_twoway": True}})  # fmt: skip
+
+    async def _job_types(self, _: web.Request) -> web.Response:
+        types = await asyncio.to_thread(self._types, dict(self.scripts))
+        found = [t["job_type"] for t in types.values() if t.get("job_type")]
+        return _json({"job_types": sorted(found, key=lambda t: t["name"])})
+
+    async def _job_type(self, request: web.Request) -> web.Response:
+        types = await asyncio.to_thread(self._types, dict(self.scripts))
+        found = types.get(request.match_info["name"])
+        if found is None:
+            return _error(404, "no such job type known")
+        if not found.get("job_type"):
+            return (
+                web.json_response({"message": "Internal Server Error"}, status=500)
+                if found.get("panic")
+                else _error(500, "error getting job type")
+            )
+        return _json(found["job_type"])
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        if request.content_type != "application/json" or "Content-Type" not in request.headers:
+            got = request.headers.get("Content-Type", "application/x-www-form-urlencoded")
+            return _refuse(f'header Content-Type has unexpected value "{got}"')
+        try:
+            body = await request.json()
+        except ValueError:
+            return _refuse("failed to decode request body: unexpected EOF")
+        problem = _violation(body)
+        if problem:
+            return _refuse(f"doesn't match schema #/components/schemas/SubmittedJob: Error at {problem}")
+        compiled = await asyncio.to_thread(self._compile, dict(self.scripts), body)
+        check = request.path.endswith("/check")
+        if compiled.status != 200 and not (check and compiled.status == 500 and compiled.code):
+            if not compiled.code:
+                return web.json_response({"message": compiled.message}, status=compiled.status)
+            return _error(compiled.status, compiled.message)
+        if check:
+            return _empty()
+        if body.get("worker_tag"):
+            return _error(500, "error persisting job in database")
+        job = self._store(body, compiled)
+        if self.chaos.lose_submit_answer and request.transport is not None:
+            self.chaos.lose_submit_answer = False
+            request.transport.abort()
+        return _json(job)
+
+    def _store(self, body: Mapping[str, Any], compiled: Compiled) -> dict[str, Any]:
+        now, job_id = _now(), str(uuid.uuid4())
+        job = {
+            "metadata": compiled.metadata, "name": compiled.name, "priority": compiled.priority,
+            "settings": compiled.settings, "submitter_platform": "", "type": body["type"], "activity": "",
+            "created": now, "id": job_id, "status": body.get("initial_status") or "queued", "steps_completed": 0,
+            "steps_total": 0, "updated": now,
+        }  # fmt: skip
+        ids = [str(uuid.uuid4()) for _ in compiled.tasks]
+        for index, task in enumerate(compiled.tasks):
+            steps = sum(command.get("total_step_count") or 1 for command in task["commands"])
+            self.tasks[ids[index]] = {
+                "activity": "", "commands": task["commands"], "created": now, "failed_by_workers": [], "id": ids[index],
+                "index_in_job": index + 1, "job_id": job_id, "name": task["name"], "priority": task["priority"],
+                "status": "queued", "steps_completed": 0, "steps_total": steps, "task_type": task["type"],
+                "updated": now, "worker": {"address": "", "id": "", "name": ""},
+            }  # fmt: skip
+            self.dependencies[ids[index]] = [ids[i] for i in task["dependencies"]]
+        self.jobs[job_id] = job
+        self._send("/jobs", {"id": job_id, "status": job["status"], "updated": now, "refresh_tasks": True}, "allJobs")
+        return job
+
+    async def _job(self, request: web.Request) -> web.Response:
+        return _found(self.jobs, request.match_info["job"], "job", _json)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        job_id = request.match_info["job"]
+
+        def delete(_: Any) -> web.Response:
+            self.forget_now(job_id)
+            self._send("/jobs", {"id": job_id, "was_deleted": True}, "allJobs")
+            return _empty()
+
+        return _found(self.jobs, job_id, "job", delete)
+
+    def forget_now(self, job_id: str) -> None:
+        self.jobs.pop(job_id, None)
+        for task_id in [t for t, task in self.tasks.items() if task["job_id"] == job_id]:
+            self.tasks.pop(task_id)
+
+    async def _job_tasks(self, request: web.Request) -> web.Response:
+        job_id = request.match_info["job"]
+        keys = (
+            "id",
+            "index_in_job",
+            "name",
+            "priority",
+            "status",
+            "steps_completed",
+            "steps_total",
+            "task_type",
+            "updated",
+            "worker",
+        )
+        tasks = [{key: t[key] for key in keys} for t in self.tasks.values() if t["job_id"] == job_id]
+        return _found(self.jobs, job_id, "job", lambda _: _json({"tasks": tasks}))
+
+    async def _task(self, request: web.Request) -> web.Response:
+        return _found(self.tasks, request.match_info["task"], "task", _json)
+
+    async def _set_job_status(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if "reason" not in body:
+            return _refuse(
+                'doesn\'t match schema #/components/schemas/JobStatusChange: Error at "/reason": property "reason" is missing'
+            )
+
+        def change(job: dict[str, Any]) -> web.Response:
+            wanted = body["status"]
+            final = {"cancel-requested": "canceled", "requeueing": "queued", "pause-requested": "paused"}.get(
+                wanted, wanted
+            )
+            for task in self.tasks.values():
+                if task["job_id"] == job["id"] and (wanted == "requeueing" or task["status"] not in FINAL):
+                    task["status"] = {"canceled": "canceled", "queued": "queued", "paused": "paused"}.get(
+                        final, task["status"]
+                    )
+            job["status"], job["activity"] = final, f'Changed to status "{final}": {body["reason"]}'
+            job["updated"] = _now()
+            self._send("/jobs", {"id": job["id"], "status": final, "refresh_tasks": True}, "allJobs")
+            return _empty()
+
+        return _found(self.jobs, request.match_info["job"], "job", change)
+
+    async def _set_priority(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body.get("priority", 0) > 100:
+            return _refuse(
+                'doesn\'t match schema #/components/schemas/JobPriorityChange: Error at "/priority": number must be at most 100'
+            )
+
+        def change(job: dict[str, Any]) -> web.Response:
+            job["priority"] = body["priority"]
+            self._send("/jobs", {"id": job["id"], "priority": body["priority"]}, "allJobs")
+            return _empty()
+
+        return _found(self.jobs, request.match_info["job"], "job", change)
+
+    async def _set_task_status(self, request: web.Request) -> web.Response:
+        body = await request.json()
+
+        def change(task: dict[str, Any]) -> web.Response:
+            task["status"], task["updated"] = body["status"], _now()
+            self._send(
+                "/task", {"id": task["id"], "job_id": task["job_id"], "status": body["status"]}, f"job:{task['job_id']}"
+            )
+            return _empty()
+
+        return _found(self.tasks, request.match_info["task"], "task", change)
+
+    async def _log_tail(self, request: web.Request) -> web.Response:
+        log = self.logs.get(request.match_info["task"], b"")
+        return web.Response(body=log[-2048:], content_type="text/plain") if log else _empty()
+
+    async def _log(self, request: web.Request) -> web.Response:
+        task_id = request.match_info["task"]
+        log = self.logs.get(task_id)
+        if not log:
+            return _empty()
+        job_id = self.tasks[task_id]["job_id"] if task_id in self.tasks else "gone"
+        return _json(
+            {"job_id": job_id, "task_id": task_id, "size": len(log), "url": f"/job-files/{job_id}/task-{task_id}.txt"}
+        )
+
+    async def _log_file(self, request: web.Request) -> web.Response:
+        task_id = request.match_info["file"].removeprefix("task-").removesuffix(".txt")
+        log = self.logs.get(task_id, b"")
+        wanted = request.headers.get("Range", "")
+        if not wanted:
+            return web.Response(body=log, content_type="text/plain")
+        start = int(wanted.removeprefix("bytes=").split("-")[0])
+        if start >= len(log):
+            return web.Response(status=416)
+        headers = {"Content-Range": f"bytes {start}-{len(log) - 1}/{len(log)}"}
+        return web.Response(status=206, body=log[start:], headers=headers, content_type="text/plain")
+
+    # Socket.IO 2.x
+
+    async def _socket_io(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("EIO") != "3" or request.query.get("transport") != "websocket":
+            return web.Response(status=503)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets[socket] = set()
+        await socket.send_str('0{"sid":"%s","upgrades":[],"pingInterval":30000,"pingTimeout":60000}' % uuid.uuid4())
+        await socket.send_str("40")
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    await self._packet(socket, message.data)
+        finally:
+            self._sockets.pop(socket, None)
+        return socket
+
+    async def _packet(self, socket: web.WebSocketResponse, text: str) -> None:
+        if text == "2":
+            await socket.send_str("3")
+        elif text.startswith("420"):
+            _, request = json.loads(text[3:])
+            room = request["type"] if request.get("uuid") is None else f"{request['type']}:{request['uuid']}"
+            rooms = self._sockets[socket]
+            (rooms.add if request["op"] == "subscribe" else rooms.discard)(room)
+            await socket.send_str('430["ok"]')
+
+    def _send(self, name: str, payload: Mapping[str, Any], room: str) -> None:
+        if self._loop is None or self._thread is None:
+            return
+        text = "42" + json.dumps([name, payload])
+        for socket, rooms in list(self._sockets.items()):
+            if room in rooms and not socket.closed:
+                self._loop.create_task(_deliver(socket, text))
+
+
+async def _deliver(socket: web.WebSocketResponse, text: str) -> None:
+    try:
+        await socket.send_str(text)
+    except ConnectionError:
+        return
+
+
+async def _cut_short(request: web.Request, body: bytes) -> web.StreamResponse:
+    """Announce the whole body, send half of it, hang up."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.abort()
+    return response
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "000Z")
+
+
+def _json(value: Any, *, wrap: bool = False) -> Any:
+    response = web.json_response(value)
+    if not wrap:
+        return response
+
+    async def answer() -> web.Response:
+        return response
+
+    return answer()
+
+
+def _empty() -> Any:
+    return web.Response(status=204)
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"code": status, "message": message}, status=status)
+
+
+def _refuse(message: str) -> web.Response:
+    return web.json_response({"message": f"request body has an error: {message}"}, status=400)
+
+
+def _found(table: Mapping[str, Any], key: str, what: str, answer: Callable[[Any], web.Response]) -> web.Response:
+    try:
+        uuid.UUID(key)
+    except ValueError:
+        return _error(400, f"{what} ID not valid")
+    return answer(table[key]) if key in table else _error(404, f"no such {what}")
+
+
+def _violation(body: Any) -> str:
+    """The first violation of SubmittedJob's schema, in the Manager's words; "" when there is none."""
+    for key in ("name", "type", "submitter_platform"):
+        if key not in body:
+            return f'"/{key}": property "{key}" is missing'
+        if not isinstance(body[key], str):
+            return f'"/{key}": value must be a string'
+    priority = body.get("priority", 50)
+    if isinstance(priority, bool) or not isinstance(priority, int | float) or priority != int(priority):
+        return '"/priority": value must be an integer'
+    for key in ("settings", "metadata"):
+        if key in body and body[key] is None:
+            return f'"/{key}": Value is not nullable'
+        if key in body and not isinstance(body[key], dict):
+            return f'"/{key}": value must be an object'
+    for key, value in (body.get("metadata") or {}).items():
+        if not isinstance(value, str):
+            return f'"/metadata/{key}": value must be a string'
+    if "initial_status" in body and body["initial_status"] not in JOB_STATUSES:
+        allowed = ",".join(f'"{status}"' for status in JOB_STATUSES)
+        return f'"/initial_status": value is not one of the allowed values [{allowed}]'
+    return ""
