@@ -130,6 +130,11 @@ class ManagerStandIn:
         for socket in list(self._sockets):
             await socket.close()
         await runner.cleanup()
+        # Connections accepted in the last moment, and aborted ones, close in later rounds of the loop.
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        await asyncio.wait(others, timeout=1.0) if others else None
+        for _ in range(10):
+            await asyncio.sleep(0)
 
     def drop_sockets(self) -> None:
         """Cut every live line without a goodbye."""
@@ -155,9 +160,9 @@ class ManagerStandIn:
             if status == "completed":
                 task["steps_completed"] = task["steps_total"]
             if announce:
-                self._send("/task", {"id": task_id, "job_id": task["job_id"], "status": status, "updated": task["updated"],
-                                     "previous_status": previous, "activity": "", "name": task["name"]},
-                           f"job:{task['job_id']}")  # fmt: skip
+                news = {"id": task_id, "job_id": task["job_id"], "status": status, "updated": task["updated"]}
+                news |= {"previous_status": previous, "activity": "", "name": task["name"]}
+                self._send("/task", news, f"job:{task['job_id']}")
             self._weigh(task["job_id"], announce)
 
         self._do(report)
@@ -207,32 +212,19 @@ class ManagerStandIn:
 
     def _routes(self, app: web.Application) -> None:
         add = app.router.add_route
-        add(
-            "GET",
-            "/api/v3/version",
-            lambda _: _json(
-                {"name": "Flamenco", "version": "3.8.5", "shortversion": "3.8.5", "git": "v3.8.5"}, wrap=True
-            ),
-        )
-        add(
-            "GET",
-            "/api/v3/configuration",
-            lambda _: _json(
-                {"isFirstRun": False, "shamanEnabled": False, "storageLocation": "/media/shared/flamenco/jobs"},
-                wrap=True,
-            ),
-        )
+        add("GET", "/api/v3/version", self._version)
+        add("GET", "/api/v3/configuration", self._configuration)
         add("GET", "/api/v3/configuration/variables/{audience}/{platform}", self._variables)
         add("GET", "/api/v3/jobs/types", self._job_types)
         add("GET", "/api/v3/jobs/type/{name}", self._job_type)
         add("POST", "/api/v3/jobs", self._submit)
         add("POST", "/api/v3/jobs/check", self._submit)
-        add("GET", "/api/v3/jobs", lambda _: _json({"jobs": list(self.jobs.values())}, wrap=True))
+        add("GET", "/api/v3/jobs", self._job_list)
         add("GET", "/api/v3/jobs/{job}", self._job)
         add("DELETE", "/api/v3/jobs/{job}", self._delete)
-        add("GET", "/api/v3/jobs/{job}/what-would-delete-do", lambda _: _json({"shaman_checkout": False}, wrap=True))
+        add("GET", "/api/v3/jobs/{job}/what-would-delete-do", self._what_would_delete_do)
         add("GET", "/api/v3/jobs/{job}/tasks", self._job_tasks)
-        add("GET", "/api/v3/jobs/{job}/last-rendered", lambda _: _empty())
+        add("GET", "/api/v3/jobs/{job}/last-rendered", self._last_rendered)
         add("POST", "/api/v3/jobs/{job}/setstatus", self._set_job_status)
         add("POST", "/api/v3/jobs/{job}/setpriority", self._set_priority)
         add("GET", "/api/v3/tasks/{task}", self._task)
@@ -241,6 +233,22 @@ class ManagerStandIn:
         add("POST", "/api/v3/tasks/{task}/setstatus", self._set_task_status)
         add("GET", "/job-files/{job}/{file}", self._log_file)
         add("GET", "/socket.io/", self._socket_io)
+
+    async def _version(self, _: web.Request) -> web.Response:
+        return _json({"name": "Flamenco", "version": "3.8.5", "shortversion": "3.8.5", "git": "v3.8.5"})
+
+    async def _configuration(self, _: web.Request) -> web.Response:
+        storage = "/media/shared/flamenco/jobs"
+        return _json({"isFirstRun": False, "shamanEnabled": False, "storageLocation": storage})
+
+    async def _job_list(self, _: web.Request) -> web.Response:
+        return _json({"jobs": list(self.jobs.values())})
+
+    async def _what_would_delete_do(self, _: web.Request) -> web.Response:
+        return _json({"shaman_checkout": False})
+
+    async def _last_rendered(self, _: web.Request) -> web.Response:
+        return _empty()
 
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -267,8 +275,11 @@ class ManagerStandIn:
     async def _variables(self, request: web.Request) -> web.Response:
         storage = {"linux": "/media/shared/flamenco", "windows": "F:\\flamenco", "darwin": "/Volumes/shared/flamenco"}
         platform = request.match_info["platform"]
-        return _json({"blender": {"value": "blender", "is_twoway": False}, "blenderArgs": {"value": "-b -y", "is_twoway": False},
-                      "my_storage": {"value": storage.get(platform, ""), "is_twoway": True}})  # fmt: skip
+        own = {"value": storage.get(platform, ""), "is_twoway": True}
+        one_way = {
+            name: {"value": v, "is_twoway": False} for name, v in (("blender", "blender"), ("blenderArgs", "-b -y"))
+        }
+        return _json({**one_way, "my_storage": own})
 
     async def _job_types(self, _: web.Request) -> web.Response:
         types = await asyncio.to_thread(self._types, dict(self.scripts))
@@ -298,7 +309,7 @@ class ManagerStandIn:
             return _refuse("failed to decode request body: unexpected EOF")
         problem = _violation(body)
         if problem:
-            return _refuse(f"doesn't match schema #/components/schemas/SubmittedJob: Error at {problem}")
+            return _violated("SubmittedJob", problem)
         compiled = await asyncio.to_thread(self._compile, dict(self.scripts), body)
         check = request.path.endswith("/check")
         if compiled.status != 200 and not (check and compiled.status == 500 and compiled.code):
@@ -378,9 +389,7 @@ class ManagerStandIn:
     async def _set_job_status(self, request: web.Request) -> web.Response:
         body = await request.json()
         if "reason" not in body:
-            return _refuse(
-                'doesn\'t match schema #/components/schemas/JobStatusChange: Error at "/reason": property "reason" is missing'
-            )
+            return _violated("JobStatusChange", '"/reason": property "reason" is missing')
 
         def change(job: dict[str, Any]) -> web.Response:
             wanted = body["status"]
@@ -402,9 +411,7 @@ class ManagerStandIn:
     async def _set_priority(self, request: web.Request) -> web.Response:
         body = await request.json()
         if body.get("priority", 0) > 100:
-            return _refuse(
-                'doesn\'t match schema #/components/schemas/JobPriorityChange: Error at "/priority": number must be at most 100'
-            )
+            return _violated("JobPriorityChange", '"/priority": number must be at most 100')
 
         def change(job: dict[str, Any]) -> web.Response:
             job["priority"] = body["priority"]
@@ -459,7 +466,8 @@ class ManagerStandIn:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets[socket] = set()
-        await socket.send_str('0{"sid":"%s","upgrades":[],"pingInterval":30000,"pingTimeout":60000}' % uuid.uuid4())
+        hello = {"sid": str(uuid.uuid4()), "upgrades": [], "pingInterval": 30000, "pingTimeout": 60000}
+        await socket.send_str("0" + json.dumps(hello))
         await socket.send_str("40")
         try:
             async for message in socket:
@@ -509,18 +517,11 @@ def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "000Z")
 
 
-def _json(value: Any, *, wrap: bool = False) -> Any:
-    response = web.json_response(value)
-    if not wrap:
-        return response
-
-    async def answer() -> web.Response:
-        return response
-
-    return answer()
+def _json(value: Any) -> web.Response:
+    return web.json_response(value)
 
 
-def _empty() -> Any:
+def _empty() -> web.Response:
     return web.Response(status=204)
 
 
@@ -530,6 +531,10 @@ def _error(status: int, message: str) -> web.Response:
 
 def _refuse(message: str) -> web.Response:
     return web.json_response({"message": f"request body has an error: {message}"}, status=400)
+
+
+def _violated(schema: str, problem: str) -> web.Response:
+    return _refuse(f"doesn't match schema #/components/schemas/{schema}: Error at {problem}")
 
 
 def _found(table: Mapping[str, Any], key: str, what: str, answer: Callable[[Any], web.Response]) -> web.Response:

@@ -1,0 +1,235 @@
+"""A Manager that is busy, cut off, restarted or forgetful: the client's picture ends identical to the Manager's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from manager_stand_in import Chaos, Compiled, ManagerStandIn
+
+from app.jobs.manager_client import (
+    DEDUPE_KEY,
+    ManagerClient,
+    ManagerError,
+    ManagerNonsense,
+    ManagerUnreachable,
+    Patience,
+    with_dependencies,
+)
+from app.jobs.manager_live import LogSink, ManagerLive, Rhythm
+
+QUICK = Patience(request=5.0, tries=6, pause=0.02, longest_pause=0.2)
+LIVELY = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, log_poll=0.05)
+JOB = {"name": "job", "type": "two", "submitter_platform": "linux", "settings": {}, "metadata": {"user.name": "me"}}
+
+
+def two_tasks(scripts: Mapping[str, str], body: Mapping[str, Any]) -> Compiled:
+    """Every job of these tests has two tasks, the second needs the first (scripts are not the subject here)."""
+    del scripts
+    command = {"name": "echo", "parameters": {"message": "hi"}, "total_step_count": 0}
+    tasks = [
+        {"name": name, "type": "misc", "priority": 50, "commands": [command], "dependencies": needs}
+        for name, needs in (("first", []), ("second", [0]))
+    ]
+    metadata = dict(body.get("metadata") or {})
+    return Compiled(200, settings=dict(body.get("settings") or {}), metadata=metadata, name=body["name"], tasks=tasks)
+
+
+@pytest.fixture
+def manager() -> Iterator[ManagerStandIn]:
+    stand_in = ManagerStandIn(two_tasks, lambda _: {}).start()
+    yield stand_in
+    stand_in.stop()
+
+
+def run(url: str, story: Callable[[ManagerClient], Awaitable[None]]) -> None:
+    async def tell() -> None:
+        client = ManagerClient(url, QUICK)
+        try:
+            await asyncio.wait_for(story(client), 30)
+        finally:
+            await client.close()
+
+    asyncio.run(tell())
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def wait() -> None:
+        while not condition():
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(wait(), seconds)
+
+
+def test_a_submit_whose_answer_is_lost_is_found_and_not_repeated(manager: ManagerStandIn) -> None:
+    manager.chaos.lose_submit_answer = True
+
+    async def story(client: ManagerClient) -> None:
+        job = await client.submit(JOB, "shot-10/ready-for-comp")
+        again = await client.submit(JOB, "shot-10/ready-for-comp")
+        assert job["id"] == again["id"]
+        assert job["metadata"] == {"user.name": "me", DEDUPE_KEY: "shot-10/ready-for-comp"}
+
+    run(manager.url, story)
+    assert len(manager.jobs) == 1
+
+
+@pytest.mark.parametrize("trouble", ["busy", "drop", "cut", "nonsense"])
+def test_ten_submits_through_trouble_make_ten_jobs(trouble: str, manager: ManagerStandIn) -> None:
+    setattr(manager.chaos, trouble, 0.25)
+
+    async def story(client: ManagerClient) -> None:
+        for number in range(10):
+            for _ in range(10):
+                try:
+                    await client.submit(JOB, f"job-{number}")
+                    break
+                except (ManagerUnreachable, ManagerNonsense):
+                    continue
+
+    run(manager.url, story)
+    assert sorted(job["metadata"][DEDUPE_KEY] for job in manager.jobs.values()) == [f"job-{n}" for n in range(10)]
+
+
+def test_a_busy_manager_is_asked_again_after_the_time_it_names(manager: ManagerStandIn) -> None:
+    manager.chaos = Chaos(busy=1.0, retry_after="0.01")
+
+    async def story(client: ManagerClient) -> None:
+        with pytest.raises(ManagerUnreachable, match="too busy"):
+            await client.jobs()
+
+    run(manager.url, story)
+    assert len(manager.requests) == QUICK.tries
+
+
+def test_refusals_carry_the_managers_own_words(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        with pytest.raises(ManagerError, match='property "submitter_platform" is missing'):
+            await client.check({"name": "x", "type": "two"})
+        with pytest.raises(ManagerError, match="no such job") as refused:
+            await client.job("acce9983-e663-4210-b3cc-f7bfa629cb21")
+        assert refused.value.status == 404
+
+    run(manager.url, story)
+
+
+def test_what_is_not_a_manager_is_said_to_be_none(manager: ManagerStandIn) -> None:
+    manager.chaos.nonsense = 1.0
+
+    async def story(client: ManagerClient) -> None:
+        with pytest.raises(ManagerNonsense, match="not a Flamenco Manager"):
+            await client.version()
+
+    run(manager.url, story)
+
+
+def test_nobody_there_is_said_with_the_address() -> None:
+    async def story(client: ManagerClient) -> None:
+        with pytest.raises(ManagerUnreachable, match=r"http://127\.0\.0\.1:9 does not answer"):
+            await client.version()
+
+    run("http://127.0.0.1:9", story)
+
+
+def test_dependencies_come_from_the_local_compile() -> None:
+    tasks = [{"id": "b", "index_in_job": 2}, {"id": "a", "index_in_job": 1}]
+    assert [t["dependencies"] for t in with_dependencies(tasks, [[], [0]])] == [[], ["a"]]
+    assert "dependencies" not in with_dependencies(tasks, [[]])[0], "another script: nothing is claimed"
+
+
+class Ear(LogSink):
+    def __init__(self) -> None:
+        self.heard = ""
+        self.restarts = 0
+
+    def restart(self) -> None:
+        self.heard, self.restarts = "", self.restarts + 1
+
+    def text(self, text: str) -> None:
+        self.heard += text
+
+
+def test_a_log_arrives_once_and_whole_while_it_grows_and_the_line_drops(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        job = await client.submit(JOB, "k")
+        task = (await client.tasks(job["id"]))[0]["id"]
+        live, ear = ManagerLive(client, lambda *_: None, LIVELY), Ear()
+        live.start()
+        await live.watch_job(job["id"])
+        await live.follow_log(task, ear)
+        expected = ""
+        for number in range(120):
+            line = f"line {number} é🎬\n"
+            expected += line
+            data = line.encode()
+            manager.work(task, "active", data[: len(data) - 3], announce=number % 3 == 0)
+            if number % 20 == 7:
+                manager.drop_sockets()
+            manager.work(task, "active", data[len(data) - 3 :])
+            await asyncio.sleep(0)
+        await until(lambda: ear.heard == expected)
+        await live.stop()
+        assert ear.restarts == 0
+
+    run(manager.url, story)
+
+
+def test_a_log_that_shrinks_starts_over(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        job = await client.submit(JOB, "k")
+        task = (await client.tasks(job["id"]))[0]["id"]
+        live, ear = ManagerLive(client, lambda *_: None, LIVELY), Ear()
+        live.start()
+        await live.follow_log(task, ear)
+        manager.work(task, "active", b"first try\n")
+        await until(lambda: ear.heard == "first try\n")
+        manager.replace_log(task, b"2nd\n")
+        await until(lambda: ear.heard == "2nd\n")
+        assert ear.restarts == 1
+        await live.stop()
+
+    run(manager.url, story)
+
+
+def test_after_drops_restarts_and_busy_answers_list_states_and_logs_equal_the_managers(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        live = ManagerLive(client, lambda *_: None, LIVELY)
+        live.start()
+        jobs = [await client.submit(JOB, f"j{n}") for n in range(4)]
+        ears: dict[str, Ear] = {}
+        for job in jobs:
+            await live.watch_job(job["id"])
+            for task in await client.tasks(job["id"]):
+                ears[task["id"]] = Ear()
+                await live.follow_log(task["id"], ears[task["id"]])
+        manager.chaos = Chaos(busy=0.15, cut=0.1, drop=0.1, nonsense=0.05)
+        dice = manager.chaos.dice
+        for step in range(60):
+            task_id = dice.choice(sorted(ears))
+            state = dice.choice(["active", "completed", "failed", "soft-failed"])
+            manager.work(task_id, state, f"step {step}\n".encode(), announce=dice.random() < 0.7)
+            if step % 15 == 4:
+                manager.drop_sockets()
+            if step == 30:
+                await asyncio.to_thread(manager.stop)
+                manager.work(task_id, "active", b"written while nobody could ask\n")
+                manager.start()
+            await asyncio.sleep(0.005)
+        manager.forget(jobs[3]["id"])
+        manager.chaos = Chaos()
+
+        def same() -> bool:
+            tasks = {j: {t["id"]: t["status"] for t in ts} for j, ts in live.mirror.tasks.items()}
+            wanted = {
+                j["id"]: {t["id"]: t["status"] for t in manager.tasks.values() if t["job_id"] == j["id"]}
+                for j in manager.jobs.values()
+            }
+            logs = all(ears[t].heard == manager.logs.get(t, b"").decode() for t in ears if t in manager.tasks)
+            return live.mirror.jobs == manager.jobs and tasks == wanted and logs
+
+        await until(same)
+        await live.stop()
+
+    run(manager.url, story)
