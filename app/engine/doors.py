@@ -126,8 +126,9 @@ class Doors:
         site: Factory of the thread's SiteDoor; ``site(name)`` of a second site ("cloud").
         settings: ``settings(section, project=None)`` gives a validated settings model.
         secret: ``secret(name)`` reads from keyring, credential or environment.
-        job_submit: Submits a compiled job: see app.jobs.
-        crash: Named crash point, for the tests that stop the process on purpose.
+        job_submit: Submits a job: ``job_submit(job_type=, name=, settings=, engine=, dedupe=)`` gives its results.
+        job_find: Looks for a submitted job by its key: ``job_find(engine=, dedupe=, since=)``, None when not there.
+        temp_root: Where temporary files of slow effects go; None: the system's place.
     """
 
     site: Callable[..., SiteDoor]
@@ -138,4 +139,5 @@ class Doors:
     settings: Callable[..., Any]
     secret: Callable[[str], str | None]
     job_submit: Callable[..., Mapping[str, Any]] | None = None
+    job_find: Callable[..., Mapping[str, Any] | None] | None = None
     temp_root: Path | None = None

@@ -13,7 +13,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.engine.doors import Clock, Disk, Doors, People, SiteDoor
 
 __all__ = [
+    "RESULT_MARK",
     "Change",
     "Context",
     "Effect",
@@ -146,7 +147,7 @@ class Effect(BaseModel, ABC):
 
     kind: ClassVar[str]
     #: How the engine applies it: in a server transaction, on disk, through the outbox, or in the heavy pool.
-    channel: ClassVar[Literal["ftrack", "disk", "outbox", "slow", "engine"]]
+    via: ClassVar[Literal["ftrack", "disk", "outbox", "slow", "engine"]]
 
     slot: str
     reason: str
@@ -156,6 +157,33 @@ class Effect(BaseModel, ABC):
     def describe(self) -> str:
         """What it does, in words a TD understands, with the real names and paths."""
 
+    def resolved(self, results: Mapping[str, Mapping[str, Any]]) -> Self:
+        """The same effect with every `Result(slot, field)` replaced by the journalled value.
+
+        Raises:
+            PlanError: An effect it refers to has no such result.
+        """
+        data = self.model_dump(mode="json")
+        filled = _filled(data, results, self.slot)
+        return self if filled == data else type(self).model_validate(filled)
+
+
+#: How a reference to a result is written in an effect's data: ``{"$result": [slot, field]}``.
+RESULT_MARK = "$result"
+
+
+def _filled(value: Any, results: Mapping[str, Mapping[str, Any]], slot: str) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {RESULT_MARK}:
+            source, name = value[RESULT_MARK]
+            if name not in results.get(source, {}):
+                raise PlanError(f"the step {slot!r} needs {name!r} of the step {source!r}, which has no such result")
+            return results[source][name]
+        return {key: _filled(each, results, slot) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, results, slot) for each in value]
+    return value
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -163,12 +191,13 @@ class Note:
 
     Attributes:
         entity_id: The change's entity.
-        outcome: "skipped" (not for us), "already" (nothing left to do) or "failed" (a person must look).
+        outcome: "skipped" (not for us), "already" (nothing left to do), "superseded" (what it was about has changed
+            since) or "failed" (a person must look).
         reason: In words a TD understands.
     """
 
     entity_id: str
-    outcome: Literal["skipped", "already", "failed"]
+    outcome: Literal["skipped", "already", "superseded", "failed"]
     reason: str
 
 

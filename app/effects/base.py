@@ -1,0 +1,80 @@
+"""What the kinds of effects share: references to results, and values as the wire carries them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_serializer
+
+from app.engine.protocol import RESULT_MARK
+
+__all__ = ["Result", "Values", "same", "wire"]
+
+
+class Result(BaseModel):
+    """A value that exists only after another effect was applied: ``Result(slot="upload", field="component_id")``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    slot: str
+    field: str
+
+    @model_serializer
+    def _mark(self) -> dict[str, Any]:
+        return {RESULT_MARK: [self.slot, self.field]}
+
+
+def wire(value: Any) -> Any:
+    """A value as ftrack's wire and the journal carry it: moments are marked, paths are text."""
+    if isinstance(value, Result):
+        return {RESULT_MARK: [value.slot, value.field]}
+    if isinstance(value, dt.datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+        return {"__type__": "datetime", "value": aware.astimezone(dt.UTC).isoformat()}
+    if isinstance(value, dt.date):
+        return {"__type__": "date", "value": value.isoformat()}
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): wire(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [wire(each) for each in value]
+    return value
+
+
+#: Attribute to value, as the wire carries them.
+Values = Annotated[dict[str, Any], BeforeValidator(wire)]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values mean the same to the site: moments to the second, whole numbers and decimals alike."""
+    return bool(_plain(one) == _plain(other))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping) and "__type__" in value:
+        value = value.get("value")
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, dt.datetime):
+        value = value.isoformat()
+    if isinstance(value, str) and len(value) >= 10 and value[4:5] == "-" and value[7:8] == "-":
+        return _moment(value)
+    return value
+
+
+def _moment(text: str) -> str:
+    try:
+        moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return text
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return moment.replace(microsecond=0).isoformat()

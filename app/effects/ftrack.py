@@ -1,0 +1,401 @@
+"""Effects on the ftrack site: create, update, delete, metadata. Neighbours of a plan are one server transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from app.effects.base import Values, same
+from app.engine.kinds import FtrackEffect, Seen, Verdict, Wanted
+from app.engine.protocol import Effect, Expect
+
+__all__ = ["CreateEntity", "DeleteEntity", "SetMetadata", "UpdateEntity"]
+
+#: What of others may hang below a created entity: type to the attributes that point at it.
+_BELOW: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "context": (
+        ("TypedContext", "parent_id"),
+        ("Asset", "context_id"),
+        ("Timelog", "context_id"),
+        ("Appointment", "context_id"),
+        ("AssetVersion", "task_id"),
+        ("Note", "parent_id"),
+    ),
+    "AssetVersion": (("Component", "version_id"), ("Note", "parent_id"), ("ReviewSessionObject", "version_id")),
+    "Asset": (("AssetVersion", "asset_id"),),
+    "AssetVersionList": (("ListObject", "list_id"),),
+    "TypedContextList": (("ListObject", "list_id"),),
+    "ReviewSession": (("ReviewSessionObject", "review_session_id"),),
+}
+#: Types without anything below them.
+_LEAVES = {
+    "ListObject",
+    "Metadata",
+    "ComponentLocation",
+    "FileComponent",
+    "Component",
+    "SequenceComponent",
+    "ContainerComponent",
+    "ReviewSessionObject",
+    "Note",
+    "NoteLabelLink",
+    "NoteComponent",
+    "Job",
+    "JobComponent",
+    "Appointment",
+    "Timelog",
+    "TypedContextLink",
+    "AssetVersionLink",
+    "StatusChange",
+}
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _operation(action: str, entity_type: str, key: Sequence[str], values: Mapping[str, Any] | None) -> dict[str, Any]:
+    operation: dict[str, Any] = {"action": action, "entity_type": entity_type, "entity_key": list(key)}
+    if values is not None:
+        operation["entity_data"] = {"__entity_type__": entity_type, **values}
+    return operation
+
+
+def _words(values: Mapping[str, Any], skip: Iterable[str] = ()) -> str:
+    left = set(skip)
+    parts = [f"{key} {_shown(value)}" for key, value in values.items() if key not in left]
+    return ", ".join(parts)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return str(value.get("value", value.get("id", dict(value))))
+    return str(value)
+
+
+class CreateEntity(FtrackEffect):
+    """Create an entity under an id the plan chose.
+
+    Attributes:
+        entity_type: Schema id, e.g. "Task".
+        id: The id, see `app.engine.protocol.natural_id`; "" for types with a composite key.
+        values: Attributes by their names in the API; references by their ``..._id`` attributes.
+        label: What it is, for people: "BC_0010 / compositing".
+        unless: A query ("AssetVersionList where ...") that must find nothing: get-or-create. What it finds makes
+            the run plan again.
+    """
+
+    kind: ClassVar[str] = "create"
+
+    entity_type: str
+    id: str
+    values: Values
+    label: str
+    unless: str = ""
+
+    def describe(self) -> str:
+        return f"create {self.entity_type} {self.label}"
+
+    def wanted(self) -> Iterable[Wanted]:
+        return (Wanted(self.entity_type, self.id),) if self.id else ()
+
+    def queries(self) -> Iterable[str]:
+        return (self.unless,) if self.unless else ()
+
+    def verdict(self, seen: Seen) -> Verdict:
+        if self.id and seen.row(self.entity_type, self.id) is not None:
+            return Verdict("already", f"{self.entity_type} {self.label} exists")
+        others = seen.found.get(self.unless, ()) if self.unless else ()
+        if others:
+            return Verdict("mismatch", f"{self.entity_type} {self.label} was made by someone else meanwhile")
+        return Verdict("do")
+
+    def before(self, seen: Seen) -> dict[str, Any]:
+        del seen
+        return {}
+
+    def operations(self, seen: Seen) -> list[dict[str, Any]]:
+        del seen
+        data = {"id": self.id, **self.values} if self.id else dict(self.values)
+        return [_operation("create", self.entity_type, [self.id] if self.id else [], data)]
+
+    def is_done(self, seen: Seen) -> dict[str, Any] | None:
+        row = seen.row(self.entity_type, self.id) if self.id else None
+        return dict(row) if row is not None else None
+
+    def after(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        data = answers[0].get("data") if answers else None
+        if not isinstance(data, Mapping):
+            return {"id": self.id}
+        # What the server chose (a version's number) may be a later effect's `Result`.
+        return {"id": self.id} | {
+            key: value for key, value in data.items() if isinstance(value, (str, int, float, bool)) and key[:2] != "__"
+        }
+
+    def echoes(self, before: Mapping[str, Any]) -> Iterable[tuple[str, str, Any]]:
+        del before
+        return ((self.id, "+", ""),) if self.id else ()
+
+    def inverse(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
+    ) -> Sequence[Effect] | str:
+        del before
+        entity_id = self.id or str(after.get("id") or "")
+        if not entity_id:
+            return f"{self.entity_type} {self.label} has no id of its own"
+        return [
+            DeleteEntity(
+                slot=f"undo {self.slot}",
+                reason=f"created by the run that is undone ({self.reason})",
+                entity_id=self.entity_id,
+                entity_type=self.entity_type,
+                id=entity_id,
+                label=self.label,
+                hanging=_hanging(self.entity_type, entity_id),
+                own=tuple(sorted(own)),
+            )
+        ]
+
+
+def _hanging(entity_type: str, entity_id: str) -> tuple[str, ...]:
+    """Queries for what others may have put below an entity. Types unknown here are contexts (site-made ones too)."""
+    if entity_type in _LEAVES:
+        return ()
+    below = _BELOW.get(entity_type, _BELOW["context"])
+    return tuple(f"{kind} where {attribute} is {_quoted(entity_id)}" for kind, attribute in below)
+
+
+class UpdateEntity(FtrackEffect):
+    """Set attributes of an entity; attributes that have the value already are not sent.
+
+    Attributes:
+        entity_type: Schema id.
+        id: The entity's id.
+        values: Attributes by their names in the API.
+        label: What it is, for people.
+    """
+
+    kind: ClassVar[str] = "update"
+
+    entity_type: str
+    id: str
+    values: Values
+    label: str
+
+    def describe(self) -> str:
+        return f"set {_words(self.values)} on {self.label}"
+
+    def wanted(self) -> Iterable[Wanted]:
+        return (Wanted(self.entity_type, self.id, frozenset(self.values)),)
+
+    def verdict(self, seen: Seen) -> Verdict:
+        row = seen.row(self.entity_type, self.id)
+        if row is None:
+            return Verdict("mismatch", f"{self.label} is not on the site any more")
+        if all(same(row.get(key), value) for key, value in self.values.items()):
+            return Verdict("already", f"{self.label} has {_words(self.values)}")
+        return Verdict("do")
+
+    def before(self, seen: Seen) -> dict[str, Any]:
+        row = seen.row(self.entity_type, self.id) or {}
+        return {key: row.get(key) for key in self.values}
+
+    def operations(self, seen: Seen) -> list[dict[str, Any]]:
+        row = seen.row(self.entity_type, self.id) or {}
+        changed = {key: value for key, value in self.values.items() if not same(row.get(key), value)}
+        return [_operation("update", self.entity_type, [self.id], changed)]
+
+    def after(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        del answers
+        return dict(self.values)
+
+    def is_done(self, seen: Seen) -> dict[str, Any] | None:
+        return dict(self.values) if self.verdict(seen).what == "already" else None
+
+    def echoes(self, before: Mapping[str, Any]) -> Iterable[tuple[str, str, Any]]:
+        return [
+            (self.id, key, value)
+            for key, value in self.values.items()
+            if key not in before or not same(before[key], value)
+        ]
+
+    def inverse(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
+    ) -> Sequence[Effect] | str:
+        del after, own
+        return [
+            UpdateEntity(
+                slot=f"undo {self.slot}",
+                reason=f"as it was before ({self.reason})",
+                entity_id=self.entity_id,
+                entity_type=self.entity_type,
+                id=self.id,
+                label=self.label,
+                values=dict(before),
+                expects=tuple(
+                    Expect(self.entity_type, self.id, key, self.values[key]) for key in before if key in self.values
+                ),
+            )
+        ]
+
+
+class DeleteEntity(FtrackEffect):
+    """Delete an entity.
+
+    Attributes:
+        entity_type: Schema id.
+        id: Its id; or ``key`` for types with a composite key.
+        key: The parts of the key, in the schema's order.
+        label: What it is, for people.
+        values: What it is made of again by undo; empty: undo cannot bring it back.
+        hanging: Queries that must find nothing but ``own``: what others may have put below it.
+        own: Ids that do not count as others'.
+    """
+
+    kind: ClassVar[str] = "delete"
+
+    entity_type: str
+    id: str = ""
+    key: tuple[str, ...] = ()
+    label: str
+    values: Values = Field(default_factory=dict)
+    hanging: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _named(self) -> DeleteEntity:
+        if not self.id and not self.key:
+            raise ValueError("name what is deleted: id or key")
+        return self
+
+    def describe(self) -> str:
+        return f"delete {self.entity_type} {self.label}"
+
+    def wanted(self) -> Iterable[Wanted]:
+        return (Wanted(self.entity_type, self.id),) if self.id else ()
+
+    def queries(self) -> Iterable[str]:
+        return self.hanging
+
+    def verdict(self, seen: Seen) -> Verdict:
+        if self.id and seen.row(self.entity_type, self.id) is None:
+            return Verdict("already", f"{self.label} is not there any more")
+        others = [query for query in self.hanging if set(seen.found.get(query, ())) - set(self.own)]
+        if others:
+            kinds = ", ".join(query.split(" ", 1)[0] for query in others)
+            return Verdict("mismatch", f"{self.label} is used by others meanwhile ({kinds})")
+        return Verdict("do")
+
+    def before(self, seen: Seen) -> dict[str, Any]:
+        del seen
+        return {"exists": True}
+
+    def operations(self, seen: Seen) -> list[dict[str, Any]]:
+        del seen
+        return [_operation("delete", self.entity_type, self.key or [self.id], None)]
+
+    def echoes(self, before: Mapping[str, Any]) -> Iterable[tuple[str, str, Any]]:
+        del before
+        return ((self.id, "-", ""),) if self.id else ()
+
+    def inverse(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
+    ) -> Sequence[Effect] | str:
+        del before, after, own
+        if not self.values:
+            return f"{self.label} was deleted, and the site cannot bring it back"
+        return [
+            CreateEntity(
+                slot=f"undo {self.slot}",
+                reason=f"it was there before ({self.reason})",
+                entity_id=self.entity_id,
+                entity_type=self.entity_type,
+                id=self.id,
+                values=self.values,
+                label=self.label,
+            )
+        ]
+
+
+class SetMetadata(FtrackEffect):
+    """Set keys of an entity's metadata; None removes a key.
+
+    Attributes:
+        entity_type: Schema id of the entity.
+        id: The entity's id.
+        values: Key to text.
+        label: What it is, for people.
+    """
+
+    kind: ClassVar[str] = "metadata"
+
+    entity_type: str
+    id: str
+    values: dict[str, Any]
+    label: str
+
+    def describe(self) -> str:
+        return f"write {_words(self.values)} into the metadata of {self.label}"
+
+    def wanted(self) -> Iterable[Wanted]:
+        return (Wanted(self.entity_type, self.id),)
+
+    def wanted_metadata(self) -> Iterable[str]:
+        return (self.id,)
+
+    def verdict(self, seen: Seen) -> Verdict:
+        if seen.row(self.entity_type, self.id) is None:
+            return Verdict("mismatch", f"{self.label} is not on the site any more")
+        there = seen.metadata.get(self.id, {})
+        if all(there.get(key) == value for key, value in self.values.items()):
+            return Verdict("already", f"the metadata of {self.label} says so")
+        return Verdict("do")
+
+    def before(self, seen: Seen) -> dict[str, Any]:
+        there = seen.metadata.get(self.id, {})
+        return {key: there.get(key) for key in self.values}
+
+    def operations(self, seen: Seen) -> list[dict[str, Any]]:
+        there = seen.metadata.get(self.id, {})
+        operations = []
+        for key, value in self.values.items():
+            if there.get(key) == value:
+                continue
+            if value is None:
+                operations.append(_operation("delete", "Metadata", [self.id, key], None))
+            elif key in there:
+                operations.append(_operation("update", "Metadata", [self.id, key], {"value": value}))
+            else:
+                made = {"key": key, "value": value, "parent_id": self.id, "parent_type": self.entity_type}
+                operations.append(_operation("create", "Metadata", [self.id, key], made))
+        return operations
+
+    def after(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        del answers
+        return dict(self.values)
+
+    def is_done(self, seen: Seen) -> dict[str, Any] | None:
+        return dict(self.values) if self.verdict(seen).what == "already" else None
+
+    def inverse(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
+    ) -> Sequence[Effect] | str:
+        del after, own
+        return [
+            SetMetadata(
+                slot=f"undo {self.slot}",
+                reason=f"as it was before ({self.reason})",
+                entity_id=self.entity_id,
+                entity_type=self.entity_type,
+                id=self.id,
+                values={key: before.get(key) for key in self.values},
+                label=self.label,
+                expects=tuple(
+                    Expect(self.entity_type, self.id, f"metadata.{key}", value) for key, value in self.values.items()
+                ),
+            )
+        ]
