@@ -207,13 +207,17 @@ class ManagerClient:
         except (KeyError, TypeError, ValueError) as error:
             raise ManagerNonsense(f"The Manager at {self.url} told of a log without size or address.") from error
 
-    async def log_bytes(self, url: str, start: int) -> bytes:
-        """A log's bytes from an offset on, whether or not the Manager honours ranges."""
+    async def log_bytes(self, url: str, start: int, end: int) -> bytes:
+        """A log's bytes from ``start`` up to ``end``, whether or not the Manager honours ranges.
+
+        Raises ManagerNonsense when what came cannot be that log (a proxy's page, less than was announced).
+        """
         headers = {"Range": f"bytes={start}-"} if start else {}
-        status, body = await self._raw("GET", url, "serve a task's log", headers=headers)
-        if status == 416:
-            return b""
-        return body if status == 206 or not start else body[start:]
+        status, body, kind = await self._raw("GET", url, "serve a task's log", headers=headers)
+        data = body[: end - start] if status == 206 or not start else body[start:end]
+        if status >= 400 or kind == "text/html" or len(data) < end - start:
+            raise ManagerNonsense(f"The Manager at {self.url} did not serve the log it announced.")
+        return data
 
     # One request
 
@@ -248,7 +252,7 @@ class ManagerClient:
         for attempt in range(attempts):
             last = attempt == attempts - 1
             try:
-                status, answer = await self._raw(method, path, what, body=body)
+                status, answer, _ = await self._raw(method, path, what, body=body)
             except ManagerUnreachable:
                 if last:
                     raise
@@ -274,14 +278,14 @@ class ManagerClient:
         *,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, str]:
         address = urljoin(self.url + "/", path) if not path.startswith("/") else self.url + path
         try:
             async with self.http().request(method, address, json=body, headers=headers) as response:
                 answer = await response.read()
                 if response.status == 503:
                     raise _Busy(what, _seconds(response.headers.get("Retry-After")))
-                return response.status, answer
+                return response.status, answer, response.content_type
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             reason = type(error).__name__ if not str(error) else str(error)
             raise ManagerUnreachable(f"The Flamenco Manager at {self.url} does not answer ({reason}).") from error

@@ -311,7 +311,7 @@ class LogFollower:
             self._sink.restart()
         if facts is None or size == self._at:
             return
-        data = (await self._client.log_bytes(facts.url, self._at))[: size - self._at]
+        data = await self._client.log_bytes(facts.url, self._at, size)
         self._at += len(data)
         text = self._decoder.decode(data)
         if text:

@@ -267,7 +267,7 @@ class ManagerStandIn:
             return web.json_response({"message": "Not Found"}, status=404)
         if isinstance(response, web.Response) and response.body:
             if dice.random() < self.chaos.nonsense:
-                return web.Response(text="<html>proxy says hello</html>")
+                return web.Response(text="<html>proxy says hello</html>", content_type="text/html")
             if dice.random() < self.chaos.cut:
                 return await _cut_short(request, bytes(response.body))
         return response
