@@ -1,0 +1,316 @@
+"""What several handlers read in the same way: names of ids, the place of a task, who did something when."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.engine.protocol import Change, Context, Parent, PlanError
+
+__all__ = [
+    "STATUS_KEY",
+    "Context",
+    "Place",
+    "added_since",
+    "anchor",
+    "folded",
+    "id_list",
+    "in_words",
+    "metadata_of",
+    "moment_of",
+    "parent_id_of",
+    "place_of",
+    "project_id_of",
+    "quoted",
+    "reached_status",
+    "read_places",
+    "status_changes_since",
+    "studio",
+]
+
+STATUS_KEY = "statusid"
+"""Events carry ftrack's legacy names."""
+
+_STATUS_TABLES = {"task": "Task", "assetversion": "AssetVersion"}
+_CHUNK = 200
+
+
+def quoted(value: str) -> str:
+    """A value as a string of ftrack's query language."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def id_list(ids: Iterable[str]) -> str:
+    """``("a", "b")`` for an ``in`` of a query; the caller sees to it that there is at least one."""
+    return "(" + ", ".join(quoted(one) for one in dict.fromkeys(ids)) + ")"
+
+
+def folded(names: Iterable[str]) -> frozenset[str]:
+    """Names as they are compared: without case and outer blanks."""
+    return frozenset(name.strip().casefold() for name in names)
+
+
+def studio(ctx: Context, project: str | None = None) -> Any:
+    """The studio's settings (time zone, modes, holidays), with the project's overrides."""
+    return ctx.doors.settings("studio", project=project)
+
+
+def project_id_of(change: Change) -> str:
+    """The project of a change, "" when the event does not tell it."""
+    if change.project_id:
+        return change.project_id
+    if change.parents and change.parents[-1].table == "show":
+        return change.parents[-1].entity_id
+    return ""
+
+
+def parent_id_of(change: Change, entity_types: Collection[str]) -> str:
+    """The nearest entity of one of these schema types in a change's chain, itself included; "" when there is none."""
+    return next((step.entity_id for step in change.parents if step.entity_type in entity_types), "")
+
+
+def reached_status(change: Change) -> str:
+    """The id of the status a task or version got with this change; "" when it got none."""
+    if change.action not in {"add", "update", "move"}:
+        return ""
+    return str(change.becomes(STATUS_KEY) or "")
+
+
+def moment_of(value: Any) -> dt.datetime | None:
+    """A date and time as ftrack gives it (UTC, with or without a zone), as an aware moment; None when there is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, Mapping):  # the wire's own form: {"__type__": "datetime", "value": ...}
+        return moment_of(value.get("value"))
+    if not isinstance(value, dt.datetime):
+        inner = getattr(value, "datetime", None)
+        if isinstance(inner, dt.datetime):
+            value = inner
+        else:
+            try:
+                value = dt.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            except ValueError:
+                return None
+    moment: dt.datetime = value
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def in_words(names: Sequence[str], limit: int = 5) -> str:
+    """``a, b and c``; more than ``limit`` names are counted."""
+    if len(names) > limit:
+        return f"{', '.join(names[:limit])} and {len(names) - limit} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def metadata_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """An entity's metadata as key to value; the wire carries it as rows."""
+    found = row.get("metadata") or ()
+    if isinstance(found, Mapping):
+        return {str(key): str(value) for key, value in found.items()}
+    return {str(one["key"]): str(one.get("value") or "") for one in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a task hangs.
+
+    Attributes:
+        ancestors: From below the project down to the task's parent: id, name, object type name, type name.
+        project: The project's row with root and disk.
+    """
+
+    ancestors: tuple[Mapping[str, Any], ...]
+    project: Mapping[str, Any]
+
+    @property
+    def parent(self) -> Mapping[str, Any] | None:
+        """The entity right above the task; None directly under the project."""
+        return self.ancestors[-1] if self.ancestors else None
+
+    def nearest(self, object_types: Collection[str]) -> Mapping[str, Any] | None:
+        """The nearest ancestor of one of these object types (names without case)."""
+        wanted = folded(object_types)
+        return next((one for one in reversed(self.ancestors) if one["object_type"].casefold() in wanted), None)
+
+
+PROJECT_FIELDS = (
+    "project.name, project.root, project.disk.name, project.disk.unix, project.disk.windows, project.project_schema_id"
+)
+
+
+def read_places(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> dict[str, Place]:
+    """The places of tasks that were read with ``link`` and `PROJECT_FIELDS`: one query for all ancestors."""
+    steps = {row["id"]: _steps_above(row) for row in rows}
+    wanted = list(dict.fromkeys(one for ids in steps.values() for one in ids))
+    known: dict[str, Mapping[str, Any]] = {}
+    for chunk in _chunks(wanted):
+        found = ctx.site.rows(
+            "select id, name, object_type_id, type_id, type.name from TypedContext where id in " + id_list(chunk)
+        )
+        known.update({row["id"]: row for row in found})
+    return {row["id"]: place_of(ctx, row, [known[one] for one in steps[row["id"]] if one in known]) for row in rows}
+
+
+def place_of(ctx: Context, row: Mapping[str, Any], ancestors: Iterable[Mapping[str, Any]]) -> Place:
+    """A task's place from its row and the rows of its ancestors, topmost first."""
+    object_types = ctx.site.object_types()
+    described = []
+    for one in ancestors:
+        named = object_types.get(one.get("object_type_id") or "")
+        described.append(
+            {
+                "id": one["id"],
+                "name": one.get("name") or "",
+                "object_type": named.name if named else "",
+                "type": ((one.get("type") or {}).get("name")) or "",
+            }
+        )
+    return Place(tuple(described), row.get("project") or {})
+
+
+def _steps_above(row: Mapping[str, Any]) -> list[str]:
+    """Ids between project and entity, topmost first; ``link`` goes from the project to the entity itself."""
+    link = row.get("link") or ()
+    steps = json.loads(link) if isinstance(link, str) else link
+    return [step["id"] for step in steps if step["type"] == "TypedContext" and step["id"] != row["id"]]
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
+
+
+def anchor(ctx: Context, root: Path) -> Path:
+    """The nearest existing folder of the project's path: effects make everything below it, never itself."""
+    for folder in (root, *root.parents):
+        if ctx.disk.exists(folder):
+            return folder
+    raise PlanError(f"No folder above {root} exists: is this the right path for this machine?")
+
+
+def status_changes_since(
+    ctx: Context, since: dt.datetime, tables: Collection[str], status_names: Iterable[str] | None
+) -> Iterator[Change]:
+    """Status changes of tasks and versions since a moment, oldest first, as changes an event would have carried.
+
+    Args:
+        ctx: The catch-up's context.
+        since: Server time.
+        tables: "task", "assetversion" or both.
+        status_names: Only these statuses; None for all.
+    """
+    clause = f'date >= "{_wire_time(since)}"'
+    if status_names is not None:
+        wanted = folded(status_names)
+        ids = [one.id for one in ctx.site.statuses().values() if one.name.casefold() in wanted]
+        if not ids:
+            return
+        clause += f" and status_id in {id_list(ids)}"
+    rows = ctx.site.rows(
+        f"select id, date, parent_id, parent_type, status_id, from_status_id, user_id from StatusChange where {clause}"
+    )
+    rows.sort(key=lambda row: (str(row["date"]), row["id"]))
+    chains = _chains(ctx, [row["parent_id"] for row in rows], tables)
+    for row in rows:
+        chain = chains.get(row["parent_id"])
+        if chain is not None:
+            changes = {STATUS_KEY: (row.get("from_status_id"), row["status_id"])}
+            yield _found(f"catch-up:{row['id']}", "update", chain, changes, row["date"], row.get("user_id"), ctx)
+
+
+def added_since(ctx: Context, since: dt.datetime, entity_type: str) -> Iterator[Change]:
+    """Tasks, projects or versions added since a moment, oldest first, as the changes an event would have carried."""
+    when = "date" if entity_type == "AssetVersion" else "created_at"
+    status = "" if entity_type == "Project" else ", status_id"
+    rows = ctx.site.rows(f'select id, {when}{status} from {entity_type} where {when} >= "{_wire_time(since)}"')
+    rows.sort(key=lambda row: (str(row[when]), row["id"]))
+    table = {"AssetVersion": "assetversion", "Project": "show"}.get(entity_type, "task")
+    if entity_type == "Project":
+        chains: dict[str, tuple[Parent, ...]] = {
+            row["id"]: (Parent("Project", "show", row["id"], None),) for row in rows
+        }
+    else:
+        chains = _chains(ctx, [row["id"] for row in rows], {table})
+    for row in rows:
+        chain = chains.get(row["id"])
+        if chain is not None:
+            changes: dict[str, tuple[Any, Any]] = {"id": (None, row["id"])}
+            if row.get("status_id"):
+                changes[STATUS_KEY] = (None, row["status_id"])
+            yield _found(f"catch-up:added:{row['id']}", "add", chain, changes, row[when], None, ctx)
+
+
+def _found(
+    event_id: str,
+    action: Any,
+    chain: tuple[Parent, ...],
+    changes: Mapping[str, tuple[Any, Any]],
+    when: Any,
+    user_id: str | None,
+    ctx: Context,
+) -> Change:
+    project = chain[-1].entity_id if chain[-1].table == "show" else None
+    return Change(
+        event_row=0,
+        event_id=event_id,
+        index=0,
+        action=action,
+        entity_type=chain[0].entity_type,
+        table=chain[0].table,
+        entity_id=chain[0].entity_id,
+        changes=changes,
+        parents=chain,
+        project_id=project,
+        user_id=user_id,
+        username=None,
+        received=ctx.clock.now(),
+        occurred=moment_of(when),
+        origin="catch_up",
+    )
+
+
+def _chains(ctx: Context, ids: Sequence[str], tables: Collection[str]) -> dict[str, tuple[Parent, ...]]:
+    """The chain from each entity that still exists up to its project, with the types of every step."""
+    chains: dict[str, tuple[Parent, ...]] = {}
+    for table in tables:
+        entity_type = _STATUS_TABLES[table]
+        extra = ", asset_id" if table == "assetversion" else ""
+        for chunk in _chunks(list(dict.fromkeys(ids))):
+            rows = ctx.site.rows(f"select id, link, project_id{extra} from {entity_type} where id in {id_list(chunk)}")
+            types = _types_of_steps(ctx, rows)
+            for row in rows:
+                chains[row["id"]] = _chain(row, entity_type, table, types)
+    return chains
+
+
+def _types_of_steps(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    steps = list(dict.fromkeys(one for row in rows for one in _steps_above(row)))
+    names = ctx.site.object_types()
+    types: dict[str, str] = {}
+    for chunk in _chunks(steps):
+        for row in ctx.site.rows("select id, object_type_id from TypedContext where id in " + id_list(chunk)):
+            named = names.get(row["object_type_id"])
+            types[row["id"]] = named.name.replace(" ", "") if named else "TypedContext"
+    return types
+
+
+def _chain(row: Mapping[str, Any], entity_type: str, table: str, types: Mapping[str, str]) -> tuple[Parent, ...]:
+    ids = [(entity_type, table, row["id"])]
+    if row.get("asset_id"):
+        ids.append(("Asset", "asset", row["asset_id"]))
+    ids += [(types.get(one, "TypedContext"), "task", one) for one in reversed(_steps_above(row))]
+    if row.get("project_id"):
+        ids.append(("Project", "show", row["project_id"]))
+    above = [entity_id for _, _, entity_id in ids[1:]] + [None]
+    return tuple(
+        Parent(kind, name, entity_id, parent) for (kind, name, entity_id), parent in zip(ids, above, strict=True)
+    )
+
+
+def _wire_time(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")

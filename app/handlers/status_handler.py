@@ -1,0 +1,446 @@
+"""Status handler: tells the next department on Slack that a shot is ready for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from app.effects.ftrack import CreateEntity
+from app.effects.slack import SendSlack
+from app.engine.protocol import (
+    Change,
+    Context,
+    Effect,
+    Handler,
+    HandlerSettings,
+    Later,
+    Note,
+    Plan,
+    PlanError,
+    natural_id,
+)
+from app.handlers.common import (
+    added_since,
+    folded,
+    id_list,
+    in_words,
+    moment_of,
+    quoted,
+    reached_status,
+    status_changes_since,
+    studio,
+)
+from app.rules.dailies import parse_cut_off, zone
+from app.rules.templates import render_text
+from app.rules.transitions import StatusStep, transition_roots
+from app.settings.models import setting
+from app.slack import escape
+
+__all__ = ["StatusHandler", "StatusHandlerSettings", "Transition"]
+
+
+class Transition(BaseModel):
+    """Who hears of what: a task of ``task_type`` that gets ``status`` is announced to ``next_type``'s people."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task_type: str
+    status: str
+    next_type: str
+
+
+class StatusHandlerSettings(HandlerSettings):
+    """Defaults are the studio's rules."""
+
+    transitions: list[Transition] = setting(
+        [
+            Transition(task_type="Animation", status="Ready for Lighting", next_type="Lighting"),
+            Transition(task_type="Lighting", status="Ready for Comp", next_type="Compositing"),
+        ],
+        "A task (or its version) of this type that gets this status is announced to those assigned to the shot's "
+        "tasks of the next type. No other task types trigger it.",
+        per_project=True,
+    )
+    shot_types: list[str] = setting(
+        ["Shot"], "Object types that count as a shot.", per_project=True, widget="object_types"
+    )
+    message: str = setting(
+        "Project: {{ project }}\nShot: {{ shot }}\n{{ status }}",
+        "The message. Known: project, shot, status, task, next_type, who (the people it is for), by (who did it).",
+        per_project=True,
+        widget="template",
+    )
+    missing_task: Literal["tell", "ignore", "create"] = setting(
+        "tell",
+        "The shot has no task of the next type: tell the project's channel, ignore it, or create the task and tell.",
+        per_project=True,
+    )
+    message_oneself: bool = setting(True, "Also tell a person who set the status themselves.", per_project=True)
+    together: float = setting(
+        60.0,
+        "A status that is set again within so many seconds is the same transition and told once.",
+        per_project=True,
+        unit="s",
+        ge=0,
+    )
+    digest: bool = setting(
+        True, "Many shots for one person may be gathered into one message (see slack.digest_window).", per_project=True
+    )
+    quiet_from: str = setting(
+        "", "Messages wait from this time of day (studio time, e.g. 20:00); empty: none waits.", per_project=True
+    )
+    quiet_until: str = setting("", "Until this time of day (e.g. 08:00).", per_project=True)
+    link: str = setting(
+        "{{ server }}/#slideEntityId={{ task_id }}&slideEntityType=task&itemId=projects"
+        "&entityId={{ project_id }}&entityType=show",
+        "Link to the task on ftrack; empty: none. Known: server, task_id, shot_id, project_id.",
+        per_project=True,
+        widget="template",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A transition that is to be announced.
+
+    Attributes:
+        rule: The rule that fits.
+        task: The task's row.
+        shot: Its shot: id and name.
+        root: What began the transition: one message for each.
+        moment: When it began.
+    """
+
+    rule: Transition
+    task: Mapping[str, Any]
+    shot: Mapping[str, Any]
+    root: str
+    moment: dt.datetime | None
+
+    @property
+    def project(self) -> str:
+        return str((self.task.get("project") or {}).get("name") or "")
+
+
+class StatusHandler(Handler):
+    """Plans one message for each person and transition."""
+
+    id = "status_handler"
+    title = "Status handler (Slack)"
+    help = (
+        "When a shot is ready for lighting or comp, the people assigned to that task of the shot get a Slack message."
+    )
+    icon = "chat"
+    settings_model = StatusHandlerSettings
+
+    def wants(self, change: Change) -> bool:
+        if change.table == "task" and change.entity_type != "Task":
+            return False
+        return change.table in {"task", "assetversion"} and bool(reached_status(change))
+
+    def key(self, change: Change) -> str:
+        # Its own name space: a message that waits must not hold back what writes the shot.
+        above = (step.entity_id for step in change.parents if step.entity_type not in {"Task", "Asset", "AssetVersion"})
+        return f"slack:{next(above, change.entity_id)}"
+
+    def plan(self, changes: Sequence[Change], ctx: Context) -> Plan:
+        effects: list[Effect] = []
+        notes: list[Note] = []
+        for change in changes:
+            outcome = self._plan_change(change, ctx)
+            effects += outcome.effects
+            notes += outcome.notes
+        return Plan(tuple(effects), tuple(notes))
+
+    def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
+        yield from status_changes_since(ctx, since, ("task", "assetversion"), _announced(ctx.settings))
+        wanted = folded(_announced(ctx.settings))
+        statuses = ctx.site.statuses()
+        for entity_type in ("Task", "AssetVersion"):
+            for change in added_since(ctx, since, entity_type):
+                status = statuses.get(reached_status(change))
+                if status is not None and status.name.casefold() in wanted:
+                    yield change
+
+    def _plan_change(self, change: Change, ctx: Context) -> Plan:
+        status = ctx.site.statuses().get(reached_status(change))
+        if status is None:
+            return _skipped(change, "the status was deleted on ftrack")
+        task_id, version = change.entity_id, None
+        if change.table == "assetversion":
+            found = ctx.site.rows(f"select id, task_id from AssetVersion where id is {quoted(change.entity_id)}")
+            if not found:
+                return _skipped(change, "the version no longer exists on ftrack")
+            version = found[0]
+            if not version.get("task_id"):
+                return _skipped(change, "the version has no task")
+            task_id = version["task_id"]
+        tasks = ctx.site.rows(
+            "select id, name, type.name, status_id, created_at, parent_id, link, project_id, project.name, "
+            f"project.project_schema_id from Task where id is {quoted(task_id)}"
+        )
+        if not tasks:
+            return _skipped(change, "the task no longer exists on ftrack")
+        return self._plan_task(change, tasks[0], status.id, status.name, ctx)
+
+    def _plan_task(self, change: Change, task: Mapping[str, Any], status_id: str, status: str, ctx: Context) -> Plan:
+        settings: StatusHandlerSettings = ctx.handler_settings((task.get("project") or {}).get("name") or "")
+        task_type = (task.get("type") or {}).get("name") or ""
+        rule = _rule_for(settings, task_type, status)
+        if rule is None:
+            return _skipped(change, f"{task_type or 'an untyped'} task with status {status!r} is announced to nobody")
+        shot = _shot_of(task, settings, ctx)
+        if shot is None:
+            return _skipped(change, "the task belongs to no shot")
+        root, moment = _root(change, task, status_id, settings, ctx)
+        ready = _Ready(rule, task, shot, root, moment)
+        late = _too_late(change, moment, ctx)
+        if late:
+            return _skipped(change, late)
+        _mind_quiet_hours(settings, studio(ctx, ready.project), ctx)
+        return _announce(change, ready, settings, ctx)
+
+
+def _skipped(change: Change, reason: str) -> Plan:
+    return Plan(notes=(Note(change.entity_id, "skipped", reason),))
+
+
+def _announced(settings: StatusHandlerSettings) -> list[str]:
+    return [rule.status for rule in settings.transitions]
+
+
+def _rule_for(settings: StatusHandlerSettings, task_type: str, status: str) -> Transition | None:
+    fits = (task_type.casefold(), status.casefold())
+    return next(
+        (one for one in settings.transitions if (one.task_type.casefold(), one.status.casefold()) == fits), None
+    )
+
+
+def _shot_of(task: Mapping[str, Any], settings: StatusHandlerSettings, ctx: Context) -> Mapping[str, Any] | None:
+    if not task.get("parent_id"):
+        return None
+    rows = ctx.site.rows(f"select id, name, object_type_id from TypedContext where id is {quoted(task['parent_id'])}")
+    if not rows:
+        return None
+    named = ctx.site.object_types().get(rows[0].get("object_type_id") or "")
+    return rows[0] if named is not None and named.name.casefold() in folded(settings.shot_types) else None
+
+
+def _root(
+    change: Change, task: Mapping[str, Any], status_id: str, settings: StatusHandlerSettings, ctx: Context
+) -> tuple[str, dt.datetime | None]:
+    """What began this transition, from the site's own history: the same answer for the version's and the task's event,
+    for a replay, and on another server."""
+    steps = _history(task, ctx)
+    own = [one for one in steps if one.entity_id == change.entity_id and one.new == status_id]
+    if not own:
+        return f"event:{change.event_id}", change.occurred
+    newest = max(own, key=lambda one: (one.moment, one.id))
+    if change.event_id.startswith("catch-up:"):
+        named = change.event_id.rpartition(":")[2]
+        newest = next((one for one in own if one.id == named), newest)
+    roots = transition_roots(steps, status_id, dt.timedelta(seconds=settings.together))
+    return roots[newest.id], newest.moment
+
+
+def _history(task: Mapping[str, Any], ctx: Context) -> list[StatusStep]:
+    """Status changes of a task and its versions; what was created with a status counts as its first step."""
+    versions = ctx.site.rows(f"select id, date, status_id from AssetVersion where task_id is {quoted(task['id'])}")
+    born = {row["id"]: (moment_of(row.get("date")), row.get("status_id")) for row in versions}
+    born[task["id"]] = (moment_of(task.get("created_at")), task.get("status_id"))
+    steps: list[StatusStep] = []
+    rows = ctx.site.rows(
+        f"select id, date, parent_id, status_id, from_status_id from StatusChange where parent_id in {id_list(born)}"
+    )
+    for row in sorted(rows, key=lambda one: str(one["date"])):
+        moment = moment_of(row["date"])
+        if moment is None:
+            continue
+        entity = row["parent_id"]
+        steps.append(
+            StatusStep(row["id"], entity, entity == task["id"], moment, row.get("from_status_id"), row["status_id"])
+        )
+        if entity in born:  # the first change tells which status it was created with
+            created, _ = born.pop(entity)
+            if created is not None and row.get("from_status_id"):
+                steps.append(StatusStep(entity, entity, entity == task["id"], created, None, row["from_status_id"]))
+    for entity, (created, status) in born.items():
+        if created is not None and status:
+            steps.append(StatusStep(entity, entity, entity == task["id"], created, None, status))
+    return steps
+
+
+def _too_late(change: Change, moment: dt.datetime | None, ctx: Context) -> str:
+    max_age = float(ctx.doors.settings("slack").max_age)
+    happened = change.occurred or moment
+    if happened is None or (change.received - happened).total_seconds() <= max_age:
+        return ""
+    return (
+        f"it happened at {happened:%Y-%m-%d %H:%M} UTC and was learnt of more than {max_age / 3600:g} h later: "
+        "a message would only mislead (setting slack.max_age)"
+    )
+
+
+def _mind_quiet_hours(settings: StatusHandlerSettings, studio_settings: Any, ctx: Context) -> None:
+    if not settings.quiet_from or not settings.quiet_until:
+        return
+    begin, end = parse_cut_off(settings.quiet_from), parse_cut_off(settings.quiet_until)
+    local = ctx.clock.now().astimezone(zone(studio_settings.time_zone))
+    now = local.time().replace(tzinfo=None)
+    quiet = begin <= now < end if begin <= end else now >= begin or now < end
+    if not quiet:
+        return
+    day = local.date() if now < end else local.date() + dt.timedelta(days=1)
+    until = dt.datetime.combine(day, end, local.tzinfo)
+    raise Later(f"Quiet hours: the message waits until {end:%H:%M}.", (until - local).total_seconds())
+
+
+def _announce(change: Change, ready: _Ready, settings: StatusHandlerSettings, ctx: Context) -> Plan:
+    """The messages: to the assigned people, else to the project's channel."""
+    type_ids = _type_ids(ready.rule.next_type, ctx)
+    rows = ctx.site.rows(
+        "select id, name, assignments.resource_id from Task "
+        f"where parent_id is {quoted(ready.shot['id'])} and type_id in {id_list(type_ids)}"
+    )
+    effects: list[Effect] = []
+    if not rows and settings.missing_task == "ignore":
+        return _skipped(change, f"the shot {ready.shot['name']} has no {ready.rule.next_type} task")
+    if not rows and settings.missing_task == "create":
+        effects.append(_missing_task(change, ready, type_ids, ctx))
+    people = _people([one["resource_id"] for row in rows for one in row.get("assignments") or ()], ctx)
+    living = [one for one in people if one.get("is_active") is not False]
+    told = [one for one in living if settings.message_oneself or one["id"] != change.user_id]
+    if living and not told:
+        return _skipped(change, f"only {_name(living[0])}, who set the status, would be told")
+    addresses = _addresses(told, ready, ctx)
+    why = _why(rows, people, told, ready)
+    for number, (address, names) in enumerate(addresses.items()):
+        effects.append(
+            SendSlack(
+                slot=f"message-{number}-{change.entity_id}",
+                reason=why,
+                entity_id=change.entity_id,
+                channel=address,
+                text=_text(ready, names, settings, change, rows),
+                dedupe=f"ready:{ready.shot['id']}:{ready.rule.status.casefold()}:{ready.root}:{address}",
+                person=in_words(names),
+                digest=f"{ready.rule.status}" if settings.digest else "",
+                max_age=float(ctx.doors.settings("slack").max_age),
+                link=_link(ready, settings, ctx),
+            )
+        )
+    return Plan(tuple(effects))
+
+
+def _people(resource_ids: Sequence[str], ctx: Context) -> list[Mapping[str, Any]]:
+    """Users behind assignments: a group stands for its members and those of the groups within it."""
+    if not resource_ids:
+        return []
+    ids = id_list(resource_ids)
+    rows = ctx.site.rows(
+        "select id, username, email, first_name, last_name, is_active from User "
+        f"where id in {ids} or memberships any (group_id in {ids}) or memberships any (group.parent_id in {ids})"
+    )
+    rows.sort(key=lambda row: str(row.get("username")))
+    return list(rows)
+
+
+def _addresses(people: Sequence[Mapping[str, Any]], ready: _Ready, ctx: Context) -> dict[str, list[str]]:
+    """Where to write, and whom it is for there: several people without a Slack name share the default channel."""
+    if not people:
+        return {ctx.people.slack_channel(ready.project): []}
+    addresses: dict[str, list[str]] = {}
+    for person in people:
+        address = ctx.people.slack_user(person.get("username") or "", person.get("email"))
+        if address is None:
+            address = str(ctx.doors.settings("slack", project=ready.project).default_channel)
+        addresses.setdefault(address, []).append(_name(person))
+    return addresses
+
+
+def _name(person: Mapping[str, Any]) -> str:
+    full = f"{person.get('first_name') or ''} {person.get('last_name') or ''}".strip()
+    return full or str(person.get("username") or "somebody")
+
+
+def _why(
+    tasks: Sequence[Mapping[str, Any]],
+    people: Sequence[Mapping[str, Any]],
+    told: Sequence[Mapping[str, Any]],
+    ready: _Ready,
+) -> str:
+    next_type, shot = ready.rule.next_type, ready.shot["name"]
+    if not tasks:
+        return f"the shot {shot} has no {next_type} task, so the project's channel is told"
+    if not told:
+        whom = "only inactive people are" if people else "nobody is"
+        return f"{whom} assigned to {next_type} of {shot}, so the project's channel is told"
+    return f"{in_words([_name(one) for one in told])} assigned to {next_type} of {shot}"
+
+
+def _text(
+    ready: _Ready,
+    names: Sequence[str],
+    settings: StatusHandlerSettings,
+    change: Change,
+    tasks: Sequence[Mapping[str, Any]],
+) -> str:
+    values = {
+        "project": ready.project,
+        "shot": ready.shot["name"],
+        "status": ready.rule.status,
+        "task": ready.task["name"],
+        "next_type": ready.rule.next_type,
+        "who": in_words(names),
+        "by": change.username or "",
+    }
+    text = render_text(settings.message, {key: escape(value) for key, value in values.items()})
+    if not tasks and settings.missing_task == "create":
+        text += f"\nThe task {escape(ready.rule.next_type)} was created, since the shot had none."
+    elif not tasks:
+        text += f"\nThe shot has no {escape(ready.rule.next_type)} task."
+    return text
+
+
+def _link(ready: _Ready, settings: StatusHandlerSettings, ctx: Context) -> str:
+    if not settings.link:
+        return ""
+    return render_text(
+        settings.link,
+        {
+            "server": ctx.site.server,
+            "task_id": ready.task["id"],
+            "shot_id": ready.shot["id"],
+            "project_id": ready.task.get("project_id") or "",
+        },
+    )
+
+
+def _type_ids(name: str, ctx: Context) -> list[str]:
+    found = [one.id for one in ctx.site.types().values() if one.name.casefold() == name.casefold()]
+    if not found:
+        raise PlanError(f"ftrack has no task type {name!r}: correct next_type in the handler's transitions.")
+    return found
+
+
+def _missing_task(change: Change, ready: _Ready, type_ids: Sequence[str], ctx: Context) -> CreateEntity:
+    wanted = ready.rule.next_type
+    return CreateEntity(
+        slot=f"task-{change.entity_id}",
+        reason=f"the shot has no {wanted} task (setting missing_task)",
+        entity_id=change.entity_id,
+        entity_type="Task",
+        id=natural_id(ctx.site.server, ready.shot["id"], "task", wanted.casefold()),
+        values={
+            "name": wanted,
+            "parent_id": ready.shot["id"],
+            "project_id": ready.task["project_id"],
+            "type_id": type_ids[0],
+        },
+        label=f"{ready.project} / {ready.shot['name']} / {wanted}",
+        unless=f"Task where parent_id is {quoted(ready.shot['id'])} and type_id in {id_list(type_ids)}",
+    )
