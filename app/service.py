@@ -1,0 +1,298 @@
+"""The event server as one object: builds the doors, holds the journal's lock, starts and stops every part.
+
+The panel hosts it or `signalbox serve` does; both see the same journal. Threads here: the listener, the housekeeper
+(names, lamps, settings, retention), the responders. The worker is a child process, kept alive from here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from app.journal.crash import CRASHED
+from app.journal.journal import Journal
+from app.process import python_child
+from app.process.keeper import ChildKeeper
+from app.service_doors import BuiltDoors, Installation, build_doors
+from app.service_health import HealthWatch
+from app.service_logging import Logs
+from app.settings.models import JournalSettings
+from app.settings.redact import redact
+from app.settings.store import SettingsError
+from app.site.librarian import Librarian
+from app.site.listener import Listener, ListenerState
+from app.site.responder import Registry, Responder
+from app.site.types import SiteRefusal, SiteUnreachable
+
+__all__ = ["Installation", "Service"]
+
+log = logging.getLogger("signalbox.service")
+
+_HOUSEKEEPING_SECONDS = 0.5
+_FORGET_SECONDS = 600.0
+_DAY = 86_400.0
+_LAMPS: dict[str, Literal["ok", "warning", "error", "off"]] = {
+    "connected": "ok",
+    "connecting": "warning",
+    "refused": "error",
+    "stopped": "off",
+}
+
+
+class Service:
+    """The running event server.
+
+    Args:
+        installation: Settings and journal.
+        listener: Whether events are listened to (an artist's upload tool does not).
+        worker: Whether runs are worked on.
+        registry: Answers menus and forms; None: nobody does.
+        log_stream: Whether log lines go to stderr too.
+        environment: Environment of the worker; None: ours.
+
+    Raises (from `start`):
+        SettingsError: the settings cannot be used.
+        JournalBusy: another Signalbox works on this journal.
+        JournalError: the journal cannot be used.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        listener: bool = True,
+        worker: bool = True,
+        registry: Registry | None = None,
+        log_stream: bool = False,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.installation = installation
+        self._with_listener = listener
+        self._with_worker = worker
+        self._registry = registry
+        self._log_stream = log_stream
+        self._environment = environment
+        self._journal: Journal | None = None
+        self._built: BuiltDoors | None = None
+        self._logs: Logs | None = None
+        self._listener: Listener | None = None
+        self._responder: Responder | None = None
+        self._worker: ChildKeeper | None = None
+        self._worker_state = (False, "not started")
+        self._ending = threading.Event()
+        self._wake = threading.Event()
+        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """The open journal; only after `start`."""
+        assert self._journal is not None, "the service has not been started"
+        return self._journal
+
+    @property
+    def built(self) -> BuiltDoors:
+        """The doors; only after `start`."""
+        assert self._built is not None, "the service has not been started"
+        return self._built
+
+    @property
+    def listener(self) -> Listener | None:
+        """The listener, where this service has one."""
+        return self._listener
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the worker while it runs."""
+        return self._worker.pid if self._worker is not None else None
+
+    def start(self) -> None:
+        """Open the journal and start every part. The site need not be reachable."""
+        self.installation.check()
+        if self._with_listener:
+            self.installation.credentials()
+        settings = self.installation.store.section("journal", JournalSettings)
+        self._journal = Journal.open(self.installation.journal, "engine", group=settings.group)
+        try:
+            self._logs = Logs(
+                self.installation.journal, settings.log_level, stream=self._log_stream, group=settings.group
+            )
+            self._built = build_doors(self.installation)
+            if self._with_listener:
+                self._start_listener()
+            if self._with_worker:
+                self._start_worker()
+            self._housekeeper.start()
+        except BaseException:
+            self.stop()
+            raise
+        log.info("started on the journal in %s", self.installation.journal)
+
+    def stop(self) -> None:
+        """End every part: first what brings work, then the worker, then the journal. Safe to call twice."""
+        self._ending.set()
+        self._wake.set()
+        if self._listener is not None:
+            self._listener.stop()
+        if self._responder is not None:
+            self._responder.close()
+        if self._worker is not None:
+            self._worker.stop()
+        if self._housekeeper.ident is not None:
+            self._housekeeper.join(30)
+        if self._built is not None:
+            self._built.sites.close()
+        if self._journal is not None:
+            self._lamps_off()
+            log.info("stopped")
+        if self._logs is not None:
+            self._logs.close()
+            self._logs = None
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def __enter__(self) -> Service:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def wake_worker(self) -> None:
+        """Tell the worker that there is something to do (an order, an event)."""
+        if self._worker is not None:
+            self._worker.wake()
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _start_listener(self) -> None:
+        credentials = self.installation.credentials()
+        settings = self.installation.site_settings()
+        if self._registry is None:
+            # Nobody here answers menus: the site need not ask us.
+            wanted = [one for one in settings.subscriptions if "ftrack.action." not in one]
+            settings = settings.model_copy(update={"subscriptions": wanted})
+        self._listener = Listener(
+            credentials,
+            settings,
+            self.journal,
+            on_question=self._question,
+            on_state=self._listener_says,
+            on_events=self._events_kept,
+        )
+        if self._registry is not None:
+            self._responder = Responder(
+                self._registry,
+                self._listener,
+                self._fresh_site,
+                threads=settings.responders,
+                patience=settings.form_patience,
+            )
+        self._listener.start()
+
+    def _fresh_site(self) -> object:
+        site = self.built.sites()
+        site.fresh()
+        return site
+
+    def _question(self, event: object) -> None:
+        if self._responder is not None and isinstance(event, dict):
+            self._responder.ask(event)
+
+    def _events_kept(self, _count: int) -> None:
+        self.wake_worker()
+        self._wake.set()
+
+    def _listener_says(self, state: ListenerState) -> None:
+        if self._journal is not None:
+            self._journal.set_health("site", _LAMPS[state.state], redact(state.words))
+
+    def _start_worker(self) -> None:
+        assert self.journal.lock is not None
+        descriptor = self.journal.lock.fd
+        self._worker = ChildKeeper(
+            "worker",
+            python_child(
+                "app.service_worker",
+                "--journal",
+                str(self.installation.journal),
+                "--settings",
+                str(self.installation.store.path),
+                "--lock-fd",
+                str(descriptor),
+                *(["--log-stream"] if self._log_stream else []),
+            ),
+            pass_fds=(descriptor,) if os.name == "posix" else (),
+            env=self._environment,
+            on_state=self._worker_says,
+            on_exit=_end_with_a_crash_point,
+        )
+        self._worker.start()
+
+    def _worker_says(self, alive: bool, words: str) -> None:
+        self._worker_state = (alive, words)
+        self._wake.set()
+
+    # -- housekeeping ------------------------------------------------------------------------------------------------
+
+    def _keep_house(self) -> None:
+        health = HealthWatch(self.journal, self.built, lambda: self._worker_state)
+        librarian = Librarian(self.journal, self.built.sites, after=max(0, self.journal.last_event_id() - 1000))
+        chores: list[tuple[str, float, Callable[[], object]]] = [
+            ("settings", 1.0, self.installation.store.reload_if_changed),
+            ("names", 0.1, lambda: self._learn(librarian)),
+            ("health", 1.0, health.turn if self._with_worker else lambda: None),
+            ("retention", _FORGET_SECONDS, self._forget),
+        ]
+        due = dict.fromkeys((name for name, _, _ in chores), 0.0)
+        while not self._ending.is_set():
+            for name, pause, chore in chores:
+                if time.monotonic() < due[name] or self._ending.is_set():
+                    continue
+                due[name] = time.monotonic() + pause
+                try:
+                    chore()
+                except (SiteUnreachable, SiteRefusal, SettingsError) as error:
+                    log.debug("%s: %s", name, error)
+                    due[name] = time.monotonic() + 5.0
+                except Exception:
+                    # One chore that fails must not end the others; it is tried again later.
+                    log.exception("housekeeping (%s) failed", name)
+                    due[name] = time.monotonic() + 30.0
+            self._wake.wait(_HOUSEKEEPING_SECONDS)
+            self._wake.clear()
+
+    def _learn(self, librarian: Librarian) -> None:
+        if self._with_listener and self._listener is not None and self._listener.connected and librarian.turn():
+            self._wake.set()
+
+    def _forget(self) -> None:
+        settings = self.installation.store.section("journal", JournalSettings)
+        while not self._ending.is_set() and self.journal.forget(time.time() - settings.keep_days * _DAY):
+            self._ending.wait(0.05)  # room for the listener's transactions
+
+    def _lamps_off(self) -> None:
+        for name in ("site", "queue", "workers", "slack", "drives", "journal"):
+            try:
+                self.journal.set_health(name, "off", "the event server does not run")
+            except Exception:
+                log.exception("the lamps could not be put out")
+                return
+
+
+def _end_with_a_crash_point(code: int) -> None:
+    """A worker that ended at an ordered crash point takes this process along, as a power cut would."""
+    if code == CRASHED:
+        os._exit(CRASHED)
+
+
+def journal_of(settings: Path | None = None, journal: Path | None = None) -> Path:
+    """The journal's folder of an installation."""
+    return Installation.load(settings, journal).journal

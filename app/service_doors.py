@@ -1,0 +1,198 @@
+"""What one installation is, and the doors built from it: the site, the drives, Slack, the people, the time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.disk import ProductionDrives
+from app.engine.doors import Doors, SiteDoor
+from app.settings import paths
+from app.settings.models import EngineSettings, SiteSettings, SlackSettings, StudioSettings
+from app.settings.secrets import secret
+from app.settings.store import SettingsError, SettingsStore
+from app.site.cache import LookUps
+from app.site.door import Site
+from app.site.session import check_address
+from app.site.types import Credentials, NotFtrack
+from app.slack.client import SlackClient
+from app.slack.people import SlackPeople
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> dt.datetime:
+        """Aware UTC."""
+        return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where this installation keeps its settings and its journal.
+
+    Attributes:
+        store: The settings.
+        journal: The journal's folder.
+    """
+
+    store: SettingsStore
+    journal: Path
+
+    @classmethod
+    def load(cls, settings: Path | None = None, journal: Path | None = None) -> Installation:
+        """Read the settings. Raises SettingsError."""
+        return cls(SettingsStore(settings or paths.settings_path()), journal or paths.journal_folder())
+
+    def site_settings(self, name: str = "site") -> SiteSettings:
+        """Settings of the site or of the second one ("cloud")."""
+        return self.store.section(name, SiteSettings)
+
+    def credentials(self, name: str = "site") -> Credentials:
+        """Who signs in where. ``FTRACK_SERVER`` in the environment stands above the settings file.
+
+        Raises:
+            SettingsError: something is missing or no address.
+        """
+        settings = self.site_settings(name)
+        server, user = settings.server, settings.api_user
+        key: str | None = None
+        if name == "site":
+            given = os.environ.get("FTRACK_SERVER", "").strip()
+            if given:
+                # A kept key belongs to the kept server: with another server only the environment's key counts.
+                key = os.environ.get("FTRACK_API_KEY", "").strip() or None
+            server = given or server
+            user = os.environ.get("FTRACK_API_USER", "").strip() or user
+        key = key or secret(f"{name}.api_key")
+        missing = [
+            words
+            for value, words in (
+                (server, "the site's address (FTRACK_SERVER)"),
+                (user, "the API user (FTRACK_API_USER)"),
+                (key, "the API key (FTRACK_API_KEY)"),
+            )
+            if not value
+        ]
+        if missing:
+            raise SettingsError(
+                f"{self.store.path}: section [{name}] lacks {', '.join(missing)}. Enter it in the panel, in the file "
+                "(the key never there), or in the environment"
+            )
+        try:
+            return Credentials(check_address(server), user, key or "")
+        except NotFtrack as error:
+            raise SettingsError(f"{name}.server: {error}") from error
+
+    def settings(self, section: str, project: str | None = None) -> Any:
+        """A section's validated settings, by name."""
+        model = self.store.declared().get(section)
+        if model is None:
+            raise SettingsError(f"there is no section {section!r}")
+        return self.store.section(section, model, project)
+
+    def check(self) -> None:
+        """Read every section once. Raises SettingsError for the first that cannot be used."""
+        for name, model in self.store.declared().items():
+            self.store.section(name, model)
+
+
+class SiteFactory:
+    """Gives each thread its own door to each site; look-ups are shared."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._local = threading.local()
+        self._look_ups: dict[tuple[str, str], LookUps] = {}
+        self._known: dict[str, tuple[int, Credentials]] = {}
+        self._lock = threading.Lock()
+        self._open: list[Site] = []
+
+    def __call__(self, name: str = "site") -> SiteDoor:
+        """The calling thread's door. Raises SettingsError when the site is not set."""
+        kept: dict[str, tuple[Credentials, Site]] = self._local.__dict__.setdefault("doors", {})
+        credentials = self._credentials(name)
+        found = kept.get(name)
+        if found is not None and found[0] == credentials:
+            return found[1]
+        if found is not None:
+            found[1].close()
+        settings = self._installation.site_settings(name)
+        with self._lock:
+            look_ups = self._look_ups.setdefault((credentials.server, credentials.api_user), LookUps())
+        door = Site(
+            credentials,
+            look_ups,
+            cache=paths.cache_folder(),
+            timeout=settings.request_timeout,
+            strict=settings.strict_api,
+        )
+        kept[name] = (credentials, door)
+        with self._lock:
+            self._open.append(door)
+        return door
+
+    def _credentials(self, name: str) -> Credentials:
+        """Asked for at every run: the keyring is only read again when the settings changed."""
+        revision = self._installation.store.revision
+        known = self._known.get(name)
+        if known is None or known[0] != revision:
+            known = (revision, self._installation.credentials(name))
+            self._known[name] = known
+        return known[1]
+
+    def close(self) -> None:
+        """End every session of every thread."""
+        with self._lock:
+            doors, self._open = self._open, []
+        for door in doors:
+            door.close()
+
+
+@dataclass(slots=True)
+class BuiltDoors:
+    """The doors, and what of them the service itself needs."""
+
+    doors: Doors
+    sites: SiteFactory
+    slack: SlackClient | None
+    drives: ProductionDrives
+
+
+def build_doors(installation: Installation) -> BuiltDoors:
+    """The doors of one process."""
+    store = installation.store
+
+    def slack_settings(project: str | None = None) -> SlackSettings:
+        return store.section("slack", SlackSettings, project)
+
+    def slack_token() -> str | None:
+        return secret("slack.token")
+
+    sites = SiteFactory(installation)
+    drives = ProductionDrives(
+        lambda: store.section("studio", StudioSettings),
+        wait=lambda: store.section("engine", EngineSettings).drive_wait,
+    )
+    wanted = slack_settings().enabled and slack_token()
+    slack = SlackClient(slack_settings, slack_token) if wanted else None
+    doors = Doors(
+        site=sites,
+        disk=drives,
+        clock=SystemClock(),
+        people=SlackPeople(slack_settings, slack),
+        slack=slack,
+        settings=installation.settings,
+        secret=secret,
+    )
+    return BuiltDoors(doors, sites, slack, drives)
+
+
+def environment_without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for programs that talk to this machine only."""
+    return {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}

@@ -1,0 +1,94 @@
+"""The lamps of the health strip: queue, workers, Slack, drives, journal. The listener sets its own."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from app.journal.journal import Journal
+from app.rules.outcomes import Later, PlanError
+from app.service_doors import BuiltDoors
+from app.settings.redact import redact
+from app.settings.store import SettingsError
+from app.site.types import SiteRefusal, SiteUnreachable
+from app.slack.errors import SlackLater, SlackRefused
+
+log = logging.getLogger("signalbox.health")
+
+State = Literal["ok", "warning", "error", "off"]
+_SLACK_SECONDS = 300.0
+_DRIVES_SECONDS = 30.0
+_SPACE_SECONDS = 30.0
+_LITTLE_SPACE = 500 * 1024 * 1024
+
+
+class HealthWatch:
+    """Looks at everything that has no thread of its own. Used by one thread.
+
+    Args:
+        journal: Keeps the lamps.
+        built: The doors.
+        workers: Gives the worker's state: (alive, words).
+    """
+
+    def __init__(self, journal: Journal, built: BuiltDoors, workers: Callable[[], tuple[bool, str]]) -> None:
+        self._journal = journal
+        self._built = built
+        self._workers = workers
+        self._due: dict[str, float] = {}
+
+    def turn(self) -> None:
+        """Look at what is due."""
+        length = self._journal.queue_length()
+        self._set("queue", "ok" if length < 500 else "warning", f"{length} waiting" if length else "nothing waits")
+        alive, words = self._workers()
+        self._set("workers", "ok" if alive else "error", words)
+        for name, pause, look in (
+            ("journal", _SPACE_SECONDS, self._space),
+            ("slack", _SLACK_SECONDS, self._slack),
+            ("drives", _DRIVES_SECONDS, self._drives),
+        ):
+            if time.monotonic() >= self._due.get(name, 0.0):
+                self._due[name] = time.monotonic() + pause
+                state, words = look()
+                self._set(name, state, words)
+
+    def _set(self, name: str, state: State, words: str) -> None:
+        self._journal.set_health(name, state, redact(words))
+
+    def _space(self) -> tuple[State, str]:
+        free = shutil.disk_usage(self._journal.folder).free
+        if free < _LITTLE_SPACE:
+            return "error", f"only {free // 1_000_000} MB left for the journal in {self._journal.folder}"
+        return "ok", f"{free // 1_000_000_000} GB free"
+
+    def _slack(self) -> tuple[State, str]:
+        if self._built.slack is None:
+            return "off", "no Slack token is set"
+        try:
+            return "ok", self._built.slack.check()
+        except SlackLater as error:
+            return "warning", str(error)
+        except SlackRefused as error:
+            return "error", str(error)
+
+    def _drives(self) -> tuple[State, str]:
+        try:
+            projects = self._built.sites().rows(
+                "select name, root, disk.unix, disk.windows, disk.name from Project where status is active"
+            )
+        except (SiteUnreachable, SiteRefusal, SettingsError):
+            self._due["drives"] = time.monotonic() + 2.0
+            return "warning", "unknown while the site does not answer"
+        missing: list[str] = []
+        for project in projects:
+            try:
+                self._built.drives.project_root(project)
+            except (Later, PlanError) as error:
+                missing.append(f"{project['name']}: {error}")
+        if missing:
+            return ("error" if len(missing) == len(projects) else "warning"), missing[0]
+        return "ok", f"{len(projects)} projects reachable"
