@@ -62,13 +62,13 @@ def label(text: str = "", kind: str = "", state: str = "", *, wrap: bool = False
     return made
 
 
-def bar(*items: QWidget | int | None, kind: str = "bar") -> QFrame:
+def bar(*items: QWidget | int | None, kind: str = "bar", spacing: int = theme.SPACE.XS) -> QFrame:
     """A strip with widgets in a row; a number is that much room in pixels, None stretches."""
     frame = QFrame()
     frame.setProperty("kind", kind)
     row = QHBoxLayout(frame)
     row.setContentsMargins(theme.SPACE.M, 5, theme.SPACE.S, 5)
-    row.setSpacing(theme.SPACE.XS)
+    row.setSpacing(spacing)
     for item in items:
         if item is None:
             row.addStretch(1)
@@ -108,3 +108,46 @@ class ElidedLabel(QLabel):
 
     def _fit(self) -> None:
         QLabel.setText(self, self.fontMetrics().elidedText(self._full.replace("\n", "  "), self._mode, self.width()))
+
+
+class Notice(QFrame):
+    """A coloured strip with a sentence and buttons; hidden while it has nothing to say."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(theme.SPACE.M, theme.SPACE.XS, theme.SPACE.S, theme.SPACE.XS)
+        self._row.setSpacing(theme.SPACE.S)
+        self._words = ElidedLabel()
+        self._row.addWidget(self._words, 1)
+        self.buttons: list[QPushButton] = []
+        self.hide()
+
+    def say(self, state: str, text: str, *actions: tuple[str, Callable[[], object]], closable: bool = True) -> None:
+        """Show `text` in the colours of `state` with a button for each (words, call)."""
+        self.clear()
+        theme.mark(self, state=state)
+        theme.mark(self._words, state=state)
+        self._words.set_full(text)
+        for words, call in actions:
+            self._add(push_button(words, call))
+        if closable:
+            self._add(push_button("Dismiss", self.clear, kind="quiet"))
+        self.show()
+
+    def text(self) -> str:
+        """What it says, "" while hidden."""
+        return self._words.full()
+
+    def clear(self) -> None:
+        """Say nothing."""
+        for button in self.buttons:
+            button.hide()
+            button.deleteLater()
+        self.buttons.clear()
+        self._words.set_full("")
+        self.hide()
+
+    def _add(self, button: QPushButton) -> None:
+        self.buttons.append(button)
+        self._row.addWidget(button)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -29,14 +29,6 @@ from ui import theme
 from ui.compiler.parts import label, tool_button
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
-
-
-class _Input(Protocol):
-    """One editable value: its widget, how to read it and how to set it."""
-
-    widget: QWidget
-    read: Callable[[], Any]
-    write: Callable[[Any], None]
 
 
 class Field(QWidget):
