@@ -32,6 +32,7 @@ from app.settings.models import setting
 __all__ = ["CreateTaskFolder", "CreateTaskFolderSettings"]
 
 _SHOT = "shots/{{ parents | join('/') }}"
+_CHANCE = 3
 _LEFTOVER = re.compile(r"^[.~]|[~]$|\.(bak|tmp|swp|autosave)$", re.IGNORECASE)
 
 
@@ -336,18 +337,29 @@ def _source(draft: _Draft, folder: Path, ctx: Context) -> Path | None:
 
 
 def _templates_for(task_type: str, names: Iterable[str]) -> list[str]:
-    """Template files that carry the type's name, best first: the whole stem, its beginning, anywhere in it."""
+    """Template files that carry the type's name, best first: the whole stem, its beginning, a word, anywhere in it."""
     wanted = slugify(task_type)
-    ranked: list[tuple[int, int, str]] = []
+    ranked = []
     for name in names:
-        stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix
-        if not suffix or _LEFTOVER.search(name) or wanted not in slugify(stem):
-            continue
-        plain = slugify(stem)
-        rank = 0 if plain == wanted else 1 if plain.startswith(f"{wanted}_") else 2
-        ranked.append((rank, len(name), name))
+        rank = _rank(wanted, PurePosixPath(name))
+        if rank is not None and not _LEFTOVER.search(name):
+            ranked.append((rank, len(name), name))
     ranked.sort()
     return [name for rank, _, name in ranked if rank == ranked[0][0]]
+
+
+def _rank(wanted: str, name: PurePosixPath) -> int | None:
+    stem = slugify(name.stem)
+    if not name.suffix or not wanted or wanted not in stem:
+        return None
+    if stem == wanted:
+        return 0
+    if stem.startswith(f"{wanted}_"):
+        return 1
+    if f"_{wanted}_" in re.sub(r"[_.-]+", "_", f"_{stem}_"):
+        return 2
+    # Two or three letters turn up by chance: "vfx_notes" is no template of FX.
+    return 3 if len(wanted) > _CHANCE else None
 
 
 def _newest(folder: Path, parts: Sequence[str], ctx: Context) -> Path | None:
