@@ -120,7 +120,7 @@ class BatchRun(RowReader):
         self.known: set[tuple[str, str]] = set()
         self.changes: dict[tuple[str, str], Pending] = {}
         self.chains: dict[str, tuple[ParentLink, ...]] = {}
-        self.echoed: list[dict[str, Json]] = []
+        self.gone: set[tuple[str, str]] = set()
 
     def now(self) -> str:
         """The site's time as a column value."""
@@ -217,7 +217,7 @@ class BatchRun(RowReader):
         for name in names if names is not None else row:
             value = row[name]
             attribute = attributes.get(name)
-            if value is None or attribute is None or attribute.foreign is None:
+            if value is None or attribute is None or attribute.foreign is None or value == row.get("id"):
                 continue
             target = self.schema.get(attribute.foreign)
             if target is None or target.is_value or target.primary_key != ("id",):
@@ -376,6 +376,9 @@ class BatchRun(RowReader):
         entity = require_entity(self.schema, entity_type)
         if entity.is_value:
             raise ApiError("ValidationError", f"{entity_type} cannot be deleted.")
+        if (entity.root, entity_id) in self.gone:
+            # A client takes a member out of a collection and deletes it in the same batch.
+            return
         row = self.require(entity_type, entity_id)
         owned.delete(self, self.schema[row["__type__"]], entity_id)
 
@@ -389,6 +392,7 @@ class BatchRun(RowReader):
         key = (entity.root, entity_id)
         self.rows.pop(key, None)
         self.known.discard(key)
+        self.gone.add(key)
         before = self.changes.pop(key, None)
         if before is not None and before.action == "add":
             return
@@ -441,7 +445,7 @@ class BatchRun(RowReader):
                 self.create(target.name, member)
             else:
                 self.write(target, item_id, owned.adoption(self, attribute, owner_id))
-        for item_id in present - wanted:
+        for item_id in present - wanted - owned.kept_members(self, attribute, owner_id):
             if column in target.primary_key or (target.root, column) in owned.OWNED_BY:
                 self.delete(target.name, item_id)
             else:

@@ -402,7 +402,6 @@ def _user(batch: BatchRun, entity: EntityType, row: MutableRow) -> None:
         ("is_totp_enabled", 0),
         ("first_name", ""),
         ("last_name", ""),
-        ("email", ""),
     ):
         if row.get(name) is None:
             row[name] = value
@@ -609,6 +608,14 @@ def after_update(
             batch.write(batch.schema["AssetVersion"], version, {"project_id": new["project_id"]})
     elif entity.name == "CustomAttributeConfiguration" and "default" in new:
         _comparable_default(batch, row)
+
+
+def kept_members(batch: BatchRun, attribute: Attribute, owner_id: str) -> set[str]:
+    """Members that stay in a collection even when a client's list lacks them: a note's author receives it."""
+    if attribute.name != "recipients":
+        return set()
+    note = batch.require("Note", owner_id)
+    return {f"{owner_id},{note['user_id']}"}
 
 
 def adoption(batch: BatchRun, attribute: Attribute, owner_id: str) -> MutableRow:

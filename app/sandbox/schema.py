@@ -156,6 +156,7 @@ class Schema:
             self.types[name] = _entity_type(name, raw)
         for entity in self.types.values():
             entity.concrete = tuple(other.name for other in self.types.values() if self._descends(other, entity.name))
+        self.types[VALUE_ROOT].concrete = tuple(VALUE_OWNERS)
         self.hidden: dict[str, list[str]] = {}
         for entity in self.types.values():
             self._add_hidden(entity)

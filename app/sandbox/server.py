@@ -55,14 +55,15 @@ class Server:
 
     Args:
         directory: where everything is kept; made when absent.
+        url: the address it will be reached at.
         key: the API key that every active user may use; random when not given.
     """
 
-    def __init__(self, directory: Path, key: str | None = None) -> None:
+    def __init__(self, directory: Path, url: str = "", key: str | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.key = key or secrets.token_hex(24)
-        self.url = ""
+        self.url = url
         self.clock_offset = 0.0
         self.counters: dict[str, int] = {}
         self.schema = Schema()
@@ -74,7 +75,6 @@ class Server:
         self._listeners: list[CommitListener] = []
         self._hooks: list[ApiHook] = []
         self._actions: dict[str, ActionHandler] = {}
-        self._runner: web.AppRunner | None = None
         self.app = web.Application(client_max_size=512 * 1024 * 1024)
         self.app.router.add_post("/api", self._api)
         self.app.router.add_get("/widget/{name}", self._widget)
@@ -166,30 +166,8 @@ class Server:
         """As :meth:`run`, before the site listens (seeds): nobody is told."""
         return self._transact(identity, work)[0]
 
-    # Start and stop
-
-    async def start(self, port: int = 0) -> str:
-        """Listen on 127.0.0.1 only.
-
-        Args:
-            port: 0 for any free one.
-
-        Returns:
-            The site's address.
-        """
-        self._runner = web.AppRunner(self.app, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
-        # The address is known only now, and start-up tasks may already have asked for rows, not for addresses.
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self.url
-
-    async def stop(self) -> None:
-        """Stop listening and close the store."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+    def close(self) -> None:
+        """Close the store. The site must no longer listen."""
         self.store.close()
 
     async def snapshot(self, target: Path) -> None:

@@ -20,6 +20,8 @@ API_USER_ID = "d07ae5d0-66e1-11e1-b5e9-f23c91df25eb"
 _SCHEMA = "69cb7f92-4dbf-11e1-9902-f23c91df25eb"
 _PROJECT = "5671dcb0-66de-11e1-8e6e-f23c91df25eb"
 _TASK = "adb4ad6c-7679-11e2-8df2-f23c91df25eb"
+_EMPTY_ASSET = "dd9a7e2e-c5eb-11e1-9885-f23c91df25eb"
+_FULL_ASSET = "12939d0c-6766-11e1-8104-f23c91df25eb"
 
 _STATUSES = (
     ("Not started", "NOT_STARTED", "#CACACA"),
@@ -131,6 +133,11 @@ def _production(seeder: Seeder, words: Vocabulary, attributes: dict[str, str]) -
     version = seeder.create(
         "AssetVersion", ("plate", "1"), asset_id=asset, task_id=task, comment="", status_id=words.statuses["Pending"]
     )
+    seeder.create("Asset", ("reel",), id=_EMPTY_ASSET, name="reel", context_id=shot, type_id=asset_type)
+    seeder.create("Asset", ("cut",), id=_FULL_ASSET, name="cut", context_id=shot, type_id=asset_type)
+    for number in range(1, 9):
+        edit = seeder.create("AssetVersion", ("cut", str(number)), asset_id=_FULL_ASSET, task_id=task, version=number)
+        seeder.create("FileComponent", ("cut", str(number)), version_id=edit, name="main", file_type=".mov", size=1)
     seeder.create(
         "AssetVersionList", ("list",), name="A list", project_id=project, category_id=category, user_id=API_USER_ID
     )
