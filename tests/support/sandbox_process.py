@@ -53,7 +53,8 @@ class SandboxProcess:
             raise RuntimeError(f"the site did not start: {told[-2000:]}")
         # What it says later must not fill a pipe that nobody reads.
         self._errors: list[str] = []
-        threading.Thread(target=self._drain, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._drain, args=(self._process,), daemon=True)
+        self._reader.start()
         facts = json.loads(line)
         self.url, self.user = facts["url"], facts["api_user"]
         self.key, self.pid = facts["api_key"], facts["pid"]
@@ -69,7 +70,8 @@ class SandboxProcess:
         if self._process.poll() is None:
             self._process.kill() if kill else self._process.terminate()
         code = self._process.wait(20)
-        for stream in (self._process.stdout,):
+        self._reader.join(5)
+        for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
         return code
