@@ -33,7 +33,7 @@ class DiffRow:
 def diff_rows(old: str, new: str, context: int = CONTEXT) -> list[DiffRow]:
     """Aligned lines of two texts, unchanged stretches folded to `context` lines around each change."""
     before, after = old.splitlines(), new.splitlines()
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) > 5000)
     rows: list[DiffRow] = []
     for group in matcher.get_grouped_opcodes(context):
         first = group[0]
@@ -129,7 +129,7 @@ class DiffView(QAbstractScrollArea):
         super().resizeEvent(event)
         self._fit()
 
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
         self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -63,7 +63,7 @@ class _Row(QStyledItemDelegate):
         super().__init__(parent)
         self.broken = set()
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(120, _HEIGHT)
 
     def paint(
@@ -71,8 +71,8 @@ class _Row(QStyledItemDelegate):
     ) -> None:
         info: ScriptInfo = index.data(_INFO)
         look = theme.current()
-        area: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        area: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         painter.save()
         if state & QStyle.StateFlag.State_Selected:
             painter.fillRect(area, look.colour(Role.SELECTION))
@@ -225,9 +225,9 @@ class NewScriptDialog(QDialog):
         self.file_name = QLineEdit()
         self.problem = label("", state="error", wrap=True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.create = buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.create.setText("Create")
-        theme.mark(self.create, kind="primary")
+        self.create_button = buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.create_button.setText("Create")
+        theme.mark(self.create_button, kind="primary")
         buttons.accepted.connect(self._accept)
         buttons.rejected.connect(self.reject)
         form = QFormLayout()
@@ -265,7 +265,7 @@ class NewScriptDialog(QDialog):
         elif self._taken(name):
             problem = "A script of this name exists."
         self.problem.setText(problem)
-        self.create.setEnabled(not problem)
+        self.create_button.setEnabled(not problem)
 
     def _accept(self) -> None:
         self.chosen.emit(self.template.currentData(), self.file_name.text().strip())
