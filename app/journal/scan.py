@@ -1,0 +1,139 @@
+"""Ids that pass a filter, a piece of the table at a time, and the rows of given ids: what long lists are made of.
+
+A list in the window knows its rows by id. Pages by offset would cost the more the deeper somebody scrolls, and pages by
+"before" cannot be jumped into; a list of ids costs eight bytes a row and every row of it one look-up.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from app.journal import events as events_room
+from app.journal.events import Events
+from app.journal.log import LogStore
+from app.journal.rows import EventFilter, EventRow, LogFilter, LogRow
+from app.journal.store import Store
+
+_LOG_COLUMNS = "id, at, level, logger, message, handler, run_id, event_row, project, entity"
+
+
+def event_span(journal: Store) -> tuple[int, int]:
+    """Lowest and highest id of the events; (1, 0) without one."""
+    return _span(journal, "events")
+
+
+def log_span(store: Store) -> tuple[int, int]:
+    """Lowest and highest id of the log lines; (1, 0) without one."""
+    return _span(store, "lines")
+
+
+def count_between(store: Store, table: str, low: int, high: int) -> int:
+    """How many ids of "events" or "lines" lie from low to high, both included."""
+    if table not in {"events", "lines"}:
+        raise ValueError(f"no table of rows is called {table!r}")
+    row = store.one(f"SELECT count(*) FROM {table} WHERE id BETWEEN ? AND ?", (low, high))
+    return int(row[0]) if row else 0
+
+
+def event_ids(journal: Store, wanted: EventFilter, low: int, high: int) -> array[int]:
+    """Ids from low to high, both included, of the events that pass the filter, ascending."""
+    where, arguments = events_room._conditions(replace(wanted, handlers=frozenset(), states=frozenset()))
+    where.append("e.id BETWEEN :low AND :high")
+    arguments |= {"low": low, "high": high}
+    runs = []
+    for column, values in (("handler", wanted.handlers), ("state", wanted.states)):
+        marks = [f":{column}{number}" for number in range(len(values))]
+        arguments |= {f"{column}{number}": value for number, value in enumerate(sorted(values))}
+        if marks:
+            runs.append(f"r.{column} IN ({','.join(marks)})")
+    if runs:
+        runs.append("r.event_row BETWEEN :low AND :high")
+        where.append(f"e.id IN (SELECT r.event_row FROM runs r WHERE {' AND '.join(runs)})")
+    return _ids(journal, f"SELECT group_concat(e.id) FROM events e WHERE {' AND '.join(where)}", arguments)
+
+
+def log_ids(store: Store, wanted: LogFilter, low: int, high: int) -> array[int]:
+    """Ids from low to high, both included, of the lines that pass the filter, ascending."""
+    where: list[str] = ["id BETWEEN :low AND :high"]
+    arguments: dict[str, Any] = {"low": low, "high": high}
+    for column, value in (
+        ("handler", wanted.handler),
+        ("run_id", wanted.run_id),
+        ("event_row", wanted.event_row),
+        ("project", wanted.project),
+    ):
+        if value not in ("", None):
+            arguments[column] = value
+            where.append(f"{column} = :{column}")
+    if wanted.level:
+        arguments["level"] = wanted.level
+        where.append("level >= :level")
+    if wanted.text:
+        # Column by column: joining them first makes a new text for every line, which costs more than the search.
+        arguments["text"] = wanted.text if wanted.regex else f"%{_escaped(wanted.text)}%"
+        test = "matches(:text, {})" if wanted.regex else "{} LIKE :text ESCAPE '\\'"
+        columns = ("message", "logger", "handler", "entity")
+        where.append(f"({' OR '.join(test.format(column) for column in columns)})")
+    return _ids(store, f"SELECT group_concat(id) FROM lines WHERE {' AND '.join(where)}", arguments)
+
+
+def events_by_id(journal: Events, ids: Sequence[int]) -> list[EventRow]:
+    """The events of these ids with their lamps, ascending; what is gone is left out."""
+    if not ids:
+        return []
+    rows = journal.read(
+        f"SELECT {events_room._COLUMNS} FROM events e WHERE e.id IN ({_marks(ids)}) ORDER BY e.id", list(ids)
+    )
+    return journal._with_lamps(rows)
+
+
+def lines_by_id(store: LogStore, ids: Sequence[int]) -> list[LogRow]:
+    """The log lines of these ids, ascending; what is gone is left out."""
+    if not ids:
+        return []
+    rows = store.read(f"SELECT {_LOG_COLUMNS} FROM lines WHERE id IN ({_marks(ids)}) ORDER BY id", list(ids))
+    return [LogRow(*row) for row in rows]
+
+
+def project_names(journal: Store) -> list[str]:
+    """Names of the shows the journal knows: from the names it learnt, from its events' index, from the levers."""
+    rows = journal.read(
+        "SELECT name FROM names WHERE entity_type = 'Project' UNION SELECT project FROM levers WHERE project != ''"
+    )
+    return sorted({str(row[0]) for row in rows} | set(_distinct_projects(journal)), key=str.casefold)
+
+
+def _distinct_projects(journal: Store) -> list[str]:
+    """Each show of the events once, by hopping along the index instead of walking all of it."""
+    rows = journal.read(
+        """WITH RECURSIVE hop(name) AS (
+            SELECT min(project) FROM events WHERE project > ''
+            UNION ALL SELECT (SELECT min(project) FROM events WHERE project > hop.name) FROM hop
+            WHERE hop.name IS NOT NULL)
+        SELECT name FROM hop WHERE name IS NOT NULL LIMIT 500"""
+    )
+    return [str(row[0]) for row in rows]
+
+
+def _span(store: Store, table: str) -> tuple[int, int]:
+    row = store.one(f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})")
+    return (int(row[0]), int(row[1])) if row and row[0] is not None else (1, 0)
+
+
+def _ids(store: Store, sql: str, arguments: dict[str, Any]) -> array[int]:
+    # One long text instead of a row an id: SQLite puts it together without holding Python's lock.
+    row = store.one(sql, arguments)
+    if not row or row[0] is None:
+        return array("q")
+    return array("q", sorted(map(int, str(row[0]).split(","))))
+
+
+def _marks(ids: Sequence[int]) -> str:
+    return ",".join("?" * len(ids))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

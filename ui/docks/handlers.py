@@ -1,0 +1,463 @@
+"""The Handlers dock: a lever a handler, what it did, how fast, and why it stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.journal.rows import CatalogueRow, HandlerStats, LeverRow
+from ui import theme
+from ui.docks.lever import Lever, SmallLever
+from ui.models.hub import Hub
+from ui.models.words import LEVERS, ago, amount, many, span
+from ui.theme import Role
+
+
+class ElidedLabel(QLabel):
+    """A line of text that ends in an ellipsis where it has no room; the whole is its tooltip."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        if text != self._whole:
+            self._whole = text
+            self.setAccessibleName(text)
+            self._fit()
+
+    def whole(self) -> str:
+        """The text without the ellipsis."""
+        return self._whole
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(20, super().minimumSizeHint().height())
+
+    def _fit(self) -> None:
+        line = self._whole.replace("\n", " ")
+        shown = QFontMetrics(self.font()).elidedText(line, Qt.TextElideMode.ElideRight, max(0, self.width() - 1))
+        super().setText(shown)
+        self.setToolTip(self._whole if shown != line else "")
+
+
+class Counter(QWidget):
+    """A number with its word below it."""
+
+    def __init__(self, word: str, role: Role, tip: str) -> None:
+        super().__init__()
+        self._role = role
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._number = QLabel("0")
+        self._number.setFont(theme.numbers(theme.heading_font(0.8)))
+        self._word = QLabel(word)
+        self._word.setFont(theme.ui_font(-1.3))
+        theme.mark(self._word, kind="muted")
+        column.addWidget(self._number)
+        column.addWidget(self._word)
+        self.setToolTip(tip)
+
+    def say(self, text: str, *, lit: bool) -> None:
+        """Show a value; unlit where it is nothing to look at."""
+        self._number.setText(text)
+        theme.mark(self._number, state=_STATE_OF[self._role] if lit else "off")
+
+
+_STATE_OF = {Role.OK: "ok", Role.ERROR: "error", Role.INFO: "info", Role.DRY: "dry", Role.WARNING: "warning"}
+
+
+class HandlerCard(QFrame):
+    """One handler.
+
+    Signals:
+        moved: a person moved its lever to "off", "dry" or "on".
+        resume: the breaker shall let it run again.
+        settings: its settings are wanted.
+        preview: "what would it do?" is wanted.
+        error: the run of its last error is wanted.
+        kept: the events kept while it was off are wanted.
+        runs: a counter was clicked: the runs of that state are wanted.
+    """
+
+    moved = Signal(str)
+    resume = Signal()
+    settings = Signal()
+    preview = Signal()
+    error = Signal(int)
+    kept = Signal()
+    runs = Signal()
+
+    def __init__(self, row: CatalogueRow, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.handler = row.id
+        self._error_run = 0
+        self.setObjectName(f"handler_{row.id}")
+        self.setAccessibleName(row.title)
+        theme.mark(self, kind="card")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 8, 8)
+        column.setSpacing(4)
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        left = QVBoxLayout()
+        left.setSpacing(3)
+        left.addLayout(self._build_title(row))
+        left.addLayout(self._build_counters())
+        top.addLayout(left, 1)
+        self.lever = Lever(row.title)
+        self.lever.moved.connect(self.moved)
+        top.addWidget(self.lever, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(top)
+        column.addLayout(self._build_foot())
+        self._build_banner(column)
+
+    def _build_title(self, row: CatalogueRow) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(7)
+        self.title = ElidedLabel(row.title)
+        self.title.setFont(theme.heading_font(0.4))
+        line.addWidget(self.title, 1)
+        self.setToolTip(row.help)
+        return line
+
+    def _build_counters(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(14)
+        self._done = Counter("done", Role.OK, "Runs that ended done, last 24 hours")
+        self._skipped = Counter("skipped", Role.INFO, "Runs that had nothing to do and say why, last 24 hours")
+        self._failed = Counter("failed", Role.ERROR, "Runs that failed, last 24 hours")
+        self._queue = Counter("queue", Role.INFO, "Runs that wait, run or will be tried again")
+        for counter in (self._done, self._skipped, self._failed, self._queue):
+            line.addWidget(counter)
+        line.addStretch(1)
+        return line
+
+    def _build_foot(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(2)
+        self._times = ElidedLabel()
+        self._times.setFont(theme.numbers(theme.ui_font(-1.0)))
+        theme.mark(self._times, kind="muted")
+        line.addWidget(self._times, 1)
+        for icon, tip, signal in (
+            ("eye", "What would it do? Try a recorded event without touching anything", self.preview),
+            ("list", "Show the events it acted on", self.runs),
+            ("settings", "Settings", self.settings),
+        ):
+            button = QToolButton()
+            theme.set_icon(button, icon, Role.MUTED)
+            button.setToolTip(tip)
+            button.setAccessibleName(f"{tip}: {self.title.whole()}")
+            button.setObjectName(f"{icon}_{self.handler}")
+            button.clicked.connect(signal)
+            line.addWidget(button)
+        return line
+
+    def _build_banner(self, column: QVBoxLayout) -> None:
+        self._banner = QFrame()
+        self._banner.setMinimumHeight(30)
+        line = QHBoxLayout(self._banner)
+        line.setContentsMargins(8, 3, 4, 3)
+        line.setSpacing(6)
+        self._banner_text = ElidedLabel()
+        line.addWidget(self._banner_text, 1)
+        self._banner_button = QPushButton()
+        self._banner_button.clicked.connect(self._banner_clicked)
+        line.addWidget(self._banner_button)
+        self._banner_does = ""
+        self._banner.hide()
+        column.addWidget(self._banner)
+
+    def show_row(self, row: CatalogueRow, stats: HandlerStats | None, lever: LeverRow | None, read_only: bool) -> None:
+        """Show the newest lever, counters and times."""
+        self.title.say(row.title)
+        self.lever.set_locked(read_only)
+        breaker = lever.breaker if lever else ""
+        self.lever.set_position(lever.position if lever else "on", paused=bool(breaker))
+        if stats is not None:
+            waiting = stats.queued + stats.running + stats.retry
+            self._done.say(amount(stats.done), lit=stats.done > 0)
+            self._skipped.say(amount(stats.skipped), lit=False)
+            self._failed.say(amount(stats.failed), lit=stats.failed > 0)
+            self._queue.say(amount(waiting), lit=waiting > 0)
+            self._times.say(_times(stats))
+        self._show_banner(row, stats, lever, read_only)
+
+    def _show_banner(
+        self, row: CatalogueRow, stats: HandlerStats | None, lever: LeverRow | None, read_only: bool
+    ) -> None:
+        self._error_run = (stats.last_error_run or 0) if stats else 0
+        breaker = lever.breaker if lever else ""
+        kept = lever.kept_events if lever else 0
+        if breaker:
+            self._say_banner("warning", f"Paused: {breaker}", "Resume", "resume")
+        elif row.error:
+            self._say_banner("error", f"The newest version does not load: {row.error}", "", "")
+        elif kept and lever and lever.position == "on":
+            self._say_banner("info", f"{many(kept, 'event')} came while it was off", "Process…", "kept")
+        elif stats and stats.last_error and stats.failed:
+            self._say_banner("error", stats.last_error, "Show", "error")
+        else:
+            self._banner.hide()
+        self._banner_button.setEnabled(self._banner_does == "error" or not read_only)
+
+    def _say_banner(self, state: str, text: str, button: str, does: str) -> None:
+        theme.mark(self._banner, state=state)
+        theme.mark(self._banner_text, state=state)
+        self._banner_text.say(text)
+        self._banner_button.setText(button)
+        self._banner_button.setVisible(bool(button))
+        self._banner_does = does
+        self._banner.show()
+
+    def _banner_clicked(self) -> None:
+        if self._banner_does == "resume":
+            self.resume.emit()
+        elif self._banner_does == "kept":
+            self.kept.emit()
+        elif self._banner_does == "error":
+            self.error.emit(self._error_run)
+
+
+def _times(stats: HandlerStats) -> str:
+    if stats.p50 is None:
+        return "No runs yet" if stats.last_run is None else f"Last run {ago(stats.last_run)}"
+    parts = [f"p50 {span(stats.p50)}", f"p95 {span(stats.p95)}"]
+    parts.append(f"lag {span(stats.lag)}" if stats.lag > 0.5 else f"last {ago(stats.last_run)}")
+    return "  ·  ".join(parts)
+
+
+class HandlersDock(QWidget):
+    """Levers of all handlers, and a grid of levers by show.
+
+    Signals:
+        settings_wanted: settings of a handler.
+        preview_wanted: "what would it do?" of a handler.
+        run_wanted: a run shall be shown.
+        events_wanted: the events a handler acted on shall be listed.
+        kept_wanted: the events kept while a handler was off.
+    """
+
+    settings_wanted = Signal(str)
+    preview_wanted = Signal(str)
+    run_wanted = Signal(int)
+    events_wanted = Signal(str)
+    kept_wanted = Signal(str, int)
+
+    def __init__(self, hub: Hub, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._hub = hub
+        self._cards: dict[str, HandlerCard] = {}
+        self.setObjectName("handlers_dock")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        column.addWidget(self.tabs)
+        self._list = QVBoxLayout()
+        self._list.setContentsMargins(8, 8, 8, 8)
+        self._list.setSpacing(8)
+        self._list.addStretch(1)
+        self._nothing = QLabel("No handler has reported yet. They appear as soon as the engine has started.")
+        self._nothing.setWordWrap(True)
+        theme.mark(self._nothing, kind="muted")
+        self._list.insertWidget(0, self._nothing)
+        self.tabs.addTab(_scrolled(self._list, sideways=False), "Levers")
+        self.grid = LeverGrid(hub)
+        self.tabs.addTab(self.grid, "By show")
+        hub.pulse.connect(self._show)
+
+    def card(self, handler: str) -> HandlerCard:
+        """The card of a handler. Raises KeyError."""
+        return self._cards[handler]
+
+    def _show(self) -> None:
+        snapshot = self._hub.snapshot
+        rows = snapshot.handlers
+        self._nothing.setVisible(not rows)
+        if [row.id for row in rows] != list(self._cards):
+            self._build(rows)
+        for row in rows:
+            lever = snapshot.lever(row.id)
+            self._cards[row.id].show_row(row, snapshot.stats.get(row.id), lever, self._hub.read_only)
+
+    def _build(self, rows: tuple[CatalogueRow, ...]) -> None:
+        for card in self._cards.values():
+            self._list.removeWidget(card)
+            card.deleteLater()
+        self._cards = {}
+        for place, row in enumerate(rows):
+            card = HandlerCard(row)
+            card.moved.connect(partial(self._moved, row.id))
+            card.resume.connect(partial(self._resume, row.id))
+            card.settings.connect(partial(self.settings_wanted.emit, row.id))
+            card.preview.connect(partial(self.preview_wanted.emit, row.id))
+            card.runs.connect(partial(self.events_wanted.emit, row.id))
+            card.error.connect(self.run_wanted)
+            card.kept.connect(partial(self._kept, row.id))
+            self._cards[row.id] = card
+            self._list.insertWidget(place, card)
+
+    def _moved(self, handler: str, position: str) -> None:
+        snapshot = self._hub.snapshot
+        before = snapshot.lever(handler)
+        args = {"handler": handler, "project": "", "position": position, "why": "moved in the panel"}
+        words = f"{snapshot.title(handler)} to {LEVERS[position][0]}"
+
+        def done(result: Mapping[str, Any]) -> None:
+            self._hub.read()
+            if result.get("refused"):
+                return
+            self._hub.said.emit(f"{words}.")
+            kept = int(result.get("kept_events") or (before.kept_events if before else 0))
+            if position == "on" and kept:
+                self.kept_wanted.emit(handler, kept)
+
+        self._hub.order("set_lever", args, words, done)
+
+    def _kept(self, handler: str) -> None:
+        lever = self._hub.snapshot.lever(handler)
+        if lever is not None:
+            self.kept_wanted.emit(handler, lever.kept_events)
+
+    def _resume(self, handler: str) -> None:
+        self._hub.order("resume_breaker", {"handler": handler}, f"Resume {self._hub.snapshot.title(handler)}")
+
+
+class LeverGrid(QWidget):
+    """Handlers against shows: a small lever at each crossing."""
+
+    def __init__(self, hub: Hub, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._hub = hub
+        self._levers: dict[tuple[str, str], SmallLever] = {}
+        self._shape: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(6)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Find a show")
+        self.search.setAccessibleName("Find a show")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._show)
+        top = QHBoxLayout()
+        top.setContentsMargins(8, 0, 8, 0)
+        top.addWidget(self.search)
+        column.addLayout(top)
+        self._holder = QWidget()
+        self._grid = QGridLayout(self._holder)
+        self._grid.setContentsMargins(8, 4, 8, 8)
+        self._grid.setHorizontalSpacing(4)
+        self._grid.setVerticalSpacing(10)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setWidget(self._holder)
+        column.addWidget(self._area, 1)
+        hint = QLabel("A lever in brackets follows the handler's own. Right-click to follow again.")
+        hint.setWordWrap(True)
+        hint.setContentsMargins(10, 4, 10, 8)
+        theme.mark(hint, kind="muted")
+        column.addWidget(hint)
+        hub.pulse.connect(self._show)
+
+    def lever(self, handler: str, project: str) -> SmallLever:
+        """The lever of a handler in a show. Raises KeyError."""
+        return self._levers[handler, project]
+
+    def _show(self) -> None:
+        if not self.isVisible():
+            return
+        snapshot = self._hub.snapshot
+        wanted = self.search.text().strip().casefold()
+        shows = tuple(name for name in snapshot.projects if wanted in name.casefold())
+        handlers = tuple(row.id for row in snapshot.handlers)
+        if (handlers, shows) != self._shape:
+            self._build(handlers, shows)
+        for (handler, project), lever in self._levers.items():
+            own = snapshot.lever(handler, project)
+            main = snapshot.lever(handler)
+            shown = own or main
+            lever.set_locked(self._hub.read_only)
+            lever.set_position(shown.position if shown else "on", paused=bool(main and main.breaker))
+            lever.set_own(own is not None)
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._show()
+
+    def _build(self, handlers: tuple[str, ...], shows: tuple[str, ...]) -> None:
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        self._levers = {}
+        self._shape = (handlers, shows)
+        if not shows or not handlers:
+            empty = QLabel("No show has been seen yet.")
+            theme.mark(empty, kind="muted")
+            self._grid.addWidget(empty, 0, 0)
+        for column, show in enumerate(shows, start=1):
+            head = ElidedLabel(show)
+            head.setFont(theme.heading_font(-0.6))
+            head.setFixedWidth(84)
+            head.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            self._grid.addWidget(head, 0, column)
+        for line, handler in enumerate(handlers, start=1):
+            name = QLabel(self._hub.snapshot.title(handler))
+            name.setWordWrap(True)
+            name.setMinimumWidth(92)
+            self._grid.addWidget(name, line, 0)
+            for column, show in enumerate(shows, start=1):
+                lever = SmallLever(f"{self._hub.snapshot.title(handler)} in {show}")
+                lever.setObjectName(f"lever_{handler}_{show}")
+                lever.moved.connect(partial(self._moved, handler, show))
+                lever.follow_wanted.connect(partial(self._moved, handler, show, "follow"))
+                self._levers[handler, show] = lever
+                self._grid.addWidget(lever, line, column)
+        self._grid.setColumnStretch(len(shows) + 1, 1)
+        self._grid.setRowStretch(len(handlers) + 1, 1)
+
+    def _moved(self, handler: str, project: str, position: str) -> None:
+        word = LEVERS[position][0] if position in LEVERS else "follow its own lever"
+        words = f"{self._hub.snapshot.title(handler)} in {project} to {word}"
+        args = {"handler": handler, "project": project, "position": position, "why": "moved in the panel"}
+        self._hub.order("set_lever", args, words, lambda _result: self._hub.read())
+
+
+def _scrolled(layout: QVBoxLayout, *, sideways: bool) -> QScrollArea:
+    holder = QWidget()
+    holder.setLayout(layout)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    if not sideways:
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(holder)
+    return area

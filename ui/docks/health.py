@@ -1,0 +1,148 @@
+"""The health strip: a lamp each for the site, the listener, the queue, the workers, Slack and the drives."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from app.journal.rows import HealthRow
+from ui import theme
+from ui.docks.handlers import ElidedLabel
+from ui.docks.lamps import Lamp
+from ui.models.hub import Hub
+from ui.models.words import ago, amount
+from ui.theme import Role
+
+ORDER = ("site", "listener", "queue", "workers", "slack", "drives")
+TITLES = {
+    "site": "Site",
+    "listener": "Last event",
+    "queue": "Queue",
+    "workers": "Workers",
+    "slack": "Slack",
+    "drives": "Drives",
+}
+_LOOKS = {
+    "ok": (Role.OK, "disc"),
+    "warning": (Role.WARNING, "half"),
+    "error": (Role.ERROR, "diamond"),
+    "off": (Role.OFF, "ring"),
+}
+STALE_SECONDS = 180.0
+"""A lamp that was not renewed for so long tells nothing."""
+
+
+class HealthLamp(QFrame):
+    """One lamp with its name and its words.
+
+    Signals:
+        clicked: the name of the lamp.
+    """
+
+    clicked = Signal(str)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        line = QHBoxLayout(self)
+        line.setContentsMargins(6, 0, 6, 0)
+        line.setSpacing(5)
+        self._lamp = Lamp(self)
+        line.addWidget(self._lamp)
+        self._title = QLabel(TITLES.get(name, name.capitalize()))
+        theme.mark(self._title, kind="muted")
+        line.addWidget(self._title)
+        self.words = ElidedLabel("–")
+        self.words.setMinimumWidth(56)
+        line.addWidget(self.words, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def say(self, state: str, words: str, tip: str) -> None:
+        """Show a state: "ok", "warning", "error" or "off"."""
+        self._lamp.set_look(*_LOOKS[state])
+        self.words.say(words)
+        self.setToolTip(tip)
+        self.setAccessibleName(f"{self._title.text()}: {words} ({state})")
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(self.name)
+
+
+class HealthStrip(QFrame):
+    """All lamps in a row.
+
+    Signals:
+        clicked: a lamp was clicked; its name.
+    """
+
+    clicked = Signal(str)
+
+    def __init__(self, hub: Hub, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._hub = hub
+        self._lamps: dict[str, HealthLamp] = {}
+        self._last_event = 0.0
+        theme.mark(self, kind="bar")
+        self.setFixedHeight(30)
+        self._line = QHBoxLayout(self)
+        self._line.setContentsMargins(8, 0, 8, 0)
+        self._line.setSpacing(2)
+        for name in ORDER:
+            self._lamp(name)
+        hub.pulse.connect(self._show)
+
+    def lamp(self, name: str) -> HealthLamp:
+        """A lamp by name. Raises KeyError."""
+        return self._lamps[name]
+
+    def _lamp(self, name: str) -> HealthLamp:
+        if name not in self._lamps:
+            made = HealthLamp(name)
+            made.clicked.connect(self.clicked)
+            self._lamps[name] = made
+            self._line.addWidget(made, 1)
+        return self._lamps[name]
+
+    def _show(self) -> None:
+        rows = dict(self._hub.snapshot.health)
+        for name, row in rows.items():
+            # A second site, the farm: lamps beyond the usual six stand at the end while there is room.
+            if name in ORDER or len(self._lamps) < 9:
+                self._show_row(self._lamp(name), row)
+        if "queue" not in rows:
+            self._show_queue()
+        self._hub.journal.ask("last_event", _last_event, self._take_last, owner=self)
+
+    def _show_row(self, lamp: HealthLamp, row: HealthRow) -> None:
+        if time.time() - row.at > STALE_SECONDS:
+            lamp.say("off", f"no word for {ago(row.at).removesuffix(' ago')}", f"Last word {ago(row.at)}: {row.words}")
+        else:
+            lamp.say(row.state, row.words, f"{row.words} ({ago(row.at)})")
+
+    def _show_queue(self) -> None:
+        stats = self._hub.snapshot.stats.values()
+        waiting = sum(row.queued + row.running + row.retry for row in stats)
+        lag = max((row.lag for row in stats), default=0.0)
+        state = "warning" if lag > 60 else "ok"
+        words = f"{amount(waiting)} waiting" if waiting else "empty"
+        self._lamp("queue").say(state, words, f"{words}; the oldest waits for {lag:.0f} s")
+
+    def _take_last(self, at: float | None) -> None:
+        row = self._hub.snapshot.health.get("listener")
+        state = row.state if row is not None and time.time() - row.at < STALE_SECONDS else "off"
+        tip = f"{row.words}. " if row is not None else ""
+        words = ago(at) if state in {"ok", "off"} or row is None else row.words
+        self._lamp("listener").say(state, words, f"{tip}Last event {ago(at)}")
+
+
+def _last_event(journal: object) -> float | None:
+    from app.journal.journal import Journal
+
+    assert isinstance(journal, Journal)
+    rows = journal.events(limit=1)
+    return rows[0].received if rows else None

@@ -1,0 +1,75 @@
+"""The line below the header that says what a person has to know, one thing at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from ui import theme
+from ui.docks.handlers import ElidedLabel
+from ui.theme import Role
+
+NEWS_MS = 6_000
+"""News goes away by itself after so long; trouble stays until it is closed."""
+_ICONS = {"ok": "ok", "info": "info", "warning": "warning", "error": "error", "dry": "info"}
+_ROLES = {"ok": Role.OK, "info": Role.INFO, "warning": Role.WARNING, "error": Role.ERROR, "dry": Role.DRY}
+
+
+class Notice(QFrame):
+    """A banner with an icon, a text, and perhaps a button."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(12, 3, 6, 3)
+        line.setSpacing(8)
+        self._icon = QLabel()
+        line.addWidget(self._icon)
+        self.text = ElidedLabel()
+        line.addWidget(self.text, 1)
+        self._button = QPushButton()
+        self._button.clicked.connect(self._act)
+        line.addWidget(self._button)
+        close = QToolButton()
+        theme.set_icon(close, "close", Role.MUTED)
+        close.setToolTip("Close this message")
+        close.setAccessibleName("Close this message")
+        close.clicked.connect(self.hide)
+        line.addWidget(close)
+        self.setFixedHeight(34)
+        self._does: Callable[[], None] | None = None
+        self._state = "info"
+        self._go = QTimer(self)
+        self._go.setSingleShot(True)
+        self._go.setInterval(NEWS_MS)
+        self._go.timeout.connect(self.hide)
+        theme.notifier().changed.connect(self._draw_icon)
+        self.hide()
+
+    def say(self, state: str, text: str, button: str = "", does: Callable[[], None] | None = None) -> None:
+        """Show a text; `state` is "ok", "info", "warning" or "error". News does not push trouble away."""
+        if state in {"ok", "info"} and self.isVisible() and self._state in {"warning", "error"}:
+            return
+        self._state = state
+        theme.mark(self, state=state)
+        self.text.say(text)
+        self.setAccessibleName(text)
+        self._button.setText(button)
+        self._button.setVisible(bool(button))
+        self._does = does
+        self._draw_icon()
+        self.show()
+        self._go.stop()
+        if state in {"ok", "info"}:
+            self._go.start()
+
+    def _draw_icon(self) -> None:
+        scale = self.devicePixelRatioF()
+        self._icon.setPixmap(theme.pixmap(_ICONS[self._state], _ROLES[self._state], 16, scale))
+
+    def _act(self) -> None:
+        self.hide()
+        if self._does is not None:
+            self._does()

@@ -1,0 +1,590 @@
+"""The window: a header, the health strip, and the docks of the signal box around each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QSystemTrayIcon,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.settings.paths import state_folder
+from ui import theme
+from ui.docks.detail import EventDetailDock
+from ui.docks.events import EventsDock
+from ui.docks.handlers import HandlersDock
+from ui.docks.health import HealthStrip
+from ui.docks.log import LogDock
+from ui.docks.notice import Notice
+from ui.models.alarms import Alarms
+from ui.models.hub import Hub
+from ui.models.words import many
+from ui.theme import Role
+
+LAYOUT_VERSION = 1
+"""Raised when docks come or go, so that a layout of an older window is not forced on a new one."""
+
+
+_THEMES: tuple[tuple[str, theme.Choice], ...] = (("Dark", "dark"), ("Light", "light"), ("As the desktop", "system"))
+
+
+@dataclass(frozen=True)
+class PanelSite:
+    """Which site the window shows.
+
+    Attributes:
+        name: e.g. "studio.ftrackapp.com".
+        embedded: Whether it is the demo's own site, where nothing is real.
+    """
+
+    name: str = ""
+    embedded: bool = False
+
+
+def panel_settings() -> QSettings:
+    """The window's memory: geometry, columns, saved filters. It moves with SIGNALBOX_HOME."""
+    return QSettings(str(state_folder() / "panel.ini"), QSettings.Format.IniFormat)
+
+
+class Panel(QMainWindow):
+    """Signalbox's window.
+
+    Args:
+        folder: The journal's folder.
+        site: Which site it shows.
+
+    Signals:
+        closing: the window is closed for good; the program ends.
+        painted: the first paint is done: heavy things may start now.
+    """
+
+    closing = Signal()
+    painted = Signal()
+
+    def __init__(self, folder: Path, site: PanelSite | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self.hub = Hub(folder, self)
+        self.site = site or PanelSite()
+        self.settings = panel_settings()
+        self._quitting = False
+        self._was_painted = False
+        self._workbench: QWidget | None = None
+        self._tray: QSystemTrayIcon | None = None
+        self.setWindowIcon(theme.icon("signalbox", Role.ACCENT))
+        self._build()
+        self._wire()
+        self._restore()
+        self._show_site()
+
+    # Building
+
+    def _build(self) -> None:
+        self.notice = Notice()
+        self.health = HealthStrip(self.hub)
+        self.docks = QMainWindow()
+        self.docks.setWindowFlags(Qt.WindowType.Widget)
+        self.docks.setDockNestingEnabled(True)
+        self.docks.setDockOptions(
+            QMainWindow.DockOption.AllowTabbedDocks
+            | QMainWindow.DockOption.AllowNestedDocks
+            | QMainWindow.DockOption.GroupedDragging
+        )
+        self.docks.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.handlers = HandlersDock(self.hub)
+        self.events = EventsDock(self.hub, lambda: self.settings)
+        self.detail = EventDetailDock(self.hub)
+        self.log = LogDock(self.hub, lambda: self.settings)
+        self._dock: dict[str, QDockWidget] = {}
+        for name, title, widget in (
+            ("handlers", "Handlers", self.handlers),
+            ("events", "Events", self.events),
+            ("event_detail", "Event detail", self.detail),
+            ("log", "Log", self.log),
+        ):
+            self._add_dock(name, title, widget)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.docks)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for part in (self._build_header(), self.health, self.notice, self.pages):
+            column.addWidget(part)
+        column.setStretchFactor(self.pages, 1)
+        holder = QWidget()
+        holder.setLayout(column)
+        self.setCentralWidget(holder)
+        self.alarms = Alarms(self.hub, self)
+
+    def _add_dock(self, name: str, title: str, widget: QWidget) -> None:
+        dock = QDockWidget(title, self.docks)
+        dock.setObjectName(name)
+        dock.setWidget(widget)
+        dock.setTitleBarWidget(DockTitle(dock, title))
+        self._dock[name] = dock
+
+    def _build_header(self) -> QWidget:
+        header = QFrame()
+        theme.mark(header, kind="bar")
+        header.setFixedHeight(44)
+        line = QHBoxLayout(header)
+        line.setContentsMargins(12, 0, 8, 0)
+        line.setSpacing(8)
+        self._mark = QLabel()
+        line.addWidget(self._mark)
+        name = QLabel("Signalbox")
+        name.setFont(theme.heading_font(2.0))
+        line.addWidget(name)
+        line.addSpacing(12)
+        self._page_buttons: list[QToolButton] = []
+        for index, (words, icon) in enumerate((("Signals", "lever"), ("Job compiler", "code"))):
+            line.addWidget(self._page_button(index, words, icon))
+        line.addSpacing(8)
+        self.site_label = QLabel()
+        self.site_label.setTextFormat(Qt.TextFormat.PlainText)
+        self._site_frame = QFrame()
+        inside = QHBoxLayout(self._site_frame)
+        inside.setContentsMargins(10, 3, 10, 3)
+        inside.addWidget(self.site_label)
+        line.addWidget(self._site_frame)
+        line.addStretch(1)
+        self.why = QPushButton("What happened to…?")
+        self.why.setObjectName("why")
+        self.why.setToolTip("Find a task, shot or project and read why it has (or has not) a folder  (Ctrl+K)")
+        self.why.setShortcut(QKeySequence("Ctrl+K"))
+        theme.set_icon(self.why, "search", Role.MUTED)
+        self.why.clicked.connect(self.open_finder)
+        line.addWidget(self.why)
+        for tool in self._tools():
+            line.addWidget(tool)
+        return header
+
+    def _page_button(self, index: int, words: str, icon: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(words)
+        button.setCheckable(True)
+        button.setAutoExclusive(True)
+        button.setChecked(index == 0)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setObjectName(f"page_{index}")
+        button.setShortcut(QKeySequence(f"Ctrl+{index + 1}"))
+        theme.set_icon(button, icon, Role.MUTED)
+        button.clicked.connect(partial(self.show_page, index))
+        self._page_buttons.append(button)
+        return button
+
+    def _tools(self) -> list[QToolButton]:
+        made = []
+        for name, icon, tip, does in (
+            ("theme", "moon", "Dark or light", self.toggle_theme),
+            ("settings", "settings", "Settings", self.open_settings),
+        ):
+            button = QToolButton()
+            button.setObjectName(f"tool_{name}")
+            theme.set_icon(button, icon, Role.MUTED)
+            button.setToolTip(tip)
+            button.setAccessibleName(tip)
+            button.clicked.connect(does)
+            made.append(button)
+        menu_button = QToolButton()
+        theme.set_icon(menu_button, "menu", Role.MUTED)
+        menu_button.setToolTip("Window")
+        menu_button.setAccessibleName("Window menu")
+        menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu_button.setMenu(self._window_menu(menu_button))
+        made.append(menu_button)
+        return made
+
+    def _window_menu(self, parent: QWidget) -> QMenu:
+        menu = QMenu(parent)
+        for dock in self._dock.values():
+            menu.addAction(dock.toggleViewAction())
+        menu.addAction("Restore the usual layout", self.usual_layout)
+        menu.addSeparator()
+        group = QActionGroup(menu)
+        for words, choice in _THEMES:
+            action = QAction(words, menu)
+            action.setCheckable(True)
+            action.setChecked(choice == self.settings.value("theme", "dark"))
+            action.triggered.connect(partial(self.set_theme, choice))
+            group.addAction(action)
+            menu.addAction(action)
+        menu.addSeparator()
+        leave = menu.addAction("Quit Signalbox", self.quit)
+        leave.setShortcut(QKeySequence(QKeySequence.StandardKey.Quit))
+        return menu
+
+    def _wire(self) -> None:
+        hub = self.hub
+        hub.trouble.connect(lambda text: self.notice.say("warning", text))
+        hub.said.connect(lambda text: self.notice.say("ok", text))
+        hub.reading_only.connect(self._tell_read_only)
+        hub.journal.unavailable.connect(self._journal_shut)
+        hub.journal.opened.connect(self._journal_open)
+        self.events.chosen.connect(self._show_event)
+        self.events.order_wanted.connect(self._event_order)
+        self.detail.event_wanted.connect(self.events.view.go_to)
+        self.detail.replay_wanted.connect(self.replay)
+        self.detail.undo_wanted.connect(self.open_undo)
+        self.log.event_wanted.connect(self.go_to_event)
+        self.handlers.settings_wanted.connect(self.open_handler_settings)
+        self.handlers.preview_wanted.connect(self.open_preview)
+        self.handlers.run_wanted.connect(self.go_to_run)
+        self.handlers.events_wanted.connect(self._events_of)
+        self.handlers.kept_wanted.connect(self.open_kept)
+        self.health.clicked.connect(self._lamp_clicked)
+        self.alarms.raised.connect(self._alarm)
+        theme.notifier().changed.connect(self._draw_mark)
+        self._draw_mark()
+
+    # Layout
+
+    def usual_layout(self) -> None:
+        """Put every dock where it belongs."""
+        docks, area = self._dock, Qt.DockWidgetArea
+        for dock in docks.values():
+            dock.setFloating(False)
+            self.docks.removeDockWidget(dock)
+        self.docks.addDockWidget(area.LeftDockWidgetArea, docks["handlers"])
+        self.docks.addDockWidget(area.RightDockWidgetArea, docks["events"])
+        self.docks.splitDockWidget(docks["events"], docks["event_detail"], Qt.Orientation.Vertical)
+        wide = self._available().width() >= 1_700
+        if wide:
+            self.docks.splitDockWidget(docks["event_detail"], docks["log"], Qt.Orientation.Horizontal)
+        else:
+            self.docks.tabifyDockWidget(docks["event_detail"], docks["log"])
+        for dock in docks.values():
+            dock.show()
+        docks["event_detail"].raise_()
+        self.docks.resizeDocks([docks["handlers"], docks["events"]], [430, 2_000], Qt.Orientation.Horizontal)
+        height = max(400, self.height() - 110)
+        self.docks.resizeDocks(
+            [docks["events"], docks["event_detail"]], [int(height * 0.54), int(height * 0.46)], Qt.Orientation.Vertical
+        )
+
+    def _available(self) -> QSize:
+        """The window's own width decides: a small window on a large screen is small."""
+        return self.size()
+
+    def _restore(self) -> None:
+        geometry = self.settings.value("geometry")
+        if isinstance(geometry, QByteArray) and not geometry.isEmpty():
+            self.restoreGeometry(geometry)
+        else:
+            self.resize(self._first_size())
+        state = self.settings.value("docks")
+        self.usual_layout()
+        if isinstance(state, QByteArray) and not state.isEmpty():
+            self.docks.restoreState(state, LAYOUT_VERSION)
+        for name, view in (("events", self.events.view), ("log", self.log.view)):
+            columns = self.settings.value(f"columns/{name}")
+            if isinstance(columns, QByteArray):
+                view.restore_columns(columns)
+
+    def _first_size(self) -> QSize:
+        screen = QGuiApplication.primaryScreen()
+        room = screen.availableSize() if screen is not None else QSize(1_280, 720)
+        return QSize(min(1_720, int(room.width() * 0.92)), min(1_000, int(room.height() * 0.9))).expandedTo(
+            QSize(960, 600)
+        )
+
+    def save_layout(self) -> None:
+        """Remember geometry, docks and columns."""
+        self.settings.setValue("geometry", self.saveGeometry())
+        self.settings.setValue("docks", self.docks.saveState(LAYOUT_VERSION))
+        self.settings.setValue("columns/events", self.events.view.save_columns())
+        self.settings.setValue("columns/log", self.log.view.save_columns())
+        self.settings.sync()
+
+    # What it says
+
+    def set_site(self, site: PanelSite) -> None:
+        """Say which site it is."""
+        self.site = site
+        self._show_site()
+
+    def _show_site(self) -> None:
+        site = self.site
+        if site.embedded:
+            self.site_label.setText("Embedded demo site: nothing here is real")
+            theme.mark(self._site_frame, state="dry")
+            theme.mark(self.site_label, state="dry")
+        else:
+            self.site_label.setText(site.name)
+            theme.mark(self._site_frame, state="")
+            theme.mark(self.site_label, kind="muted", state="")
+        self._site_frame.setVisible(bool(site.embedded or site.name))
+        where = "embedded demo site" if site.embedded else site.name
+        self.setWindowTitle(f"Signalbox: {where}" if where else "Signalbox")
+
+    def _draw_mark(self) -> None:
+        self._mark.setPixmap(theme.pixmap("signalbox", Role.ACCENT, 22, self.devicePixelRatioF()))
+
+    def _tell_read_only(self, read_only: bool) -> None:
+        if read_only:
+            self.notice.say("warning", "Read-only: you may not write this journal. Levers and orders are locked.")
+
+    def _journal_shut(self, why: str) -> None:
+        self.notice.say("info" if "yet" in why else "error", why[:1].upper() + why[1:] + ".")
+
+    def _journal_open(self) -> None:
+        if "journal" in self.notice.text.whole():
+            self.notice.hide()
+
+    def _alarm(self, title: str, text: str) -> None:
+        self.notice.say("error", f"{title}: {text}")
+        if self._tray is not None:
+            self._tray.showMessage(title, text, QSystemTrayIcon.MessageIcon.Warning, 10_000)
+
+    # Ways around
+
+    def show_page(self, index: int) -> None:
+        """0: the signals; 1: the job compiler, built when it is first wanted."""
+        self._page_buttons[index].setChecked(True)
+        if index == 1 and self._workbench is None:
+            self._workbench = self._make_workbench()
+            self.pages.addWidget(self._workbench)
+        self.pages.setCurrentIndex(index)
+
+    def _make_workbench(self) -> QWidget:
+        from ui.compiler.workbench import Workbench
+
+        return Workbench()
+
+    def _show_event(self, row: int) -> None:
+        self.detail.show_event(row)
+        self._dock["event_detail"].show()
+        self._dock["event_detail"].raise_()
+
+    def go_to_event(self, row: int) -> None:
+        """Show an event in the list and its detail."""
+        self.show_page(0)
+        self._dock["events"].show()
+        self._dock["events"].raise_()
+        self.events.go_to(row)
+        self._show_event(row)
+
+    def go_to_run(self, run: int) -> None:
+        """Show a run with its event."""
+        self.show_page(0)
+        self._dock["event_detail"].show()
+        self._dock["event_detail"].raise_()
+        self.detail.show_run(run)
+
+    def _events_of(self, handler: str) -> None:
+        self._dock["events"].show()
+        self._dock["events"].raise_()
+        self.events.show_only(handler=handler)
+
+    def _lamp_clicked(self, name: str) -> None:
+        words = {"slack": "slack", "site": "site", "listener": "site", "drives": "drive"}.get(name, "")
+        self._dock["log"].show()
+        self._dock["log"].raise_()
+        self.log.show_only(text=words)
+
+    # Orders
+
+    def replay(self, event_row: int, handler: str = "", dry: bool = False) -> None:
+        """Give an event to the handlers again."""
+        args: dict[str, Any] = {"event_row": event_row, "dry": dry}
+        if handler:
+            args["handler"] = handler
+        self.hub.order("replay", args, "Dry run of the event" if dry else "Replay of the event")
+
+    def _event_order(self, kind: str, event_row: int) -> None:
+        if kind == "raw":
+            self.hub.journal.ask("raw", lambda journal: journal.event(event_row)["raw"], self._copy_raw, owner=self)
+        else:
+            self.replay(event_row, dry=kind == "dry")
+
+    @staticmethod
+    def _copy_raw(raw: object) -> None:
+        import json
+
+        QGuiApplication.clipboard().setText(json.dumps(raw, indent=2, ensure_ascii=False))
+
+    # Dialogs
+
+    def open_finder(self) -> QWidget:
+        """ "Why is there no folder for this task?"."""
+        from ui.dialogs.finder import Finder
+
+        dialog = Finder(self.hub, self)
+        dialog.event_wanted.connect(self.go_to_event)
+        dialog.open()
+        return dialog
+
+    def open_undo(self, run: int) -> QWidget:
+        """The list of what an undo takes back, and the undo."""
+        from ui.dialogs.undo import UndoDialog
+
+        dialog = UndoDialog(self.hub, run, self)
+        dialog.open()
+        return dialog
+
+    def open_preview(self, handler: str) -> QWidget:
+        """ "What would it do?"."""
+        from ui.dialogs.preview import PreviewDialog
+
+        dialog = PreviewDialog(self.hub, handler, self.detail.event_row, self)
+        dialog.open()
+        return dialog
+
+    def open_kept(self, handler: str, kept: int) -> QWidget:
+        """Offer the events that came while a lever was Off. The default is to leave them."""
+        from ui.dialogs.base import Confirm
+
+        title = self.hub.snapshot.title(handler)
+        dialog = Confirm(
+            f"Process {many(kept, 'kept event')}?",
+            f"They came while {title} was Off. Processing them now does what it would have done then; "
+            "leaving them does nothing, and each can still be replayed.",
+            [],
+            "Process them",
+            self,
+        )
+        dialog.confirm.setDefault(False)
+        dialog.accepted.connect(
+            lambda: self.hub.order("process_kept", {"handler": handler}, f"Processing the kept events of {title}")
+        )
+        dialog.open()
+        return dialog
+
+    def open_handler_settings(self, handler: str) -> QWidget:
+        """The settings of a handler or an action."""
+        from ui.dialogs.settings import SettingsDialog
+
+        dialog = SettingsDialog(self.hub, f"handlers.{handler}", self)
+        dialog.open()
+        return dialog
+
+    def open_settings(self) -> QWidget:
+        """All settings."""
+        from ui.dialogs.settings import SettingsDialog
+
+        dialog = SettingsDialog(self.hub, "", self)
+        dialog.open()
+        return dialog
+
+    # Theme
+
+    def set_theme(self, choice: theme.Choice) -> None:
+        """Dress the window; remembered."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.apply(app, choice)
+        self.settings.setValue("theme", choice)
+
+    def toggle_theme(self) -> None:
+        """Dark to light and back."""
+        self.set_theme("light" if theme.current().is_dark else "dark")
+
+    # Coming and going
+
+    def add_tray(self) -> None:
+        """Live in the tray where there is one."""
+        if not QSystemTrayIcon.isSystemTrayAvailable():
+            return
+        self._tray = QSystemTrayIcon(theme.icon("signalbox", Role.ACCENT), self)
+        self._tray.setToolTip(self.windowTitle())
+        menu = QMenu(self)
+        menu.addAction("Open Signalbox", self.come_forward)
+        menu.addAction("Quit", self.quit)
+        self._tray.setContextMenu(menu)
+        self._tray.activated.connect(
+            lambda why: self.come_forward() if why == QSystemTrayIcon.ActivationReason.Trigger else None
+        )
+        self._tray.show()
+
+    def come_forward(self) -> None:
+        """Show the window, whatever hides it."""
+        self.showNormal() if self.isMinimized() else self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def quit(self) -> None:
+        """Close for good, tray or not."""
+        self._quitting = True
+        self.close()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.hub.set_watched(True)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.hub.set_watched(not self.isMinimized())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self, self.painted.emit)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.save_layout()
+        if self._tray is not None and not self._quitting:
+            event.ignore()
+            self.hide()
+            self.hub.set_watched(False)
+            self._tray.showMessage("Signalbox keeps running", "Events are still handled. Quit from the tray's menu.")
+            return
+        self.shut()
+        event.accept()
+        self.closing.emit()
+
+    def shut(self) -> None:
+        """Let go of the journal and of everything that runs."""
+        if self._tray is not None:
+            self._tray.hide()
+        self.log.close_files()
+        closing: Callable[[], None] | None = getattr(self._workbench, "shutdown", None)
+        if closing is not None:
+            closing()
+        self.hub.close()
+
+
+class DockTitle(QFrame):
+    """A dock's title: its name, and buttons to float and to hide it."""
+
+    def __init__(self, dock: QDockWidget, title: str) -> None:
+        super().__init__(dock)
+        theme.mark(self, kind="bar")
+        self.setFixedHeight(28)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(10, 0, 4, 0)
+        line.setSpacing(0)
+        name = QLabel(title)
+        theme.mark(name, kind="heading")
+        line.addWidget(name, 1)
+        for icon, tip, does in (
+            ("external", f"Float {title}", lambda: dock.setFloating(not dock.isFloating())),
+            ("close", f"Hide {title} (the window menu brings it back)", dock.hide),
+        ):
+            button = QToolButton()
+            button.setIconSize(QSize(13, 13))
+            theme.set_icon(button, icon, Role.MUTED)
+            button.setToolTip(tip)
+            button.setAccessibleName(tip)
+            button.clicked.connect(does)
+            line.addWidget(button)
