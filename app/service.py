@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 from app.journal.crash import CRASHED
@@ -22,14 +21,16 @@ from app.service_doors import BuiltDoors, Installation, build_doors
 from app.service_health import HealthWatch
 from app.service_logging import Logs
 from app.settings.models import JournalSettings
+from app.settings.paths import cache_folder
 from app.settings.redact import redact
 from app.settings.store import SettingsError
 from app.site.librarian import Librarian
 from app.site.listener import Listener, ListenerState
 from app.site.responder import Registry, Responder
+from app.site.session import open_session
 from app.site.types import SiteRefusal, SiteUnreachable
 
-__all__ = ["Installation", "Service"]
+__all__ = ["Installation", "Service", "check_key"]
 
 log = logging.getLogger("signalbox.service")
 
@@ -293,6 +294,20 @@ def _end_with_a_crash_point(code: int) -> None:
         os._exit(CRASHED)
 
 
-def journal_of(settings: Path | None = None, journal: Path | None = None) -> Path:
-    """The journal's folder of an installation."""
-    return Installation.load(settings, journal).journal
+def check_key(installation: Installation) -> None:
+    """Sign in once, so that a wrong key is told at the start. A site that does not answer is waited for later.
+
+    Raises:
+        WrongKey: the site does not accept user and key.
+        SettingsError: the site is not set.
+    """
+    settings = installation.site_settings()
+    try:
+        open_session(
+            installation.credentials(),
+            cache_folder(),
+            timeout=min(settings.connect_timeout, settings.request_timeout),
+            strict=settings.strict_api,
+        ).close()
+    except SiteUnreachable as error:
+        log.warning("%s; the event server waits for it", error)

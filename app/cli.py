@@ -1,0 +1,324 @@
+"""The command line. What is heavy is imported inside the commands: help and the window must come fast."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+#: Exit codes, the same for every command.
+BAD_SETTINGS = 3
+BAD_KEY = 4
+ANOTHER_INSTANCE = 5
+BAD_JOURNAL = 6
+REFUSED = 7
+CHECKS_FAILED = 8
+
+app = typer.Typer(
+    name="signalbox",
+    help="The control panel for a studio's ftrack event server.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
+JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
+
+
+def _fail(words: str, code: int) -> NoReturn:
+    from app.settings.redact import redact
+
+    typer.echo(f"signalbox: {redact(words)}", err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Every expected error as one line and its exit code."""
+    from app.journal.rows import JournalBusy, JournalError
+    from app.settings.secrets import SecretsExposed
+    from app.settings.store import SettingsError
+    from app.site.types import SiteUnreachable, WrongKey
+
+    try:
+        yield
+    except (SettingsError, SecretsExposed) as error:
+        _fail(str(error), BAD_SETTINGS)
+    except WrongKey as error:
+        _fail(str(error), BAD_KEY)
+    except SiteUnreachable as error:
+        _fail(str(error), REFUSED)
+    except JournalBusy as error:
+        _fail(str(error), ANOTHER_INSTANCE)
+    except JournalError as error:
+        _fail(str(error), BAD_JOURNAL)
+
+
+@app.callback(invoke_without_command=True)
+def panel(
+    context: typer.Context,
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+) -> None:
+    """Open the panel."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"signalbox {version_of('signalbox')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        if not _has_display():
+            _fail("there is no display to open the panel on: use 'signalbox serve' here", REFUSED)
+        with _told():
+            from ui.start import run_panel
+
+            from app.service import Installation
+
+            raise typer.Exit(run_panel(Installation.load(settings, journal)))
+
+
+def _has_display() -> bool:
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without a window; ends with the figures.")] = False,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.0, help="How long the artists work.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides what the artists do.")] = 1,
+    keep: Annotated[Path | None, typer.Option("--keep", help="Keep the site, the drive and Slack's messages.")] = None,
+    rate: Annotated[float, typer.Option("--rate", min=0.1, help="Acts of the artists a second.")] = 4.0,
+    as_json: JsonOption = False,
+) -> None:
+    """An embedded site, simulated artists, a production drive and a local Slack: everything, and nothing real."""
+    from app.demo import DemoFailed
+
+    if not headless and not _has_display():
+        typer.echo("There is no display: the demo runs without a window.", err=True)
+        headless = True
+    try:
+        with _told():
+            if not headless:
+                from ui.start import run_demo
+
+                raise typer.Exit(run_demo(seed=seed, keep=keep, rate=rate, seconds=seconds))
+            _demo_headless(30.0 if seconds is None else seconds, seed, keep, rate, as_json=as_json)
+    except DemoFailed as error:
+        _fail(str(error), REFUSED)
+
+
+def _demo_headless(seconds: float, seed: int, keep: Path | None, rate: float, *, as_json: bool) -> None:
+    from app.demo import run_headless
+
+    def say(words: str) -> None:
+        typer.echo(words, err=True)
+
+    report = run_headless(seconds, seed=seed, keep=keep, rate=rate, say=say)
+    if as_json:
+        typer.echo(report.as_json())
+        return
+    typer.echo(f"{report.events} events, {report.effects} effects, {report.folders} folders made")
+    for handler, counts in report.runs.items():
+        typer.echo(f"  {handler}: " + ", ".join(f"{number} {state}" for state, number in counts.items()))
+    typer.echo(f"{report.slack_messages} Slack messages")
+    typer.echo(f"event to end of run: median {report.latency_ms['p50']} ms, 95 % {report.latency_ms['p95']} ms")
+    for error in report.errors:
+        typer.echo(f"failed: {error}")
+
+
+@app.command()
+def serve(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
+    """Run the event server without a window, until SIGTERM or Ctrl+C.
+
+    The site comes from the settings file, or from FTRACK_SERVER, FTRACK_API_USER and FTRACK_API_KEY.
+    """
+    with _told():
+        from app.service import Installation, Service, check_key
+
+        installation = Installation.load(settings, journal)
+        installation.check()
+        ended = _until_told()
+        service = Service(installation, log_stream=True)
+        service.start()
+        try:
+            # With the journal open, so that a wrong key is in its log too; a site that is down is waited for.
+            check_key(installation)
+            if as_json:
+                facts = {"pid": os.getpid(), "journal": str(installation.journal), "ready": True}
+                typer.echo(json.dumps(facts))
+                sys.stdout.flush()
+            ended.wait()
+        finally:
+            service.stop()
+
+
+def _until_told() -> threading.Event:
+    """Set at SIGTERM, SIGINT or SIGHUP."""
+    ended = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        ended.set()
+
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
+    return ended
+
+
+@app.command(hidden=True)
+def worker(
+    journal: Annotated[Path, typer.Option("--journal")],
+    lock_fd: Annotated[int, typer.Option("--lock-fd")],
+    settings: SettingsOption = None,
+    log_stream: Annotated[bool, typer.Option("--log-stream")] = False,
+) -> None:
+    """The worker process; started by the panel and by serve."""
+    with _told():
+        from app.service_worker import work
+
+        raise typer.Exit(work(journal, settings, lock_fd, log_stream=log_stream))
+
+
+@app.command(hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def child(context: typer.Context, module: str) -> None:
+    """Run a module of this program, as ``python -m`` does (a frozen bundle has no interpreter)."""
+    import runpy
+
+    sys.argv = [module, *context.args]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+@app.command()
+def sandbox(
+    profile: Annotated[str, typer.Option("--profile", help="studio, cloud or ftrack-suite.")] = "studio",
+    directory: Annotated[Path | None, typer.Option("--dir", help="The site's folder; a temporary one without.")] = None,
+    port: Annotated[int, typer.Option("--port", help="TCP port on 127.0.0.1; 0 takes a free one.")] = 0,
+    as_json: JsonOption = False,
+    latency: Annotated[float, typer.Option("--latency", help="Seconds each answer takes at least.")] = 0.0,
+    component_floor: Annotated[float, typer.Option("--component-floor", hidden=True)] = 0.0,
+    heartbeat: Annotated[float, typer.Option("--heartbeat", help="Seconds between heartbeats.")] = 15.0,
+    parent_pid: Annotated[int | None, typer.Option("--parent-pid", hidden=True)] = None,
+) -> None:
+    """Only the embedded ftrack-compatible site."""
+    from app.sandbox.run import run_sandbox
+
+    raise typer.Exit(
+        run_sandbox(
+            profile,
+            directory,
+            port,
+            as_json=as_json,
+            latency=latency,
+            component_floor=component_floor,
+            heartbeat_seconds=heartbeat,
+            parent_pid=parent_pid,
+        )
+    )
+
+
+@app.command()
+def replay(
+    event: Annotated[str, typer.Argument(help="The event: its row in the journal, or ftrack's id.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only plan; nothing is touched.")] = False,
+    handler: Annotated[str, typer.Option("--handler", help="Only this handler.")] = "",
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the outcome.")] = 60.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a kept event to the handlers again."""
+    with _told():
+        from app.service_orders import replay_event
+
+        outcome = replay_event(settings, journal, event, dry=dry_run, handler=handler, wait=wait)
+        if as_json:
+            typer.echo(json.dumps(outcome, ensure_ascii=False))
+        else:
+            for line in _replay_words(outcome):
+                typer.echo(line)
+        if outcome.get("refused"):
+            raise typer.Exit(REFUSED)
+
+
+def _replay_words(outcome: dict[str, Any]) -> Iterator[str]:
+    if outcome.get("refused"):
+        yield f"refused: {outcome['refused']}"
+        return
+    for run in outcome["runs"]:
+        yield f"{run['handler']}: {run['state']}{': ' + run['reason'] if run['reason'] else ''}"
+        for effect in run["effects"]:
+            yield f"  [{effect['state']}] {effect['words']} ({effect['reason']})"
+        for note in run["notes"]:
+            yield f"  {note}"
+    if not outcome["runs"]:
+        yield "no handler wants this event"
+
+
+@app.command()
+def doctor(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
+    """Check settings, site, Slack, drives, journal and programs, and say what to do."""
+    from app.service_doctor import examine
+
+    findings = examine(settings, journal)
+    failed = [one for one in findings if one.state == "error"]
+    if as_json:
+        facts = {"ok": not failed, "checks": [one.as_dict() for one in findings]}
+        typer.echo(json.dumps(facts, ensure_ascii=False))
+    else:
+        for one in findings:
+            typer.echo(f"{one.state:>8}  {one.name}: {one.words}")
+            if one.advice:
+                typer.echo(f"          -> {one.advice}")
+    if failed:
+        raise typer.Exit(CHECKS_FAILED)
+
+
+@app.command()
+def status(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
+    """What a running event server is doing."""
+    with _told():
+        from app.service_orders import status_of
+
+        facts = status_of(settings, journal)
+        if as_json:
+            typer.echo(json.dumps(facts, ensure_ascii=False))
+            return
+        typer.echo("running" if facts["running"] else "not running")
+        for lamp in facts["health"]:
+            typer.echo(f"  {lamp['name']}: {lamp['state']}, {lamp['words']}")
+        typer.echo(f"{facts['events']} events kept, {facts['queue']} runs waiting")
+        for one in facts["handlers"]:
+            counts = ", ".join(f"{number} {state}" for state, number in one["runs"].items())
+            typer.echo(f"  {one['id']} [{one['lever']}]: {counts or 'no runs'}")
+
+
+def _register_rooms() -> None:
+    """Commands that other rooms bring along."""
+    from app.jobs.cli import register
+
+    register(app)
+
+
+def main() -> None:
+    """The program."""
+    if "app.jobs.cli" not in sys.modules and len(sys.argv) > 1:
+        _register_rooms()
+    app()
+
+
+if __name__ == "__main__":
+    main()

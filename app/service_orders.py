@@ -1,0 +1,185 @@
+"""Orders given from a terminal, and what is told there: replay and status. Both go through the journal, as the
+window's do, so that they work beside a running server; where none runs, a replay starts one for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.journal.journal import Journal
+from app.journal.lock import JournalLock
+from app.journal.rows import JournalBusy, RunRow
+from app.service import Installation, Service
+
+_ENDED = frozenset(
+    {"planned", "done", "skipped", "superseded", "failed", "stopped", "cancelled", "in_doubt", "undone", "waiting"}
+)
+_LOOK_SECONDS = 0.05
+_STATUS_SECONDS = 86_400.0
+
+
+def whose() -> str:
+    """Who gives an order here."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def is_running(folder: Path) -> bool:
+    """Whether an event server works on this journal."""
+    try:
+        lock = JournalLock.take(folder)
+    except JournalBusy:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
+@contextlib.contextmanager
+def _attended(installation: Installation) -> Iterator[Journal]:
+    """The journal with somebody who carries orders out: the running server, or one of our own."""
+    try:
+        service = Service(installation, listener=False)
+        service.start()
+    except JournalBusy:
+        journal = Journal.open(installation.journal, "panel")
+        try:
+            yield journal
+        finally:
+            journal.close()
+        return
+    try:
+        yield service.journal
+    finally:
+        service.stop()
+
+
+def replay_event(
+    settings: Path | None, journal: Path | None, event: str, *, dry: bool, handler: str = "", wait: float = 60.0
+) -> dict[str, Any]:
+    """Order a replay and wait for its runs.
+
+    Args:
+        settings: The settings file; None: the usual one.
+        journal: The journal's folder; None: the usual one.
+        event: Its row in the journal, or ftrack's id.
+        dry: Only plan.
+        handler: Only this handler; "": all.
+        wait: Seconds to wait for the outcome.
+
+    Returns:
+        ``{"event", "dry_run", "runs": [...]}``, or ``{"refused": why}``.
+
+    Raises:
+        SettingsError, JournalError.
+    """
+    installation = Installation.load(settings, journal)
+    if not (installation.journal / "journal.db").exists():
+        return {"refused": f"there is no journal in {installation.journal}", "runs": []}
+    with _attended(installation) as opened:
+        row = _row_of(opened, event)
+        if row is None:
+            return {"refused": f"the journal has no event {event}", "runs": []}
+        args: dict[str, Any] = {"event_row": row, "dry": dry}
+        if handler:
+            args["handler"] = handler
+        newest = max((run.id for run in opened.runs(limit=1)), default=0)
+        order = opened.order("replay", args, whose())
+        deadline = time.monotonic() + wait
+        answer = _answer(opened, order, deadline)
+        if answer is None:
+            return {"refused": f"nobody carried the order out within {wait:g} s", "runs": []}
+        if answer.get("refused"):
+            return {"refused": str(answer["refused"]), "runs": []}
+        runs = _ended_runs(opened, row, newest, deadline)
+        return {"event": row, "dry_run": dry, "runs": [_told(opened, run) for run in runs]}
+
+
+def _row_of(journal: Journal, event: str) -> int | None:
+    found = journal.find_event(event)
+    if found is not None:
+        return found
+    if not event.isdigit():
+        return None
+    try:
+        journal.event(int(event))
+    except KeyError:
+        return None
+    return int(event)
+
+
+def _answer(journal: Journal, order: int, deadline: float) -> Mapping[str, Any] | None:
+    while time.monotonic() < deadline:
+        row = journal.order_row(order)
+        if row.state != "open":
+            return row.result
+        threading.Event().wait(_LOOK_SECONDS)
+    return None
+
+
+def _ended_runs(journal: Journal, event_row: int, newest: int, deadline: float) -> list[RunRow]:
+    while True:
+        runs = [run for run in journal.runs_of_event(event_row) if run.id > newest]
+        if all(run.state in _ENDED for run in runs) or time.monotonic() >= deadline:
+            return runs
+        threading.Event().wait(_LOOK_SECONDS)
+
+
+def _told(journal: Journal, run: RunRow) -> dict[str, Any]:
+    detail = journal.run(run.id)
+    return {
+        "run": run.id,
+        "handler": run.handler,
+        "entity": run.entity,
+        "state": run.state,
+        "reason": run.reason,
+        "effects": [
+            {"kind": one.kind, "state": one.state, "words": one.words, "reason": one.reason, "error": one.error}
+            for one in detail.effects
+        ],
+        "notes": [str(note.get("reason") or note) for note in detail.notes],
+        "warnings": list(detail.warnings),
+    }
+
+
+def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
+    """What a running server is doing, from its journal. Raises SettingsError, JournalError."""
+    installation = Installation.load(settings, journal)
+    opened = Journal.open(installation.journal, "read")
+    try:
+        levers = {one.handler: one for one in opened.levers() if not one.project}
+        stats = {one.handler: one for one in opened.stats(time.time() - _STATUS_SECONDS)}
+        states = opened.run_states()
+        return {
+            "running": is_running(installation.journal),
+            "journal": str(installation.journal),
+            "events": opened.count_events(),
+            "queue": opened.queue_length(),
+            "health": [
+                {"name": one.name, "state": one.state, "words": one.words, "at": one.at} for one in opened.health()
+            ],
+            "handlers": [
+                {
+                    "id": row.id,
+                    "title": row.title,
+                    "lever": levers[row.id].position if row.id in levers else "on",
+                    "paused": levers[row.id].breaker if row.id in levers else "",
+                    "runs": states.get(row.id, {}),
+                    "lag": stats[row.id].lag if row.id in stats else 0.0,
+                    "last_error": stats[row.id].last_error if row.id in stats else "",
+                }
+                for row in opened.catalogue()
+                if row.kind == "handler"
+            ],
+        }
+    finally:
+        opened.close()
