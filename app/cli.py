@@ -7,20 +7,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-#: Exit codes, the same for every command.
-BAD_SETTINGS = 3
-BAD_KEY = 4
-ANOTHER_INSTANCE = 5
-BAD_JOURNAL = 6
-REFUSED = 7
-CHECKS_FAILED = 8
+#: Exit codes, the same for every command. A supervisor must not start the program again after the first four.
+BAD_SETTINGS = 78
+BAD_KEY = 64
+ANOTHER_INSTANCE = 75
+BAD_JOURNAL = 65
+REFUSED = 3
+CHECKS_FAILED = 4
 
 app = typer.Typer(
     name="signalbox",
@@ -147,11 +147,12 @@ def serve(settings: SettingsOption = None, journal: JournalOption = None, as_jso
     The site comes from the settings file, or from FTRACK_SERVER, FTRACK_API_USER and FTRACK_API_KEY.
     """
     with _told():
+        from app.process.notify import notify, watchdog_seconds
         from app.service import Installation, Service, check_key
 
         installation = Installation.load(settings, journal)
         installation.check()
-        ended = _until_told()
+        ended = _until_told(installation.store.reload_if_changed)
         service = Service(installation, log_stream=True)
         service.start()
         try:
@@ -161,21 +162,30 @@ def serve(settings: SettingsOption = None, journal: JournalOption = None, as_jso
                 facts = {"pid": os.getpid(), "journal": str(installation.journal), "ready": True}
                 typer.echo(json.dumps(facts))
                 sys.stdout.flush()
-            ended.wait()
+            notify("READY=1")
+            pause = watchdog_seconds()
+            while not ended.wait(pause):
+                notify("WATCHDOG=1")
         finally:
+            notify("STOPPING=1")
             service.stop()
 
 
-def _until_told() -> threading.Event:
-    """Set at SIGTERM, SIGINT or SIGHUP."""
+def _until_told(reload: Callable[[], object]) -> threading.Event:
+    """Set at SIGTERM or SIGINT; SIGHUP reads the settings again."""
     ended = threading.Event()
 
     def end(_number: int, _frame: object) -> None:
         ended.set()
 
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), end)
+    def again(_number: int, _frame: object) -> None:
+        # Not in the signal's own frame: it may have interrupted whoever holds the settings' lock.
+        threading.Thread(target=reload, name="reload", daemon=True).start()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, again)
     return ended
 
 

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from app.journal.crash import CRASHED
@@ -20,6 +21,7 @@ from app.process.keeper import ChildKeeper
 from app.service_doors import BuiltDoors, Installation, build_doors
 from app.service_health import HealthWatch
 from app.service_logging import Logs
+from app.service_plain_log import PlainLog
 from app.settings.models import JournalSettings
 from app.settings.paths import cache_folder
 from app.settings.redact import redact
@@ -81,6 +83,7 @@ class Service:
         self._journal: Journal | None = None
         self._built: BuiltDoors | None = None
         self._logs: Logs | None = None
+        self._plain_log: PlainLog | None = None
         self._listener: Listener | None = None
         self._responder: Responder | None = None
         self._worker: ChildKeeper | None = None
@@ -124,6 +127,8 @@ class Service:
             self._logs = Logs(
                 self.installation.journal, settings.log_level, stream=self._log_stream, group=settings.group
             )
+            if settings.log_file:
+                self._plain_log = PlainLog(self.installation.journal, Path(settings.log_file))
             self._built = build_doors(self.installation)
             if self._with_listener:
                 self._start_listener()
@@ -155,6 +160,9 @@ class Service:
         if self._logs is not None:
             self._logs.close()
             self._logs = None
+        if self._plain_log is not None:
+            self._plain_log.close()
+            self._plain_log = None
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -252,6 +260,8 @@ class Service:
             ("health", 1.0, health.turn if self._with_worker else lambda: None),
             ("retention", _FORGET_SECONDS, self._forget),
         ]
+        if self._plain_log is not None:
+            chores.append(("log file", _HOUSEKEEPING_SECONDS, self._plain_log.turn))
         due = dict.fromkeys((name for name, _, _ in chores), 0.0)
         while not self._ending.is_set():
             for name, pause, chore in chores:

@@ -169,6 +169,7 @@ class JournalSettings(Section):
     keep_days: float = setting(30.0, "Days that events and finished runs are kept.", unit="d", gt=0)
     keep_log_days: float = setting(14.0, "Days that log lines are kept.", unit="d", gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "Least level that is kept.")
+    log_file: str = setting("", "A plain log file beside the journal's own log; empty: none.", widget="path")
     group: str = setting("signalbox", "Group that may write the journal's folder, where it exists.")
 
 
