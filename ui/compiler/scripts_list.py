@@ -152,6 +152,10 @@ class ScriptsList(QWidget):
         self._rows.broken = names
         self.list.viewport().update()
 
+    def infos(self) -> list[ScriptInfo]:
+        """All scripts known, whatever the filter."""
+        return list(self._infos)
+
     def names(self) -> list[str]:
         """Names listed, in order."""
         return [self.list.item(row).data(_INFO).name for row in range(self.list.count())]

@@ -1,0 +1,216 @@
+"""The script on the table: opening, autosaving as a draft, noticing that somebody else changed the file.
+
+Everything that touches a disk happens on one thread, in order, so that an older draft never lands on a newer one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
+
+from app.jobs.api import Draft, ScriptLibraryLike, ScriptText
+from ui.compiler.background import Background
+
+
+def sha256_of(text: str) -> str:
+    """Hash of a text as it lies in a file."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Document(QObject):
+    """One open script.
+
+    Signals:
+        opened: a script and the text deployed under its name ("" and False when there is none).
+        failed: a sentence about what could not be read or written.
+        saved: a draft was written.
+        changed_outside: the file differs from what was opened.
+    """
+
+    opened = Signal(object)
+    failed = Signal(str)
+    saved = Signal(object)
+    changed_outside = Signal()
+
+    def __init__(
+        self,
+        library: ScriptLibraryLike,
+        scripts_dir: Path | None,
+        read_text: Callable[[], str],
+        parent: QObject | None = None,
+        *,
+        autosave_ms: int = 700,
+    ) -> None:
+        super().__init__(parent)
+        self.library = library
+        self.io = Background(self, workers=1)
+        self.script: ScriptText | None = None
+        self.deployed: str | None = None
+        self.dirty = False
+        self._scripts_dir = scripts_dir
+        self._read_text = read_text
+        self._warned = False
+        self._timer = QTimer(self, singleShot=True, interval=autosave_ms)
+        self._timer.timeout.connect(self.save_draft)
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.fileChanged.connect(lambda _path: self._look_soon())
+        self._watcher.directoryChanged.connect(lambda _path: self._look_soon())
+        self._look = QTimer(self, singleShot=True, interval=150)
+        self._look.timeout.connect(self.look_outside)
+
+    @property
+    def name(self) -> str:
+        """File name of the open script, "" when none is."""
+        return self.script.name if self.script is not None else ""
+
+    @property
+    def opened_target_sha256(self) -> str:
+        """Hash of what was deployed under this name when the script was opened; "" when nothing was."""
+        return self._target_sha
+
+    _target_sha = ""
+
+    # -- opening -----------------------------------------------------------------------------------------------------
+
+    def open(self, name: str) -> None:
+        """Read a script; `opened` or `failed` follows. What was being edited is saved as a draft first."""
+        self.save_draft()
+
+        def work(_still_wanted: object) -> tuple[ScriptText, str | None]:
+            return self.library.open(name), self._read_deployed(name)
+
+        self.io.run(work, lambda answer: self._opened(*answer), lambda problem: self._cannot_open(name, problem))
+
+    def create(self, template: str, name: str) -> None:
+        """A new draft from a template; `opened` or `failed` follows."""
+        self.save_draft()
+
+        def work(_still_wanted: object) -> tuple[ScriptText, str | None]:
+            return self.library.new_from_template(template, name), self._read_deployed(name)
+
+        self.io.run(work, lambda answer: self._opened(*answer), lambda problem: self._cannot_open(name, problem))
+
+    def discard(self, name: str, then: Callable[[], None]) -> None:
+        """Forget the draft of a script, then call `then`."""
+        self._timer.stop()
+        if name == self.name:
+            self.dirty = False
+        self.io.run(
+            lambda _still_wanted: self.library.discard_draft(name),
+            lambda _nothing: then(),
+            lambda problem: self.failed.emit(f"The draft of {name} could not be discarded: {problem}"),
+        )
+
+    def refresh_deployed(self, then: Callable[[], None]) -> None:
+        """Read again what is deployed under the open script's name, as after a deployment."""
+        name = self.name
+
+        def arrived(text: str | None) -> None:
+            if name == self.name:
+                self.deployed = text
+                self._target_sha = sha256_of(text) if text is not None else ""
+                self._watch()
+                then()
+
+        self.io.run(lambda _still_wanted: self._read_deployed(name), arrived)
+
+    def _read_deployed(self, name: str) -> str | None:
+        if self._scripts_dir is None or not name:
+            return None
+        try:
+            return (self._scripts_dir / name).read_bytes().decode("utf-8", "surrogateescape")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+            return None
+
+    def _opened(self, script: ScriptText, deployed: str | None) -> None:
+        self.script, self.deployed = script, deployed
+        self._target_sha = (
+            "" if deployed is None else hashlib.sha256(deployed.encode("utf-8", "surrogateescape")).hexdigest()
+        )
+        if script.recovered and script.sha256:
+            # The draft was begun on an older text: deploying over anything else is to be said.
+            self._target_sha = script.sha256
+        self.dirty = False
+        self._warned = False
+        self._watch()
+        self.opened.emit(script)
+
+    def _cannot_open(self, name: str, problem: Exception) -> None:
+        why = "there is no script of that name any more" if isinstance(problem, KeyError) else str(problem)
+        self.failed.emit(f"{name} cannot be opened: {why}")
+
+    # -- drafts ------------------------------------------------------------------------------------------------------
+
+    def edited(self) -> None:
+        """The text changed: it is saved as a draft after a short pause."""
+        self.dirty = True
+        self._timer.start()
+
+    def save_draft(self) -> None:
+        """Save the text as a draft now, in the background; `saved` or `failed` follows."""
+        self._timer.stop()
+        script = self.script
+        if script is None or not self.dirty:
+            return
+        self.dirty = False
+        text = self._read_text()
+
+        def work(_still_wanted: object) -> Draft:
+            return self.library.autosave(script.name, text, script.sha256)
+
+        self.io.run(work, self.saved.emit, lambda problem: self._not_saved(script.name, problem))
+
+    def _not_saved(self, name: str, problem: Exception) -> None:
+        if name == self.name:
+            self.dirty = True
+        self.failed.emit(f"The draft of {name} could not be saved: {problem}. The text is only in this window.")
+
+    def close(self) -> None:
+        """Save what is unsaved and stop; waits for the disk."""
+        self._timer.stop()
+        self._look.stop()
+        script, unsaved = self.script, self.dirty
+        text = self._read_text() if unsaved else ""
+        self.io.close()
+        if script is not None and unsaved:
+            self.library.autosave(script.name, text, script.sha256)
+            self.dirty = False
+
+    # -- others ------------------------------------------------------------------------------------------------------
+
+    def look_outside(self) -> None:
+        """See whether the file changed since it was opened; `changed_outside` follows, once an opening."""
+        script = self.script
+        if script is None or self._warned:
+            return
+
+        def answered(changed: bool) -> None:
+            if changed and script is self.script and not self._warned:
+                self._warned = True
+                self.changed_outside.emit()
+
+        self.io.run(lambda _still_wanted: self.library.changed_outside(script), answered, lambda _problem: None)
+
+    def accept_outside(self) -> None:
+        """A person keeps the text in the window: the file as it is now is what it is compared with from here on."""
+        self.refresh_deployed(lambda: None)
+
+    def _look_soon(self) -> None:
+        self._look.start()
+
+    def _watch(self) -> None:
+        watched = self._watcher.files() + self._watcher.directories()
+        if watched:
+            self._watcher.removePaths(watched)
+        script = self.script
+        if script is not None and script.path is not None and script.path.exists():
+            self._watcher.addPaths([str(script.path), str(script.path.parent)])
+
+
+def time_words(seconds: float) -> str:
+    """A moment of today as 14:05:12 in local time."""
+    return time.strftime("%H:%M:%S", time.localtime(seconds))

@@ -1,0 +1,647 @@
+"""The job compiler workbench: scripts and inputs on the left, the script in the middle, its preview on the right.
+
+    doors -> Document (open, autosave) -> editor -> PreviewRunner (debounce, newest wins) -> PreviewPanel
+
+The widget blocks on nothing: disks, the compiler's child and layouts are on threads of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QVBoxLayout, QWidget
+
+from app.jobs.api import (
+    CompileRequest,
+    CompileResult,
+    DeployReport,
+    Diagnostic,
+    OutcomeKind,
+    SampleJob,
+    ScriptInfo,
+    ScriptState,
+    ScriptText,
+    settings_form,
+)
+from ui import theme
+from ui.compiler import outcome
+from ui.compiler.background import Background
+from ui.compiler.deploy import DeployDialog, HistoryDialog
+from ui.compiler.document import Document, time_words
+from ui.compiler.doors import PLAIN_VARIABLES, Doors, ManagerFacts
+from ui.compiler.editor import make_editor
+from ui.compiler.find_bar import FindBar
+from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel
+from ui.compiler.language import Vocabulary
+from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button, tool_button
+from ui.compiler.preview import PreviewRunner
+from ui.compiler.preview_panel import PreviewPanel
+from ui.compiler.problems import Problems
+from ui.compiler.scripts_list import STATES, NewScriptDialog, ScriptsList
+from ui.theme import Role
+
+log = logging.getLogger("signalbox.ui.compiler")
+
+VERSIONS = ("3.9", "3.8.5", "3.7", "3.6", "3.5")
+
+
+class Workbench(QWidget):
+    """See the module. `shutdown` must be called before the doors are closed.
+
+    Signals:
+        previewed: a good preview is on the screen (number of tasks).
+        title_changed: name of the open script with a dot when it has unsaved changes.
+    """
+
+    previewed = Signal(int)
+    title_changed = Signal(str)
+
+    def __init__(
+        self,
+        doors: Doors,
+        parent: QWidget | None = None,
+        *,
+        debounce_ms: int = 180,
+        autosave_ms: int = 700,
+        plain_editor: bool = False,
+    ) -> None:
+        super().__init__(parent)
+        self.doors = doors
+        self.background = Background(self)
+        self.editor = make_editor(plain=plain_editor)
+        self.editor.vocabulary = Vocabulary(doors.api)
+        self.document = Document(doors.library, doors.scripts_dir, self.editor.text, self, autosave_ms=autosave_ms)
+        self.runner = PreviewRunner(doors.pool, self, debounce_ms=debounce_ms)
+        self.scripts = ScriptsList()
+        self.inputs = JobPanel()
+        self.preview = PreviewPanel(doors.pool, self.background)
+        self.problems = Problems()
+        self.notice = Notice()
+        self.find_bar = FindBar(self.editor)
+        self._memory = InputMemory(doors.memory)
+        self._variables = PLAIN_VARIABLES
+        self._kept_settings: Mapping[str, Any] | None = None
+        self._asked_settings: Mapping[str, Any] = {}
+        self._goto: tuple[int, int] | None = None
+        self._broken: set[str] = set()
+        self._closed = False
+        self._keep_timer = QTimer(self, singleShot=True, interval=600)
+        self._keep_timer.timeout.connect(self._keep_inputs)
+        self._build()
+        self._join()
+        self._shortcuts()
+        self.preview.set_variables(self._variables)
+        self.preview.set_deployed_request(self._deployed_request)
+        self.preview.reset("Choose a script", "Or start a new one from a template.")
+        self._set_enabled(False)
+        self.refresh_scripts()
+        self._ask_manager()
+
+    # -- building ----------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        left = QSplitter(Qt.Orientation.Vertical)
+        left.addWidget(self.scripts)
+        left.addWidget(self.inputs)
+        left.setSizes([230, 430])
+        left.setChildrenCollapsible(False)
+        left.setHandleWidth(1)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._editor_bar())
+        column.addWidget(self.notice)
+        column.addWidget(self.editor, 1)
+        column.addWidget(self.find_bar)
+        column.addWidget(self.problems)
+        column.addWidget(self._foot())
+        self.splitter = QSplitter()
+        for widget in (left, middle, self.preview):
+            self.splitter.addWidget(widget)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
+        left.setMinimumWidth(210)
+        middle.setMinimumWidth(340)
+        self.preview.setMinimumWidth(330)
+        self.splitter.setSizes([262, 560, 458])
+        for index, stretch in enumerate((0, 3, 2)):
+            self.splitter.setStretchFactor(index, stretch)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.splitter, 1)
+
+    def _editor_bar(self) -> QWidget:
+        self.title = ElidedLabel("", "heading", Qt.TextElideMode.ElideMiddle)
+        self.state = label("")
+        self.undo_button = tool_button("undo", "Undo (Ctrl+Z)", self.editor.undo)
+        self.redo_button = tool_button("redo", "Redo (Ctrl+Shift+Z)", self.editor.redo)
+        self.find_button = tool_button("search", "Find and replace (Ctrl+F, Ctrl+H)", self._find_clicked)
+        self.format_button = tool_button("format", "Format the document (Ctrl+Shift+F)", self.format_document)
+        self.history_button = tool_button("history", "Earlier versions of the deployed script", self.show_history)
+        self.deploy_button = push_button("Deploy …", self.show_deploy, kind="primary", icon="deploy")
+        self.deploy_button.setToolTip("Check, compare and write this script to the Manager's scripts folder")
+        self._edit_buttons = (self.undo_button, self.redo_button, self.find_button, self.format_button)
+        buttons = (*self._edit_buttons, self.history_button, theme.SPACE.XS, self.deploy_button)
+        return bar(self.title, self.state, theme.SPACE.XS, *buttons)
+
+    def _foot(self) -> QWidget:
+        self.place = label("", "muted")
+        self.draft_words = ElidedLabel("", "muted")
+        self.version = QComboBox(editable=True)
+        self.version.addItems(VERSIONS)
+        self.version.setCurrentText(self.doors.manager_version)
+        self.version.setToolTip("Flamenco Manager version to preview for: decides globals, worker commands and lint")
+        self.version.setMinimumWidth(84)
+        caption = QLabel("Flamenco")
+        caption.setBuddy(self.version)
+        theme.mark(caption, kind="muted")
+        return bar(self.place, theme.SPACE.M, self.draft_words, caption, self.version, kind="foot")
+
+    def _join(self) -> None:
+        self.scripts.opened.connect(self.open_script)
+        self.scripts.new_wanted.connect(self.show_new)
+        self.scripts.draft_discarded.connect(self.discard_draft)
+        self.document.opened.connect(self._opened)
+        self.document.failed.connect(lambda words: self.notice.say("error", words))
+        self.document.saved.connect(self._draft_saved)
+        self.document.changed_outside.connect(self._changed_outside)
+        self.editor.edited.connect(self._edited)
+        self.editor.cursor_moved.connect(lambda line, column: self.place.setText(f"Line {line}, column {column}"))
+        self.editor.problem_clicked.connect(self._mark_clicked)
+        self.problems.chosen.connect(self._go_to_finding)
+        self.inputs.changed.connect(self._inputs_changed)
+        self.inputs.sample_saved.connect(self._save_sample)
+        self.inputs.sample_deleted.connect(self._delete_sample)
+        self.preview.place_wanted.connect(self.go_to)
+        self.preview.previewed.connect(self.previewed)
+        self.runner.finished.connect(self._show_result)
+        self.version.currentTextChanged.connect(lambda _text: self._request())
+
+    def _shortcuts(self) -> None:
+        for keys, call in (
+            ("Ctrl+F", lambda: self.find_bar.start()),
+            ("Ctrl+H", lambda: self.find_bar.start(replacing=True)),
+            ("F8", lambda: self.editor.next_problem()),
+            ("Shift+F8", lambda: self.editor.next_problem(backwards=True)),
+            ("Ctrl+/", self.editor.toggle_comment),
+            ("Ctrl+Shift+F", self.format_document),
+            ("Ctrl+Space", self.editor.show_completions),
+            ("Ctrl+S", self.document.save_draft),
+            ("Ctrl+Shift+Z", self.editor.redo),
+            ("Ctrl+Shift+D", self.show_deploy),
+            ("Ctrl+Shift+[", lambda: self.editor.fold_all(True)),
+            ("Ctrl+Shift+]", lambda: self.editor.fold_all(False)),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(call)
+
+    def _find_clicked(self) -> None:
+        if self.find_bar.isVisible():
+            self.find_bar.dismiss()
+        else:
+            self.find_bar.start(replacing=True)
+
+    def _set_enabled(self, on: bool) -> None:
+        for widget in (*self._edit_buttons, self.inputs, self.editor):
+            widget.setEnabled(on)
+        deployable = on and self.doors.deployer is not None
+        self.deploy_button.setEnabled(deployable)
+        self.history_button.setEnabled(deployable)
+        if self.doors.deployer is None:
+            self.deploy_button.setToolTip("Deploying is off: set the Manager's scripts folder in the settings.")
+
+    # -- scripts -----------------------------------------------------------------------------------------------------
+
+    def refresh_scripts(self) -> None:
+        """Read the list of scripts again."""
+
+        def show(infos: list[ScriptInfo]) -> None:
+            self.scripts.show_scripts(infos, self.document.name)
+            self._show_state()
+            self._check_all(infos)
+
+        self.background.run(
+            lambda _still_wanted: self.doors.library.list(),
+            show,
+            lambda problem: self.notice.say("error", f"The scripts cannot be listed: {problem}"),
+            slot="scripts",
+        )
+
+    def _check_all(self, infos: list[ScriptInfo]) -> None:
+        """See which scripts a Manager could not load, so that the list shows it before anybody opens them."""
+        version = self.version.currentText()
+
+        def work(still_wanted: Any) -> set[str]:
+            broken = set()
+            for info in infos:
+                still_wanted()
+                if info.state is ScriptState.UNREADABLE:
+                    continue
+                text = self.doors.library.open(info.name).text
+                request = CompileRequest(
+                    scripts={info.name: text},
+                    scripts_dir=self.doors.scripts_dir,
+                    script=info.name,
+                    job={"name": "check", "type": info.job_type, "settings": {}, "metadata": {}},
+                    manager_version=version,
+                    lint=False,
+                )
+                result = self.doors.pool.submit(request, channel="").result(30)
+                error = result.error
+                if result.job_type is None or (error is not None and error.kind in ("syntax", "incomplete")):
+                    broken.add(info.name)
+            return broken
+
+        def show(broken: set[str]) -> None:
+            self._broken = broken
+            self.scripts.set_broken(broken)
+
+        self.background.run(
+            work, show, lambda problem: log.info("The scripts were not all checked: %s", problem), slot="check all"
+        )
+
+    def open_script(self, name: str, line: int = 0, column: int = 1) -> None:
+        """Open a script by file name, at a line when one is given."""
+        self._goto = (line, column) if line else None
+        if name == self.document.name:
+            if line:
+                self.editor.goto(line, column)
+            return
+        self._keep_inputs()
+        self.document.open(name)
+
+    def show_new(self) -> None:
+        """Ask for template and name of a new script."""
+        taken = {info.name.lower() for info in self.scripts.infos()}
+        dialog = NewScriptDialog(self.doors.templates, lambda name: name.lower() in taken, self)
+        dialog.chosen.connect(self._create)
+        dialog.open()
+
+    def _create(self, template: str, name: str) -> None:
+        self._keep_inputs()
+        self.document.create(template, name)
+
+    def discard_draft(self, name: str) -> None:
+        """Forget the draft of a script and show what lies below it."""
+
+        def then() -> None:
+            if name == self.document.name:
+                known = self.scripts.info(name)
+                self.document.script = None
+                if known is not None and known.state is not ScriptState.DRAFT:
+                    self.document.open(name)
+                else:
+                    self._close_script()
+            self.refresh_scripts()
+
+        self.document.discard(name, then)
+
+    def _close_script(self) -> None:
+        self.runner.reset()
+        self.editor.set_text("")
+        self.problems.show_findings([])
+        self.title.set_full("")
+        self.state.setText("")
+        self.preview.reset("Choose a script", "Or start a new one from a template.")
+        self._set_enabled(False)
+
+    def _opened(self, script: ScriptText) -> None:
+        self.runner.reset()
+        self.editor.set_text(script.text)
+        self.editor.setEnabled(True)
+        self.problems.show_findings([])
+        self.preview.reset("Compiling …")
+        self.title.set_full(script.name)
+        self.draft_words.set_full("")
+        self.notice.clear()
+        if script.recovered:
+            self.draft_words.set_full("Continued from your draft")
+        self._set_enabled(True)
+        self.scripts.select(script.name)
+        self._show_state()
+        self.title_changed.emit(script.name)
+        name = script.name
+
+        def loaded(answer: tuple[dict[str, Any], list[SampleJob], list[str]]) -> None:
+            if name == self.document.name:
+                self._inputs_loaded(*answer)
+
+        def load(_still_wanted: object) -> tuple[dict[str, Any], list[SampleJob], list[str]]:
+            return self._memory.load(name), self.doors.samples.list(name), self.doors.samples.problems(name)
+
+        self.document.io.run(load, loaded, self._samples_failed)
+        if self.scripts.info(name) is None:
+            self.refresh_scripts()
+
+    def _samples_failed(self, problem: Exception) -> None:
+        self.notice.say("warning", f"The sample jobs cannot be read: {problem}")
+        self._inputs_loaded({}, [], [])
+
+    def _inputs_loaded(self, kept: dict[str, Any], samples: list[SampleJob], problems: list[str]) -> None:
+        settings = kept.get("settings")
+        self._kept_settings = settings if isinstance(settings, dict) else {}
+        self.inputs.show_fields([], {})
+        self.inputs.show_inputs(_inputs_of(kept))
+        self.inputs.show_samples(samples, problems)
+        if self._goto is not None:
+            self.editor.goto(*self._goto)
+            self._goto = None
+        self._request(now=True)
+
+    def _show_state(self) -> None:
+        """Draft, deployed, changed: beside the name."""
+        info = self.scripts.info(self.document.name)
+        if info is None:
+            self.state.setText("")
+            return
+        words, role, _icon = STATES[info.state]
+        lamp = {Role.OK: "ok", Role.WARNING: "warning", Role.ERROR: "error", Role.INFO: "info"}.get(role, "off")
+        theme.mark(self.state, state=lamp)
+        self.state.setText(words)
+
+    # -- editing -----------------------------------------------------------------------------------------------------
+
+    def _edited(self) -> None:
+        self.document.edited()
+        self._request()
+        self.title_changed.emit(f"{self.document.name} •")
+
+    def _draft_saved(self, _draft: object) -> None:
+        self.draft_words.set_full(f"Draft saved {time_words(time.time())}")
+        self.title_changed.emit(self.document.name)
+        info = self.scripts.info(self.document.name)
+        if info is None or info.state not in (ScriptState.DRAFT, ScriptState.CHANGED):
+            self.refresh_scripts()
+
+    def format_document(self) -> None:
+        """Pretty-print the script; one undo takes it back. A script that does not parse is left alone and said so."""
+        text, name = self.editor.text(), self.document.name
+        if not name:
+            return
+
+        def done(formatted: str) -> None:
+            # Typing went on: a formatted old text must not swallow it.
+            if name == self.document.name and self.editor.text() == text and formatted != text:
+                self.editor.replace_text(formatted)
+
+        self.background.run(
+            lambda _still_wanted: self.doors.pool.format_document(text),
+            done,
+            lambda problem: self.notice.say("warning", f"Not formatted: {problem}"),
+            slot="format",
+        )
+
+    def _changed_outside(self) -> None:
+        self.notice.say(
+            "warning",
+            f"{self.document.name} was changed on disk by somebody else.",
+            ("Take theirs", self._take_theirs),
+            ("Keep mine", self._keep_mine),
+            closable=False,
+        )
+
+    def _take_theirs(self) -> None:
+        self.notice.clear()
+        name = self.document.name
+
+        def then() -> None:
+            self.document.script = None
+            self.document.open(name)
+
+        self.document.discard(name, then)
+
+    def _keep_mine(self) -> None:
+        self.notice.clear()
+        self.document.accept_outside()
+
+    # -- preview -----------------------------------------------------------------------------------------------------
+
+    def _request(self, *, now: bool = False) -> None:
+        if self.document.script is not None:
+            self.runner.request(self._make_request, now=now)
+
+    def _make_request(self) -> CompileRequest:
+        inputs = self.inputs.inputs()
+        self._asked_settings = dict(inputs.settings)
+        return self._request_for(self.editor.text(), inputs)
+
+    def _request_for(self, text: str, inputs: JobInputs) -> CompileRequest:
+        name = self.document.name
+        job_type = name.removesuffix(".js").replace("_", "-")
+        return CompileRequest(
+            scripts={name: text},
+            scripts_dir=self.doors.scripts_dir,
+            script=name,
+            job=inputs.job(job_type),
+            created=inputs.created or None,
+            timezone=inputs.timezone,
+            manager_version=self.version.currentText().strip() or self.doors.manager_version,
+            platform=inputs.platform,
+            variables=self._variables,
+        )
+
+    def _deployed_request(self) -> CompileRequest | None:
+        deployed = self.document.deployed
+        return None if deployed is None else self._request_for(deployed, self.inputs.inputs())
+
+    def _show_result(self, result: CompileResult, _generation: int, _milliseconds: float) -> None:
+        if self.document.script is None or result.outcome is OutcomeKind.CANCELLED:
+            return
+        name = self.document.name
+        rebuilt = False
+        if result.job_type is not None:
+            settings = result.job_type.get("settings") or []
+            self.editor.vocabulary.set_settings(item for item in settings if isinstance(item, Mapping))
+            rebuilt = self.inputs.show_fields(settings_form(result.job_type), self._kept_settings)
+            self._kept_settings = None
+        if rebuilt and dict(self.inputs.inputs().settings) != self._asked_settings:
+            # The form has defaults the question did not have: what is shown must be the answer to what is shown.
+            self._request(now=True)
+            return
+        found = outcome.findings(result, name)
+        self.editor.set_diagnostics(found)
+        self.problems.show_findings(found)
+        broken = result.job_type is None
+        if broken != (name in self._broken):
+            self._broken = self._broken | {name} if broken else self._broken - {name}
+            self.scripts.set_broken(self._broken)
+        self.preview.show_result(result, self.version.currentText())
+
+    def go_to(self, file: str, line: int, column: int) -> None:
+        """Go to a place; in another file of the scripts folder by opening it."""
+        if file and file != self.document.name and self.scripts.info(file) is not None:
+            self.open_script(file, line, column)
+        elif line:
+            self.editor.goto(line, column)
+
+    def _go_to_finding(self, found: Diagnostic) -> None:
+        self.go_to(found.file, found.line, max(found.column, 1))
+
+    def _mark_clicked(self, line: int) -> None:
+        here = [found for found in self.editor.diagnostics() if found.line == line]
+        if here:
+            self.editor.goto(line, max(here[0].column, 1))
+
+    # -- inputs and samples ------------------------------------------------------------------------------------------
+
+    def _inputs_changed(self) -> None:
+        self._keep_timer.start()
+        self._request()
+
+    def _keep_inputs(self) -> None:
+        self._keep_timer.stop()
+        name = self.document.name
+        if not name or self._kept_settings is not None:
+            return
+        kept = self.inputs.kept()
+        self.document.io.run(
+            lambda _still_wanted: self._memory.save(name, kept),
+            lambda _nothing: None,
+            lambda problem: log.warning("The inputs of %s are not kept: %s", name, problem),
+        )
+
+    def _save_sample(self, sample_name: str) -> None:
+        script = self.document.name
+        sample = self.inputs.sample(sample_name, script, script.removesuffix(".js").replace("_", "-"))
+        self._change_samples(lambda: self.doors.samples.save(sample), script, sample_name)
+
+    def _delete_sample(self, sample_name: str) -> None:
+        script = self.document.name
+        self._change_samples(lambda: self.doors.samples.delete(script, sample_name), script, "")
+
+    def _change_samples(self, change: Any, script: str, chosen: str) -> None:
+        def work(_still_wanted: object) -> tuple[list[SampleJob], list[str]]:
+            change()
+            return self.doors.samples.list(script), self.doors.samples.problems(script)
+
+        def show(answer: tuple[list[SampleJob], list[str]]) -> None:
+            if script == self.document.name:
+                self.inputs.show_samples(*answer, chosen)
+
+        self.document.io.run(
+            work, show, lambda problem: self.notice.say("error", f"The sample job was not saved: {problem}")
+        )
+
+    # -- deploying ---------------------------------------------------------------------------------------------------
+
+    def show_deploy(self) -> None:
+        """Check and compare, then ask."""
+        if self.doors.deployer is None or not self.document.name:
+            return
+        self.document.save_draft()
+        dialog = DeployDialog(
+            self.doors.deployer,
+            self.background,
+            self.document.name,
+            self.editor.text(),
+            self.document.opened_target_sha256,
+            self,
+        )
+        dialog.deployed.connect(self._deployed)
+        dialog.open()
+
+    def show_history(self) -> None:
+        """Earlier versions of the open script."""
+        if self.doors.deployer is None or not self.document.name:
+            return
+        dialog = HistoryDialog(
+            self.doors.deployer, self.background, self.document.name, self.document.deployed or "", self
+        )
+        dialog.restored.connect(lambda report: self._after_write(report, f"{report.script} is back as it was."))
+        dialog.open()
+
+    def _deployed(self, report: DeployReport) -> None:
+        actions = [("Take back", lambda: self._take_back(report))] if report.backup is not None else []
+        self._after_write(report, f"{report.script} is deployed.", *actions)
+
+    def _take_back(self, report: DeployReport) -> None:
+        deployer, entry = self.doors.deployer, report.backup
+        if deployer is None or entry is None:
+            return
+        self.notice.say("info", f"Taking {report.script} back …", closable=False)
+        self.background.run(
+            lambda _still_wanted: deployer.restore(entry),
+            lambda back: self._after_write(back, f"{back.script} is back as it was. Your text is still here."),
+            lambda problem: self.notice.say("error", f"Not taken back: {problem}"),
+            slot="restore",
+        )
+
+    def _after_write(self, report: DeployReport, words: str, *actions: tuple[str, Any]) -> None:
+        state = "warning" if report.verified is False or report.restart else "ok"
+        said = " ".join(part for part in (words, report.verification, report.restart) if part)
+        self.notice.say(state, said, *actions)
+        self.document.refresh_deployed(self._request)
+        self.refresh_scripts()
+
+    # -- the Manager -------------------------------------------------------------------------------------------------
+
+    def _ask_manager(self) -> None:
+        ask = self.doors.ask_manager
+        if ask is None:
+            return
+
+        def show(facts: ManagerFacts) -> None:
+            self._variables = {**PLAIN_VARIABLES, **facts.variables}
+            self.preview.set_variables(self._variables)
+            self.version.setCurrentText(facts.version)
+
+        def unreachable(problem: Exception) -> None:
+            self.draft_words.set_full(f"The Manager was not asked: {problem}")
+
+        self.background.run(lambda _still_wanted: ask(), show, unreachable, slot="manager")
+
+    # -- end ---------------------------------------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow() and not self._closed:
+            self.document.look_outside()
+
+    def shutdown(self) -> None:
+        """Save what is unsaved and end all threads. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._keep_timer.stop()
+        self.runner.close()
+        try:
+            self.document.close()
+            if self.document.name and self._kept_settings is None:
+                self._memory.save(self.document.name, self.inputs.kept())
+        except OSError as problem:
+            log.error("The draft of %s could not be saved at the end: %s", self.document.name, problem)
+        self.background.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.shutdown()
+        super().closeEvent(event)
+
+
+def _inputs_of(kept: Mapping[str, Any]) -> JobInputs:
+    """Inputs as kept; anything of a wrong type takes its default."""
+    plain = JobInputs()
+
+    def text(key: str, default: str) -> str:
+        value = kept.get(key, default)
+        return value if isinstance(value, str) else default
+
+    metadata, priority = kept.get("metadata"), kept.get("priority", 50)
+    return JobInputs(
+        settings={},
+        name=text("name", plain.name),
+        priority=priority if isinstance(priority, int) else 50,
+        metadata={str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {},
+        submitter_platform=text("submitter_platform", plain.submitter_platform),
+        platform=text("platform", plain.platform),
+        timezone=text("timezone", plain.timezone),
+        created=text("created", plain.created),
+        worker_tag=text("worker_tag", plain.worker_tag),
+    )
