@@ -129,7 +129,11 @@ class Listener:
         self._wake()
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._wake_in.close()
+        self._wake_out.close()
+        return True
 
     def wait_connected(self, seconds: float) -> bool:
         """Wait until every subscription is in force."""
