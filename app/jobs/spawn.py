@@ -1,0 +1,15 @@
+"""How a second process of this program is started, from a checkout and from a frozen bundle alike."""
+
+from __future__ import annotations
+
+import sys
+
+
+def python_module(module: str) -> list[str]:
+    """Argument list that runs ``module`` as a program.
+
+    A frozen bundle has no interpreter: its program understands ``--run-module`` as its first argument.
+    """
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--run-module", module]
+    return [sys.executable, "-m", module]
