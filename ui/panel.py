@@ -34,7 +34,7 @@ from ui.docks.events import EventsDock
 from ui.docks.handlers import HandlersDock
 from ui.docks.health import HealthStrip
 from ui.docks.log import LogDock
-from ui.docks.notice import Notice
+from ui.docks.notice import Chip, Notice
 from ui.models.alarms import Alarms
 from ui.models.hub import Hub
 from ui.models.words import many
@@ -140,7 +140,18 @@ class Panel(QMainWindow):
         dock.setObjectName(name)
         dock.setWidget(widget)
         dock.setTitleBarWidget(DockTitle(dock, title))
+        dock.visibilityChanged.connect(self._sync_titles)
+        dock.topLevelChanged.connect(self._sync_titles)
+        dock.dockLocationChanged.connect(self._sync_titles)
         self._dock[name] = dock
+
+    def _sync_titles(self, *_args: object) -> None:
+        """A dock in a tab has its name on the tab: its title bar would say it twice."""
+        for dock in self._dock.values():
+            title = dock.titleBarWidget()
+            if isinstance(title, DockTitle):
+                tabbed = bool(self.docks.tabifiedDockWidgets(dock)) and not dock.isFloating()
+                title.setFixedHeight(0 if tabbed else DockTitle.HEIGHT)
 
     def _build_header(self) -> QWidget:
         header = QFrame()
@@ -159,13 +170,8 @@ class Panel(QMainWindow):
         for index, (words, icon) in enumerate((("Signals", "lever"), ("Job compiler", "code"))):
             line.addWidget(self._page_button(index, words, icon))
         line.addSpacing(8)
-        self.site_label = QLabel()
-        self.site_label.setTextFormat(Qt.TextFormat.PlainText)
-        self._site_frame = QFrame()
-        inside = QHBoxLayout(self._site_frame)
-        inside.setContentsMargins(10, 3, 10, 3)
-        inside.addWidget(self.site_label)
-        line.addWidget(self._site_frame)
+        self.site_chip = Chip()
+        line.addWidget(self.site_chip)
         line.addStretch(1)
         self.why = QPushButton("What happened to…?")
         self.why.setObjectName("why")
@@ -325,14 +331,9 @@ class Panel(QMainWindow):
     def _show_site(self) -> None:
         site = self.site
         if site.embedded:
-            self.site_label.setText("Embedded demo site: nothing here is real")
-            theme.mark(self._site_frame, state="dry")
-            theme.mark(self.site_label, state="dry")
+            self.site_chip.say("Embedded demo site: nothing here is real", Role.DRY, Role.DRY_FILL)
         else:
-            self.site_label.setText(site.name)
-            theme.mark(self._site_frame, state="")
-            theme.mark(self.site_label, kind="muted", state="")
-        self._site_frame.setVisible(bool(site.embedded or site.name))
+            self.site_chip.say(site.name, Role.TEXT, Role.RAISED)
         where = "embedded demo site" if site.embedded else site.name
         self.setWindowTitle(f"Signalbox: {where}" if where else "Signalbox")
 
@@ -567,10 +568,13 @@ class Panel(QMainWindow):
 class DockTitle(QFrame):
     """A dock's title: its name, and buttons to float and to hide it."""
 
+    HEIGHT = 28
+    """Logical pixels."""
+
     def __init__(self, dock: QDockWidget, title: str) -> None:
         super().__init__(dock)
         theme.mark(self, kind="bar")
-        self.setFixedHeight(28)
+        self.setFixedHeight(self.HEIGHT)
         line = QHBoxLayout(self)
         line.setContentsMargins(10, 0, 4, 0)
         line.setSpacing(0)

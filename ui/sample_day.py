@@ -117,13 +117,13 @@ def write_day(folder: Path, *, now: float, events: int = 240, seed: int = 7) -> 
         log.close()
 
 
-def update_event(entity: Mapping[str, Any], user: str) -> dict[str, Any]:
+def update_event(entity: Mapping[str, Any], user_id: str, username: str) -> dict[str, Any]:
     """An `ftrack.update` of one entity, as the wire carries it."""
     return {
         "id": uuid.uuid4().hex,
         "topic": "ftrack.update",
-        "data": {"entities": [dict(entity)], "user": {"userid": user}},
-        "source": {"user": {"username": user}},
+        "data": {"entities": [dict(entity)], "user": {"userid": user_id}},
+        "source": {"user": {"id": user_id, "username": username}},
     }
 
 
@@ -185,7 +185,7 @@ class _Writer:
     # Events
 
     def _append(self, entity: Mapping[str, Any], user: str) -> int:
-        (row,) = self.journal.append_events([RawEvent(update_event(entity, self.ids[user]), self.clock.now)])
+        (row,) = self.journal.append_events([RawEvent(update_event(entity, self.ids[user], user), self.clock.now)])
         self.day.events.append(row)
         return row
 

@@ -405,8 +405,10 @@ class RunCard(QFrame):
         effects = self.detail.effects
         everything = self.detail.row.id in self._opened
         shown = effects if everything else effects[:EFFECTS_SHOWN]
+        reason = ""
         for effect in shown:
-            self._effects.addWidget(EffectLine(effect))
+            self._effects.addWidget(EffectLine(effect, say_reason=effect.reason != reason))
+            reason = effect.reason
         if len(shown) < len(effects):
             more = QPushButton(f"Show {many(len(effects) - len(shown), 'more effect')}")
             theme.mark(more, kind="quiet")
@@ -435,7 +437,7 @@ _STATE = {
 class EffectLine(QWidget):
     """An effect: what, its state, why, and before and after where a value changed."""
 
-    def __init__(self, effect: EffectRow) -> None:
+    def __init__(self, effect: EffectRow, *, say_reason: bool = True) -> None:
         super().__init__()
         look = effect_look(effect.state)
         line = QHBoxLayout(self)
@@ -452,7 +454,7 @@ class EffectLine(QWidget):
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         texts.addWidget(words)
-        for text, state in self._below(effect):
+        for text, state in self._below(effect, say_reason):
             below = QLabel(text)
             below.setWordWrap(True)
             below.setTextFormat(Qt.TextFormat.PlainText)
@@ -465,11 +467,12 @@ class EffectLine(QWidget):
         line.addWidget(word, 0, Qt.AlignmentFlag.AlignTop)
 
     @staticmethod
-    def _below(effect: EffectRow) -> list[tuple[str, str]]:
+    def _below(effect: EffectRow, say_reason: bool) -> list[tuple[str, str]]:
         made = []
         if effect.error:
             made.append((effect.error, "error"))
-        if effect.reason:
+        if effect.reason and say_reason:
+            # Eight folders of one project are made for one reason: it is said once.
             made.append((effect.reason, ""))
         change = difference(effect.before, effect.after)
         if change:
@@ -483,7 +486,7 @@ def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
     parts = []
     for key in [*before, *(key for key in after if key not in before)]:
         old, new = before.get(key), after.get(key)
-        if old != new:
+        if old != new and key != "exists":
             parts.append(f"{key}: {_short(old)} → {_short(new)}")
     more = f"; and {len(parts) - 6} more" if len(parts) > 6 else ""
     return "; ".join(parts[:6]) + more

@@ -24,9 +24,9 @@ COLUMNS = (
     Column("Time", 74, role=Role.MUTED),
     Column("Topic", 64, role=Role.MUTED),
     Column("What happened", 240, stretch=True, toned=True),
-    Column("Show", 92),
-    Column("Entity", 130),
-    Column("Who", 84, role=Role.MUTED),
+    Column("Show", 104),
+    Column("Entity", 148),
+    Column("Who", 96, role=Role.MUTED),
     Column("Handlers", 112, lamps=True),
 )
 

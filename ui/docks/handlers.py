@@ -276,6 +276,7 @@ class HandlersDock(QWidget):
         self._hub = hub
         self._cards: dict[str, HandlerCard] = {}
         self.setObjectName("handlers_dock")
+        self.setMinimumWidth(368)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.tabs = QTabWidget()

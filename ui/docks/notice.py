@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from ui import theme
 from ui.docks.handlers import ElidedLabel
@@ -15,6 +16,47 @@ NEWS_MS = 6_000
 """News goes away by itself after so long; trouble stays until it is closed."""
 _ICONS = {"ok": "ok", "info": "info", "warning": "warning", "error": "error", "dry": "info"}
 _ROLES = {"ok": Role.OK, "info": Role.INFO, "warning": Role.WARNING, "error": Role.ERROR, "dry": Role.DRY}
+
+
+class Chip(QWidget):
+    """A short text on a rounded ground."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text, self._role, self._ground = "", Role.TEXT, Role.RAISED
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        theme.notifier().changed.connect(self.update)
+        self.hide()
+
+    def say(self, text: str, role: Role, ground: Role) -> None:
+        """Show a text in a colour on a ground; an empty text hides it."""
+        self._text, self._role, self._ground = text, role, ground
+        self.setAccessibleName(text)
+        self.setToolTip(text)
+        self.updateGeometry()
+        self.setVisible(bool(text))
+        self.update()
+
+    def text(self) -> str:
+        """What it says."""
+        return self._text
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self._text) + 25, 26)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(60, 26)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.current().colour(self._ground))
+        area = QRectF(self.rect())
+        painter.drawRoundedRect(area, area.height() / 2, area.height() / 2)
+        painter.setPen(theme.current().colour(self._role))
+        shown = self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, self.width() - 22)
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, shown)
 
 
 class Notice(QFrame):
@@ -39,7 +81,7 @@ class Notice(QFrame):
         close.clicked.connect(self.hide)
         line.addWidget(close)
         self.setFixedHeight(34)
-        self._does: Callable[[], None] | None = None
+        self._does: Callable[[], object] | None = None
         self._state = "info"
         self._go = QTimer(self)
         self._go.setSingleShot(True)
@@ -48,7 +90,7 @@ class Notice(QFrame):
         theme.notifier().changed.connect(self._draw_icon)
         self.hide()
 
-    def say(self, state: str, text: str, button: str = "", does: Callable[[], None] | None = None) -> None:
+    def say(self, state: str, text: str, button: str = "", does: Callable[[], object] | None = None) -> None:
         """Show a text; `state` is "ok", "info", "warning" or "error". News does not push trouble away."""
         if state in {"ok", "info"} and self.isVisible() and self._state in {"warning", "error"}:
             return

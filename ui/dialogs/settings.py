@@ -1,0 +1,386 @@
+"""Settings: a form made from what was declared, checked while somebody types, for the studio or for one show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPlainTextEdit,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.settings.models import SECTIONS
+from app.settings.store import SettingsError, SettingsStore
+from ui import theme
+from ui.dialogs.base import Dialog
+from ui.docks.lamps import Lamp
+from ui.models.forms import FormField, checked, fields_of, from_text, model_of, problem_of, to_text
+from ui.models.hub import Hub
+from ui.models.words import many
+from ui.theme import Role
+
+_NAMES = {
+    "site": "ftrack site",
+    "cloud": "Cloud site",
+    "studio": "Studio",
+    "slack": "Slack",
+    "engine": "Engine",
+    "journal": "Journal",
+    "flamenco": "Flamenco",
+    "panel": "Window",
+}
+
+
+class FieldRow(QFrame):
+    """One setting: mark, name, input, help, problem, reset.
+
+    Signals:
+        edited: its text was changed by a person.
+        reset: the default (or the studio's value) is wanted back.
+    """
+
+    edited = Signal()
+    reset = Signal()
+
+    def __init__(self, field: FormField, value: Any, *, changed: bool, locked: str = "") -> None:
+        super().__init__()
+        self.field = field
+        self._read: Callable[[], Any]
+        self._write: Callable[[Any], None]
+        self._untouched = value
+        self.touched = False
+        self.setObjectName(f"field_{field.name}")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 6, 0, 6)
+        column.setSpacing(3)
+        head = QHBoxLayout()
+        head.setSpacing(6)
+        self._mark = Lamp(self)
+        head.addWidget(self._mark)
+        self.title = QLabel(field.title + (f"  ({field.unit})" if field.unit else ""))
+        theme.mark(self.title, kind="heading")
+        head.addWidget(self.title)
+        head.addStretch(1)
+        self.back = QToolButton()
+        theme.set_icon(self.back, "undo", Role.MUTED)
+        self.back.setToolTip("Back to the default")
+        self.back.setAccessibleName(f"Reset {field.title}")
+        self.back.clicked.connect(self._reset)
+        head.addWidget(self.back)
+        column.addLayout(head)
+        self.input = self._make_input()
+        self.input.setAccessibleName(field.title)
+        self.input.setAccessibleDescription(field.help)
+        column.addWidget(self.input)
+        self.help = QLabel(locked or field.help)
+        self.help.setWordWrap(True)
+        self.help.setFont(theme.ui_font(-0.7))
+        theme.mark(self.help, kind="muted")
+        column.addWidget(self.help)
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        theme.mark(self.problem, state="error")
+        self.problem.hide()
+        column.addWidget(self.problem)
+        self._write(value)
+        self.touched = False
+        self.input.setEnabled(not locked)
+        self.show_changed(changed)
+
+    def _make_input(self) -> QWidget:
+        field = self.field
+        if field.kind == "check":
+            return self._make_check()
+        if field.kind == "choice":
+            return self._make_choice()
+        if field.kind in {"lines", "pairs", "json"}:
+            return self._make_lines()
+        line = QLineEdit()
+        if field.kind == "secret":
+            line.setEchoMode(QLineEdit.EchoMode.Password)
+            line.setPlaceholderText("Kept in the keyring; type to replace it")
+        line.textEdited.connect(lambda _text: self._edit())
+        self._read = line.text
+        self._write = lambda value: line.setText(to_text(field, value))
+        return line
+
+    def _make_check(self) -> QWidget:
+        check = QCheckBox("Yes")
+        check.toggled.connect(lambda _on: self._edit())
+        self._read = check.isChecked
+        self._write = lambda value: check.setChecked(bool(value))
+        return check
+
+    def _make_choice(self) -> QWidget:
+        box = QComboBox()
+        box.addItems(self.field.choices)
+        box.currentIndexChanged.connect(lambda _index: self._edit())
+        self._read = box.currentText
+        self._write = lambda value: box.setCurrentText(str(value))
+        return box
+
+    def _make_lines(self) -> QWidget:
+        text = QPlainTextEdit()
+        text.setTabChangesFocus(True)
+        text.setFont(theme.mono_font(-0.5))
+        lines = max(2, min(6, to_text(self.field, self._untouched).count("\n") + 2))
+        text.setFixedHeight(QFontMetrics(text.font()).lineSpacing() * lines + 14)
+        hints = {"lines": "One a line", "pairs": "name = value, one a line", "json": "JSON"}
+        text.setPlaceholderText(hints[self.field.kind])
+        text.textChanged.connect(self._edit)
+        self._read = text.toPlainText
+        self._write = lambda value: text.setPlainText(to_text(self.field, value))
+        return text
+
+    def _edit(self) -> None:
+        self.touched = True
+        self.edited.emit()
+
+    def _reset(self) -> None:
+        self.reset.emit()
+
+    def raw(self) -> Any:
+        """The value as typed. Raises ValueError when the text cannot be read at all."""
+        found = self._read()
+        return from_text(self.field, found) if isinstance(found, str) else found
+
+    def set_value(self, value: Any) -> None:
+        """Put a value into the input, as if typed."""
+        self._write(value)
+
+    def show_problem(self, words: str) -> None:
+        """Say what is wrong, or that nothing is ("")."""
+        self.problem.setText(words)
+        self.problem.setVisible(bool(words))
+        theme.mark(self.input, state="error" if words else "")
+
+    def show_changed(self, changed: bool) -> None:
+        """Mark a value that differs from the default (or from the studio's)."""
+        self._mark.set_look(Role.ACCENT if changed else Role.BORDER_STRONG, "disc" if changed else "point")
+        self._mark.setToolTip("Differs from the default" if changed else "")
+        self.back.setEnabled(changed)
+
+
+class SettingsDialog(Dialog):
+    """Sections at the left, their fields at the right, a choice of show at the top.
+
+    Signals:
+        saved: the section that was written.
+    """
+
+    saved = Signal(str)
+
+    def __init__(
+        self, hub: Hub, section: str = "", parent: QWidget | None = None, store: SettingsStore | None = None
+    ) -> None:
+        super().__init__("Settings", "", parent)
+        self.setObjectName("settings_dialog")
+        self.resize(820, 620)
+        self._hub = hub
+        self._store = store if store is not None else default_store()
+        self._section = ""
+        self._model: type[BaseModel] = BaseModel
+        self._values: dict[str, Any] = {}
+        self._resets: set[str] = set()
+        self._rows: dict[str, FieldRow] = {}
+        self._build()
+        self._fill_sections(section)
+        self._store.reload_if_changed()
+        if self._store.problem:
+            self.about.setText(f"The file is not used as it is now: {self._store.problem}")
+            self.about.show()
+
+    # Building
+
+    def _build(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(14)
+        self.sections = QListWidget()
+        self.sections.setAccessibleName("Sections")
+        self.sections.setFixedWidth(196)
+        self.sections.currentItemChanged.connect(lambda _now, _before: self._section_chosen())
+        row.addWidget(self.sections)
+        right = QVBoxLayout()
+        right.setSpacing(6)
+        top = QHBoxLayout()
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Find a setting")
+        self.search.setAccessibleName("Find a setting")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._find)
+        top.addWidget(self.search, 1)
+        self.show_box = QComboBox()
+        self.show_box.setAccessibleName("For which show")
+        self.show_box.setMinimumWidth(180)
+        self.show_box.addItem("The whole studio", None)
+        for name in self._hub.snapshot.projects:
+            self.show_box.addItem(f"Only {name}", name)
+        self.show_box.currentIndexChanged.connect(lambda _index: self._fill())
+        top.addWidget(self.show_box)
+        right.addLayout(top)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        right.addWidget(self._area, 1)
+        row.addLayout(right, 1)
+        self.body.addLayout(row, 1)
+        self.path = QLabel(str(self._store.path))
+        theme.mark(self.path, kind="muted")
+        self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.foot.insertWidget(0, self.path)
+        self.add_cancel("Close")
+        self.save = self.add_button("Save", "primary", default=True)
+        self.save.setEnabled(False)
+        self.save.clicked.connect(self._save)
+
+    def _fill_sections(self, wanted: str) -> None:
+        choices = [(name, _NAMES.get(name, name)) for name in SECTIONS]
+        for row in self._hub.snapshot.catalogue:
+            prefix = "handlers" if row.kind == "handler" else "actions"
+            if row.settings_schema.get("properties"):
+                choices.append((f"{prefix}.{row.id}", row.title))
+        wanted_row = 0
+        for name, title in choices:
+            item = QListWidgetItem(title)
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            self.sections.addItem(item)
+            if name == wanted or name.rsplit(".", 1)[-1] == wanted:
+                wanted_row = self.sections.count() - 1
+        self.sections.setCurrentRow(wanted_row)
+
+    def _section_chosen(self) -> None:
+        item = self.sections.currentItem()
+        if item is not None:
+            self._section = str(item.data(Qt.ItemDataRole.UserRole))
+            self._fill()
+
+    def _schema(self) -> Mapping[str, Any]:
+        if self._section in SECTIONS:
+            return SECTIONS[self._section].model_json_schema()
+        wanted = self._section.split(".", 1)[1]
+        return next(row.settings_schema for row in self._hub.snapshot.catalogue if row.id == wanted)
+
+    def _project(self) -> str | None:
+        name = self.show_box.currentData()
+        return str(name) if name else None
+
+    def _fill(self) -> None:
+        schema, project = self._schema(), self._project()
+        self._model = self._store.declared().get(self._section) or model_of("Settings", schema)
+        self._resets = set()
+        self._rows = {}
+        try:
+            self._values = self._store.section(self._section, self._model, project).model_dump(mode="json")
+            changed = self._store.changed(self._section, project)
+        except SettingsError as error:
+            self._values, changed = self._model().model_dump(mode="json"), set()
+            self.about.setText(str(error))
+            self.about.show()
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(2, 0, 10, 0)
+        column.setSpacing(0)
+        for field in fields_of(schema):
+            locked = "" if project is None or field.per_project else "The same for every show."
+            if self._hub.read_only:
+                locked = "Read-only."
+            row = FieldRow(field, self._values.get(field.name), changed=field.name in changed, locked=locked)
+            row.edited.connect(partial(self._edited, row))
+            row.reset.connect(partial(self._reset, row))
+            self._rows[field.name] = row
+            column.addWidget(row)
+        column.addStretch(1)
+        self._area.setWidget(holder)
+        self._find()
+        self._judge()
+
+    # Editing
+
+    def row(self, name: str) -> FieldRow:
+        """The row of a setting. Raises KeyError."""
+        return self._rows[name]
+
+    def _edited(self, row: FieldRow) -> None:
+        self._resets.discard(row.field.name)
+        row.show_problem(self._problem(row))
+        row.show_changed(True)
+        self._judge()
+
+    def _problem(self, row: FieldRow) -> str:
+        if row.field.kind == "secret":
+            return ""
+        try:
+            value = row.raw()
+        except ValueError as error:
+            return str(error)
+        return problem_of(self._model, self._values, row.field.name, value)
+
+    def _reset(self, row: FieldRow) -> None:
+        name = row.field.name
+        if self._project() is None:
+            value = row.field.default
+        else:
+            value = self._store.section(self._section, self._model).model_dump(mode="json").get(name)
+        row.set_value(value)
+        row.touched = False
+        row.show_problem("")
+        row.show_changed(False)
+        self._resets.add(name)
+        self._judge()
+
+    def _judge(self) -> None:
+        edits = [row for row in self._rows.values() if row.touched]
+        wrong = [row for row in edits if not row.problem.isHidden()]
+        total = len(edits) + len(self._resets)
+        self.save.setEnabled(total > 0 and not wrong and not self._hub.read_only)
+        self.save.setText(f"Save {many(total, 'change')}" if total else "Save")
+
+    def _find(self) -> None:
+        wanted = self.search.text().strip().casefold()
+        for row in self._rows.values():
+            text = f"{row.field.name} {row.field.title} {row.field.help}".casefold()
+            row.setVisible(wanted in text)
+
+    def _save(self) -> None:
+        project = self._project()
+        self._store.declare(self._section, self._model)
+        for name, row in self._rows.items():
+            try:
+                if name in self._resets:
+                    self._store.reset(self._section, name, project)
+                elif row.touched:
+                    value = row.raw()
+                    if row.field.kind != "secret":
+                        value = checked(self._model, self._values, name, value)
+                    self._store.set(self._section, name, value, project)
+            except (SettingsError, ValueError, OSError) as error:
+                row.show_problem(str(error))
+                self._judge()
+                return
+        self._hub.order("reload_settings", {}, "Settings saved")
+        self.saved.emit(self._section)
+        self._fill()
+
+
+def default_store() -> SettingsStore:
+    """The store of this installation's settings file."""
+    from app.settings.paths import settings_path
+
+    return SettingsStore(settings_path())

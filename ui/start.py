@@ -1,0 +1,200 @@
+"""From the command line to a window: the window first, then the event server behind it.
+
+The panel hosts the server itself where nobody else does; where another process holds the journal's lock it is attached
+to that one, and looks the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QApplication
+
+from app.journal.rows import JournalBusy
+from app.settings.paths import state_folder
+from ui.app import CrashHook, SingleInstance, make_app
+from ui.panel import Panel, PanelSite
+
+if TYPE_CHECKING:
+    from app.service import Installation
+
+log = logging.getLogger("signalbox.ui.start")
+
+STOP_SECONDS = 20.0
+"""A server that does not end within so many seconds is left to the operating system."""
+
+
+class Hosted(Protocol):
+    """What runs behind the window."""
+
+    def start(self) -> PanelSite:
+        """Start it; returns which site it is. Runs on a thread of its own."""
+
+    def stop(self) -> None: ...
+
+
+class Host(QObject):
+    """Starts and stops what runs behind the window, without the window waiting.
+
+    Signals:
+        started: it runs; which site it is (a PanelSite).
+        attached: another process does the work.
+        failed: it could not start; why, in words.
+        stopped: it has ended.
+    """
+
+    started = Signal(object)
+    attached = Signal(str)
+    failed = Signal(str)
+    stopped = Signal()
+
+    def __init__(self, hosted: Hosted, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._hosted = hosted
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start in the background."""
+        self._thread = threading.Thread(target=self._start, name="host-start", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop in the background; `stopped` tells when."""
+        threading.Thread(target=self._stop, name="host-stop", daemon=True).start()
+
+    def _start(self) -> None:
+        try:
+            site = self._hosted.start()
+        except JournalBusy as busy:
+            self.attached.emit(str(busy))
+        except Exception as problem:
+            # Told to the person, and written down with its traceback: a broken start must leave a window that says why.
+            log.exception("the event server could not start")
+            self.failed.emit(str(problem) or type(problem).__name__)
+        else:
+            self.started.emit(site)
+
+    def _stop(self) -> None:
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+        try:
+            self._hosted.stop()
+        finally:
+            self.stopped.emit()
+
+
+class _Server:
+    """The studio's event server."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._stop: Callable[[], None] | None = None
+
+    def start(self) -> PanelSite:
+        from app.service import Service
+
+        service = Service(self._installation)
+        service.start()
+        self._stop = service.stop
+        return PanelSite(self._installation.credentials().server)
+
+    def stop(self) -> None:
+        if self._stop is not None:
+            self._stop()
+
+
+class _Demo:
+    """The embedded site with its artists."""
+
+    def __init__(self, folder: Path, *, seed: int, rate: float, temporary: bool) -> None:
+        self._folder, self._seed, self._rate, self._temporary = folder, seed, rate, temporary
+        self._close: Callable[[], None] | None = None
+
+    def start(self) -> PanelSite:
+        from app.demo import Demo
+
+        demo = Demo(seed=self._seed, keep=self._folder, rate=self._rate)
+        demo.__enter__()
+        self._close = lambda: demo.__exit__(None, None, None)
+        demo.wait_connected()
+        demo.act_in_background()
+        return PanelSite(demo.site.url, embedded=True)
+
+    def stop(self) -> None:
+        if self._close is not None:
+            self._close()
+        if self._temporary:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def run_panel(installation: Installation) -> int:
+    """The panel on this installation. Returns the exit code of the program."""
+    return _run(installation.journal, _Server(installation), PanelSite())
+
+
+def run_demo(*, seed: int = 1, keep: Path | None = None, rate: float = 4.0, seconds: float | None = None) -> int:
+    """The panel on an embedded site with simulated artists. Returns the exit code of the program.
+
+    Args:
+        seed: Decides what the artists do.
+        keep: Folder that stays; None: a temporary one.
+        rate: Acts of the artists a second.
+        seconds: Close after so long; None: when somebody closes the window.
+    """
+    folder = keep.absolute() if keep is not None else Path(tempfile.mkdtemp(prefix="signalbox-demo-"))
+    hosted = _Demo(folder, seed=seed, rate=rate, temporary=keep is None)
+    site = PanelSite("", embedded=True)
+    return _run(folder / "home" / "journal", hosted, site, seconds=seconds, tray=False)
+
+
+def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None = None, tray: bool = True) -> int:
+    app = make_app()
+    alone = SingleInstance(folder)
+    if not alone.take():
+        return 0
+    crash = CrashHook(state_folder())
+    crash.install()
+    panel = Panel(folder, site)
+    host = Host(hosted, panel)
+    _wire(app, panel, host, crash, alone)
+    panel.painted.connect(host.start)
+    if tray:
+        panel.painted.connect(panel.add_tray)
+    if seconds is not None:
+        QTimer.singleShot(int(seconds * 1_000), panel, panel.quit)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: panel.quit())
+    signal.signal(signal.SIGINT, lambda _number, _frame: panel.quit())
+    panel.show()
+    code = app.exec()
+    alone.close()
+    crash.remove()
+    return code
+
+
+def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: SingleInstance) -> None:
+    host.started.connect(panel.set_site)
+    host.attached.connect(
+        lambda _why: panel.notice.say("info", "Another process runs the event server; this window is attached to it.")
+    )
+    host.failed.connect(
+        lambda why: panel.notice.say(
+            "error", f"The event server could not start: {why}", "Settings", panel.open_settings
+        )
+    )
+    crash.caught.connect(lambda text: panel.notice.say("error", text))
+    alone.called.connect(panel.come_forward)
+
+    def end() -> None:
+        panel.hide()
+        host.stop()
+
+    panel.closing.connect(end)
+    host.stopped.connect(app.quit)
