@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from app.settings.redact import know, redact
 from app.site.types import Credentials, NotFtrack, SiteRefusal, SiteUnreachable, WrongKey
 
 __all__ = ["Credentials", "check_address", "open_session", "post", "refusal"]
+
+# Whatever it logs as an error it raises too, and what it logs is not ours to word.
+logging.getLogger("ftrack_api.session.Session").setLevel(logging.CRITICAL)
 
 #: Names under which the server says that user and key do not fit together.
 _KEY_ERRORS = frozenset({"InvalidCredentialsError", "FTAuthenticationError"})
