@@ -184,7 +184,11 @@ class Faults:
     ) -> web.StreamResponse:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        response: web.StreamResponse = await handler(request)
+        response: web.StreamResponse
+        try:
+            response = await handler(request)
+        except web.HTTPException as refused:
+            response = refused
         if request.path.startswith(("/_sandbox", "/socket.io")):
             return response
         floor = self._latency

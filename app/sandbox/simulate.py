@@ -152,7 +152,11 @@ class Artists:
         self._bad_left = list(BAD_NAMES)
         self._steps = 0
         self.done: Counter[str] = Counter()
-        self._world = self._read_production()
+        try:
+            self._world = self._read_production()
+        except BaseException:
+            self._client.close()
+            raise
         self._acts: tuple[tuple[int, str, Callable[[], str]], ...] = (
             (3, "shot created", self._create_shot),
             (3, "task created", self._create_task),
