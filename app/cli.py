@@ -316,16 +316,52 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
             typer.echo(f"  {one['id']} [{one['lever']}]: {counts or 'no runs'}")
 
 
+@app.command("install-service")
+def install_service(
+    systemd: Annotated[bool, typer.Option("--systemd", help="Write a systemd unit.")] = False,
+    supervisor: Annotated[bool, typer.Option("--supervisor", help="Write a supervisord program.")] = False,
+    user: Annotated[str, typer.Option("--user", help="Account it runs as; made when absent.")] = "signalbox",
+    drives: Annotated[list[Path] | None, typer.Option("--drive", help="A production drive; repeat for more.")] = None,
+    settings: SettingsOption = None,
+    log: Annotated[Path | None, typer.Option("--log", help="The plain log file.")] = None,
+    root: Annotated[Path, typer.Option("--root", help="Install below this folder.")] = Path("/"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Install the event server as a service; says how to start it."""
+    from dataclasses import replace
+
+    from app.service_install import InstallError, ServicePlan, own_command
+    from app.service_install import install_service as install
+
+    if systemd == supervisor:
+        _fail("say which: --systemd or --supervisor", 2)
+    try:
+        plan = ServicePlan("systemd" if systemd else "supervisor", user=user, command=own_command(), root=root)
+        plan = replace(
+            plan,
+            dry_run=dry_run,
+            settings=settings or plan.settings,
+            log=log or plan.log,
+            drives=tuple(drives) if drives else plan.drives,
+        )
+        typer.echo(install(plan).words(dry_run))
+    except InstallError as error:
+        _fail(str(error), REFUSED)
+
+
 def _register_rooms() -> None:
     """Commands that other rooms bring along."""
-    from app.jobs.cli import register
+    from importlib.util import find_spec
 
-    register(app)
+    if find_spec("app.jobs.cli") is not None:
+        from app.jobs.cli import register
+
+        register(app)
 
 
 def main() -> None:
     """The program."""
-    if "app.jobs.cli" not in sys.modules and len(sys.argv) > 1:
+    if len(sys.argv) > 1:
         _register_rooms()
     app()
 
