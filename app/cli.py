@@ -82,9 +82,8 @@ def panel(
         if not _has_display():
             _fail("there is no display to open the panel on: use 'signalbox serve' here", REFUSED)
         with _told():
-            from ui.start import run_panel
-
             from app.service import Installation
+            from ui.start import run_panel
 
             raise typer.Exit(run_panel(Installation.load(settings, journal)))
 
@@ -314,6 +313,22 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
         for one in facts["handlers"]:
             counts = ", ".join(f"{number} {state}" for state, number in one["runs"].items())
             typer.echo(f"  {one['id']} [{one['lever']}]: {counts or 'no runs'}")
+
+
+@app.command()
+def connect(
+    server: Annotated[str, typer.Option("--server", prompt="Address of the ftrack site")],
+    user: Annotated[str, typer.Option("--user", prompt="API user")],
+    key: Annotated[
+        str, typer.Option("--key", envvar="FTRACK_API_KEY", prompt="API key", hide_input=True, show_envvar=True)
+    ],
+    settings: SettingsOption = None,
+) -> None:
+    """Enter the site's address, user and key once; they are tried before they are kept."""
+    with _told():
+        from app.service_connect import connect_site
+
+        typer.echo(connect_site(settings, server, user, key))
 
 
 @app.command("install-service")
