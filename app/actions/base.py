@@ -1,0 +1,166 @@
+"""What an action is: where it is offered, which pages it shows, and the plan that a launch makes.
+
+An action has no state: what a person has filled in so far belongs to that person's form, in the journal.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import Field as Setting
+
+from app.actions.forms import Form
+from app.engine.doors import SiteDoor
+from app.engine.protocol import Context, HandlerSettings, Plan
+
+__all__ = ["Action", "ActionSettings", "Again", "Asked", "Go", "Launch", "Selected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One entity a person had selected; ``entity_type`` is the schema id ("Shot", not "task")."""
+
+    entity_type: str
+    entity_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a person asked for, complete.
+
+    Attributes:
+        selection: The entities.
+        values: Checked facts the action's pages gathered.
+        user_id: ftrack's id of the person.
+        username: ftrack's name of the person.
+        origin: "web", "panel" or "terminal".
+    """
+
+    selection: tuple[Selected, ...]
+    values: Mapping[str, Any]
+    user_id: str
+    username: str
+    origin: str = "web"
+
+    def facts(self) -> dict[str, Any]:
+        """As the journal keeps it."""
+        return {
+            "selection": [[one.entity_type, one.entity_id] for one in self.selection],
+            "values": dict(self.values),
+            "user_id": self.user_id,
+            "username": self.username,
+            "origin": self.origin,
+        }
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Launch:
+        """The launch that the journal kept."""
+        return cls(
+            tuple(Selected(str(kind), str(key)) for kind, key in facts["selection"]),
+            dict(facts["values"]),
+            str(facts["user_id"]),
+            str(facts["username"]),
+            str(facts.get("origin", "web")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A page that came back, or the first call (``values`` is None).
+
+    Attributes:
+        selection: The entities.
+        values: What was typed, unchecked; None on the first call.
+        state: What the page before kept (`Form.state`).
+        user_id: ftrack's id of the person.
+        username: ftrack's name of the person.
+        site: Reads of the site.
+        settings: The action's settings.
+        studio: ``studio(section, project=None)``: other sections of the settings.
+    """
+
+    selection: tuple[Selected, ...]
+    values: Mapping[str, Any] | None
+    state: Mapping[str, Any]
+    user_id: str
+    username: str
+    site: SiteDoor
+    settings: Any
+    studio: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Everything is known: launch.
+
+    Attributes:
+        values: Facts for the plan, as JSON.
+        message: What the person is told ("started: 20 shots in 001").
+        then: A page to show next (the loop of "create another sequence?").
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    message: str = "Started."
+    then: Form | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The page has problems: it is shown again with everything that was typed."""
+
+    form: Form
+    problems: Mapping[str, str]
+
+
+class ActionSettings(HandlerSettings):
+    """Who may see an action. Empty lists: everybody."""
+
+    roles: list[str] = Setting(
+        default_factory=list, description="Only people with one of these security roles see the action; empty: all."
+    )
+    groups: list[str] = Setting(
+        default_factory=list, description="Only members of one of these groups see the action; empty: all."
+    )
+
+
+class Action(ABC):
+    """An action of ftrack's menu. One instance per process; keeps no state between calls.
+
+    Attributes:
+        id: Stable identifier, e.g. ``batch_create``.
+        title: Name in the menu and the panel.
+        help: One or two sentences: what it does.
+        icon: Name of an icon in resources/icons.
+        settings_model: Its settings.
+        offered_on: Schema ids it is offered on; empty: any entity.
+        single: Whether exactly one entity must be selected.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    help: ClassVar[str]
+    icon: ClassVar[str] = "action"
+    settings_model: ClassVar[type[ActionSettings]] = ActionSettings
+    offered_on: ClassVar[frozenset[str]] = frozenset()
+    single: ClassVar[bool] = False
+
+    def offered(self, selection: Sequence[Selected]) -> bool:
+        """Whether the action belongs in the menu of this selection."""
+        if not selection or (self.single and len(selection) != 1):
+            return False
+        return not self.offered_on or all(one.entity_type in self.offered_on for one in selection)
+
+    @abstractmethod
+    def step(self, asked: Asked) -> Form | Again | Go:
+        """The next page, or go. Raises PlanError with words for the person."""
+
+    @abstractmethod
+    def key(self, launch: Launch) -> str:
+        """What would be written, as for handlers: equal keys run in order."""
+
+    @abstractmethod
+    def plan(self, launch: Launch, ctx: Context) -> Plan:
+        """Decide what to do. Raises PlanError or Later."""

@@ -1,0 +1,266 @@
+"""What answers ftrack's menu: which actions are offered, their pages, and the launch that the journal keeps.
+
+Runs in the responder's threads. Nothing here does an action's work: a launch is an order in the journal, committed
+before the person reads "started".
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from app.actions.base import Action, Again, Asked, Launch, Selected
+from app.actions.forms import TOKEN, Form, web
+from app.engine.doors import SiteDoor
+from app.engine.protocol import PlanError
+
+__all__ = ["ActionRegistry", "Keeper"]
+
+PREFIX = "signalbox."
+_WHO_SECONDS = 60.0
+_TABLES = {
+    "show": "Project",
+    "assetversion": "AssetVersion",
+    "asset": "Asset",
+    "reviewsession": "ReviewSession",
+    "reviewsessionobject": "ReviewSessionObject",
+    "list": "List",
+    "user": "User",
+    "note": "Note",
+    "component": "Component",
+}
+
+
+class Keeper(Protocol):
+    """The journal, as far as the registry needs it."""
+
+    def order(self, kind: str, args: Mapping[str, Any], who: str) -> int: ...
+    def keep_form(self, token: str, user: str, data: Mapping[str, Any]) -> None: ...
+    def form(self, token: str, user: str) -> dict[str, Any] | None: ...
+
+
+class ActionRegistry:
+    """All actions of one installation.
+
+    Args:
+        actions: The actions.
+        journal: Keeps orders and forms' state.
+        settings: ``settings(section, project=None)``.
+        lever: Position of an action's lever: "off" hides it, "dry" launches dry.
+        icon: URL or name of an icon for the menu.
+    """
+
+    def __init__(
+        self,
+        actions: Sequence[Action],
+        journal: Keeper,
+        settings: Callable[..., Any],
+        lever: Callable[[str], str],
+        icon: Callable[[Action], str | None] = lambda _: None,
+    ) -> None:
+        self._actions = {action.id: action for action in actions}
+        self._journal = journal
+        self._settings = settings
+        self._lever = lever
+        self._icon = icon
+        self._types = _TypeCache()
+        self._people = _People()
+
+    def discover(self, event: Mapping[str, Any], site: SiteDoor) -> list[Mapping[str, Any]]:
+        """Menu items for a selection, quickly: types are looked up once, and only when an action asks for them."""
+        raw = _raw_selection(event)
+        user_id, username = _user(event)
+        items: list[Mapping[str, Any]] = []
+        selection: tuple[Selected, ...] | None = None
+        for action in self._actions.values():
+            if self._lever(action.id) == "off" or not raw or (action.single and len(raw) != 1):
+                continue
+            if action.offered_on:
+                if not self._possible(action, raw):
+                    continue
+                selection = selection or self._types.resolve(raw, site)
+                if not action.offered(selection):
+                    continue
+            if self._allowed(action, user_id, username, site):
+                items.append(self._item(action))
+        return items
+
+    def launch(self, event: Mapping[str, Any], site: SiteDoor) -> Mapping[str, Any] | None:
+        """The answer to a launch or a returned page; None when the action is not ours."""
+        data = event.get("data") or {}
+        identifier = str(data.get("actionIdentifier") or "")
+        action = self._actions.get(identifier.removeprefix(PREFIX)) if identifier.startswith(PREFIX) else None
+        if action is None:
+            return None
+        user_id, username = _user(event)
+        if self._lever(action.id) == "off":
+            return {"success": False, "message": f"{action.title} is switched off on the event server."}
+        if not self._allowed(action, user_id, username, site):
+            return {
+                "success": False,
+                "message": f"You may not use {action.title}. Ask a supervisor for the role it needs.",
+            }
+        selection = self._types.resolve(_raw_selection(event), site)
+        values = data.get("values")
+        if not action.offered(selection):
+            return {"success": False, "message": f"{action.title} cannot be used on this selection."}
+        return self._turn(action, selection, values, user_id, username, site)
+
+    def _turn(
+        self,
+        action: Action,
+        selection: tuple[Selected, ...],
+        values: Mapping[str, Any] | None,
+        user_id: str,
+        username: str,
+        site: SiteDoor,
+    ) -> Mapping[str, Any]:
+        """One page forward."""
+        token = str((values or {}).get(TOKEN) or "")
+        kept = self._journal.form(token, user_id or username) if token else None
+        if values is not None and token and kept is None:
+            return {
+                "success": False,
+                "message": "This form is too old or belongs to somebody else. Open the action again.",
+            }
+        settings = self._settings(f"actions.{action.id}")
+        asked = Asked(selection, values, kept or {}, user_id, username, site, settings, self._settings)
+        answer = action.step(asked)
+        if isinstance(answer, Form):
+            return self._page(answer, user_id or username)
+        if isinstance(answer, Again):
+            return self._page(answer.form, user_id or username, values, answer.problems)
+        launch = Launch(selection, answer.values, user_id, username)
+        self._order(action, launch)
+        if answer.then is not None:
+            page = self._page(answer.then, user_id or username)
+            return {**page, "items": [{"type": "label", "value": answer.message}, *page["items"]]}
+        return {"success": True, "message": answer.message}
+
+    def launch_complete(self, action_id: str, launch: Launch, *, dry: bool = False) -> int:
+        """Order a launch whose values are complete (from the panel or the terminal); returns the order's id.
+
+        Raises PlanError when there is no such action.
+        """
+        if action_id not in self._actions:
+            raise PlanError(f"there is no action {action_id!r}")
+        return self._order(self._actions[action_id], launch, dry=dry)
+
+    def _order(self, action: Action, launch: Launch, *, dry: bool = False) -> int:
+        args = {"action": action.id, **launch.facts(), "dry": dry or self._lever(action.id) == "dry"}
+        return self._journal.order("launch", args, launch.username or launch.user_id)
+
+    def _page(
+        self,
+        form: Form,
+        user: str,
+        values: Mapping[str, Any] | None = None,
+        problems: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        token = secrets.token_urlsafe(18)
+        self._journal.keep_form(token, user, form.state)
+        return web(form, token, values, problems)
+
+    def _item(self, action: Action) -> Mapping[str, Any]:
+        item: dict[str, Any] = {
+            "label": action.title,
+            "variant": None,
+            "description": action.help,
+            "actionIdentifier": PREFIX + action.id,
+        }
+        icon = self._icon(action)
+        return item | {"icon": icon} if icon else item
+
+    def _allowed(self, action: Action, user_id: str, username: str, site: SiteDoor) -> bool:
+        settings = self._settings(f"actions.{action.id}")
+        if not settings.roles and not settings.groups:
+            return True
+        return self._people.has_any(user_id, username, settings.roles, settings.groups, site)
+
+    @staticmethod
+    def _possible(action: Action, raw: Sequence[tuple[str, str]]) -> bool:
+        """Whether the tables alone leave the action possible, so that most menus need no look-up."""
+        tables = {table for table, _ in raw}
+        known = {_TABLES[table] for table in tables if table in _TABLES}
+        return known <= action.offered_on and ("task" not in tables or bool(action.offered_on - set(_TABLES.values())))
+
+
+class _TypeCache:
+    """Schema ids of contexts by entity id. An entity never changes its type, so nothing expires."""
+
+    def __init__(self, limit: int = 200_000) -> None:
+        self._known: dict[str, str] = {}
+        self._limit = limit
+        self._lock = threading.Lock()
+
+    def resolve(self, raw: Sequence[tuple[str, str]], site: SiteDoor) -> tuple[Selected, ...]:
+        """Schema ids for (table, id) pairs; ``task`` may be a Task, Shot, Sequence, Episode, ..."""
+        unknown = [key for table, key in raw if table == "task" and key not in self._known]
+        if unknown:
+            names = {one.id: one.name.replace(" ", "") for one in site.object_types().values()}
+            found: dict[str, str] = {}
+            for start in range(0, len(unknown), 500):
+                ids = ", ".join(f'"{_checked(key)}"' for key in unknown[start : start + 500])
+                for row in site.rows(f"select id, object_type_id from TypedContext where id in ({ids})"):
+                    found[str(row["id"])] = names.get(str(row["object_type_id"]), "TypedContext")
+            with self._lock:
+                if len(self._known) + len(found) > self._limit:
+                    self._known.clear()
+                self._known.update(found)
+        return tuple(
+            Selected(self._known.get(key, "") if table == "task" else _TABLES.get(table, table), key)
+            for table, key in raw
+        )
+
+
+class _People:
+    """Roles and groups of users, asked for at most once a minute."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, frozenset[str], frozenset[str]]] = {}
+        self._lock = threading.Lock()
+
+    def has_any(self, user_id: str, username: str, roles: Sequence[str], groups: Sequence[str], site: SiteDoor) -> bool:
+        key = user_id or username
+        with self._lock:
+            known = self._known.get(key)
+        if known is None or time.monotonic() - known[0] > _WHO_SECONDS:
+            known = (time.monotonic(), *self._ask(user_id, username, site))
+            with self._lock:
+                self._known[key] = known
+        _, own_roles, own_groups = known
+        wanted_roles, wanted_groups = ({name.casefold() for name in names} for names in (roles, groups))
+        return bool(own_roles & wanted_roles or own_groups & wanted_groups)
+
+    @staticmethod
+    def _ask(user_id: str, username: str, site: SiteDoor) -> tuple[frozenset[str], frozenset[str]]:
+        who = f'user_id is "{_checked(user_id)}"' if user_id else f'user.username is "{_checked(username)}"'
+        roles = site.rows(f"select security_role.name from UserSecurityRole where {who}")
+        groups = site.rows(f"select group.name from Membership where {who}")
+        return (
+            frozenset(str((row.get("security_role") or {}).get("name", "")).casefold() for row in roles),
+            frozenset(str((row.get("group") or {}).get("name", "")).casefold() for row in groups),
+        )
+
+
+def _checked(text: str) -> str:
+    """An id or name from an event, safe inside a query's quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _raw_selection(event: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(table, id) pairs of an event's selection; anything malformed is left out."""
+    selection = (event.get("data") or {}).get("selection") or ()
+    pairs = []
+    for one in selection:
+        if isinstance(one, Mapping) and one.get("entityId"):
+            pairs.append((str(one.get("entityType") or "").lower(), str(one["entityId"])))
+    return pairs
+
+
+def _user(event: Mapping[str, Any]) -> tuple[str, str]:
+    user = (event.get("source") or {}).get("user") or {}
+    return str(user.get("id") or ""), str(user.get("username") or "")
