@@ -94,6 +94,7 @@ class DeployDialog(QDialog):
         top.addSpacing(theme.SPACE.S)
         holder = QWidget()
         holder.setLayout(self._checks)
+        self._checks.setContentsMargins(0, 0, 0, 0)
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLineEdit,
     QPlainTextEdit,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -29,7 +30,7 @@ from ui.compiler.settings_form import SettingsForm
 log = logging.getLogger("signalbox.ui.compiler")
 
 PLATFORMS = ("linux", "windows", "darwin")
-NO_SAMPLE = "Values below"
+NO_SAMPLE = "No sample: values below"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,9 @@ class JobPanel(QWidget):
         self.form = SettingsForm()
         self.form.changed.connect(self._on_change)
         self.form.add_below(self._make_job_fields())
-        head = bar(label("Sample job", "heading"), theme.SPACE.XS, self.samples, self.save_button, self.delete_button)
-        head.layout().setStretchFactor(self.samples, 1)  # type: ignore[union-attr]
+        self.samples.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.samples.setAccessibleName("Sample job")
+        head = bar(self.samples, self.save_button, self.delete_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

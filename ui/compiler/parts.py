@@ -31,6 +31,7 @@ def tool_button(
     button.setToolTip(tip)
     button.setAccessibleName(tip or text)
     button.setCheckable(checkable)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if call is not None:
         button.clicked.connect(lambda _checked=False: call())
     return button
@@ -75,7 +76,7 @@ def bar(*items: QWidget | int | None, kind: str = "bar", spacing: int = theme.SP
         elif isinstance(item, int):
             row.addSpacing(item)
         else:
-            row.addWidget(item)
+            row.addWidget(item, 1 if isinstance(item, ElidedLabel) else 0)
     return frame
 
 
@@ -107,7 +108,9 @@ class ElidedLabel(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        QLabel.setText(self, self.fontMetrics().elidedText(self._full.replace("\n", "  "), self._mode, self.width()))
+        QLabel.setText(
+            self, self.fontMetrics().elidedText(self._full.replace("\n", "  "), self._mode, self.contentsRect().width())
+        )
 
 
 class Notice(QFrame):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +29,14 @@ from ui.compiler.task_table import TaskTable
 JSON_SHOWN = 1_500_000
 """Characters of the raw result that are shown; all of it can be saved."""
 COMPARE_SECONDS = 15.0
+
+log = logging.getLogger("signalbox.ui.compiler")
+
+
+def _pushed_out(problem: Exception) -> None:
+    """A page of a result that newer results pushed out of the compiler is no loss: theirs follow."""
+    if not isinstance(problem, KeyError):
+        log.error("Tasks of a preview could not be read: %s", problem)
 
 
 class RawView(QWidget):
@@ -157,7 +166,7 @@ class PreviewPanel(QWidget):
             self._background.run(
                 lambda _still_wanted: source.load_columns(),
                 lambda columns: self._columns_arrived(source, columns),
-                lambda _problem: None,  # Only a result that newer ones pushed out: they follow.
+                _pushed_out,
                 slot="columns",
             )
         else:
@@ -191,7 +200,7 @@ class PreviewPanel(QWidget):
                 return "This job is too large to compare task by task."
             return compare(before.all_tasks(), source.all_tasks(), before.result.job, source.result.job)
 
-        self._background.run(work, lambda changes: self._compared(source, changes), lambda _problem: None, slot="pages")
+        self._background.run(work, lambda changes: self._compared(source, changes), _pushed_out, slot="pages")
         if self.changes.basis.checkedId() == DEPLOYED:
             self._compare_deployed()
         self.previewed.emit(len(columns.names))

@@ -51,6 +51,7 @@ _MATCHES = 11
 _NUMBERS, _MARKS, _FOLDS = 0, 1, 2
 _BRACKETS = b"()[]{}"
 _MAX_MATCHES_SHOWN = 2000
+_INSERTED, _DELETED = 1, 2
 
 
 def _storable(text: str) -> str:
@@ -80,7 +81,9 @@ class ScintillaEditor(CodeEditor):
         self._set_up_language()
         self._set_up_margins()
         self.restyle()
-        self._sci.notifyChange.connect(self._on_change)
+        # Only insertions and deletions: `notifyChange` also tells of colours and marks.
+        self._sci.setModEventMask(_INSERTED | _DELETED)
+        self._sci.modified.connect(self._on_modified)
         self._sci.charAdded.connect(self._on_char)
         self._sci.updateUi.connect(self._on_update)
         self._sci.marginClicked.connect(self._on_margin)
@@ -360,8 +363,8 @@ class ScintillaEditor(CodeEditor):
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def _on_change(self) -> None:
-        if not self._loading:
+    def _on_modified(self, kind: int, *_where: object) -> None:
+        if kind & (_INSERTED | _DELETED) and not self._loading:
             self.edited.emit()
 
     def _on_update(self, what: int) -> None:

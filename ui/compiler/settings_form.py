@@ -31,6 +31,13 @@ from ui.compiler.parts import label, tool_button
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 
 
+class _FloatSpin(QDoubleSpinBox):
+    """Shows 24 and 23.976 without a tail of zeros."""
+
+    def textFromValue(self, value: float) -> str:
+        return self.locale().toString(value, "g", 12)
+
+
 class Field(QWidget):
     """One setting: label, input, and what there is to say about it.
 
@@ -112,8 +119,8 @@ class Field(QWidget):
         return spin
 
     def _make_float(self) -> QWidget:
-        spec, spin = self.spec, QDoubleSpinBox()
-        spin.setDecimals(4)
+        spec, spin = self.spec, _FloatSpin()
+        spin.setDecimals(6)
         spin.setRange(-1e12 if spec.minimum is None else spec.minimum, 1e12 if spec.maximum is None else spec.maximum)
         spin.setValue(float(spec.default or 0.0))
         spin.valueChanged.connect(lambda _value: self._changed())
@@ -207,7 +214,7 @@ class SettingsForm(QScrollArea):
         self._rows = QVBoxLayout()
         self._rows.setSpacing(10)
         self._layout.addLayout(self._rows)
-        self._empty = label("This job type has no settings.", "muted", wrap=True)
+        self._empty = label("", "muted", wrap=True)
         self._layout.addWidget(self._empty)
         self._layout.addStretch(1)
         self.setWidget(self._body)
@@ -250,13 +257,18 @@ class SettingsForm(QScrollArea):
             field.changed.connect(self.changed)
             self.fields[spec.key] = field
             self._rows.addWidget(field)
-        self._empty.setVisible(not self.fields)
+        self.say_empty("This job type has no settings.")
         for key, (kind, value) in kept.items():
             if key in self.fields and self.fields[key].spec.type == kind:
                 self._quietly(self.fields[key], value)
         if values is not None:
             self.set_values(values)
         return True
+
+    def say_empty(self, words: str) -> None:
+        """What stands where the settings would be, while there are none."""
+        self._empty.setText(words)
+        self._empty.setVisible(not self.fields)
 
     def values(self) -> dict[str, Any]:
         """What the add-on would submit under `settings`."""

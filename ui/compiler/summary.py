@@ -88,13 +88,17 @@ class FlowLayout(QLayout):
 
     def minimumSize(self) -> QSize:
         widest = max((item.sizeHint().width() for item in self._items), default=0)
-        return QSize(min(widest, 120), max((item.sizeHint().height() for item in self._items), default=0))
+        tallest = max((item.sizeHint().height() for item in self._items), default=0)
+        margins = self.contentsMargins()
+        return QSize(min(widest, 120), tallest + margins.top() + margins.bottom())
 
     def setGeometry(self, area: QRect) -> None:
         super().setGeometry(area)
         self._arrange(area, move=True)
 
-    def _arrange(self, area: QRect, *, move: bool) -> int:
+    def _arrange(self, whole: QRect, *, move: bool) -> int:
+        margins = self.contentsMargins()
+        area = whole.marginsRemoved(margins)
         x, y, line = area.left(), area.top(), 0
         for item in self._items:
             size = item.sizeHint()
@@ -104,7 +108,7 @@ class FlowLayout(QLayout):
                 item.setGeometry(QRect(QPoint(x, y), QSize(min(size.width(), area.width()), size.height())))
             x += size.width() + self.spacing()
             line = max(line, size.height())
-        return y + line - area.top()
+        return y + line - area.top() + margins.top() + margins.bottom()
 
 
 class SummaryHead(QFrame):

@@ -165,7 +165,7 @@ class TaskTable(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
-        for column, width in ((_NUMBER, 54), (_NAME, 190), (_TYPE, 110), (_COMMANDS, 150)):
+        for column, width in ((_NUMBER, 52), (_NAME, 150), (_TYPE, 84), (_COMMANDS, 118)):
             header.resizeSection(column, width)
         view.selectionModel().currentRowChanged.connect(lambda now, _before: self._picked(now.row()))
         return view

@@ -14,7 +14,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QSplitter, QVBoxLayout, QWidget
 
 from app.jobs.api import (
     CompileRequest,
@@ -87,6 +87,7 @@ class Workbench(QWidget):
         self._variables = PLAIN_VARIABLES
         self._kept_settings: Mapping[str, Any] | None = None
         self._asked_settings: Mapping[str, Any] = {}
+        self._refilled = False
         self._goto: tuple[int, int] | None = None
         self._broken: set[str] = set()
         self._closed = False
@@ -99,6 +100,8 @@ class Workbench(QWidget):
         self.preview.set_deployed_request(self._deployed_request)
         self.preview.reset("Choose a script", "Or start a new one from a template.")
         self._set_enabled(False)
+        self.setFocusProxy(self.scripts.list)
+        self.scripts.list.setFocus()
         self.refresh_scripts()
         self._ask_manager()
 
@@ -108,7 +111,7 @@ class Workbench(QWidget):
         left = QSplitter(Qt.Orientation.Vertical)
         left.addWidget(self.scripts)
         left.addWidget(self.inputs)
-        left.setSizes([230, 430])
+        left.setSizes([250, 410])
         left.setChildrenCollapsible(False)
         left.setHandleWidth(1)
         middle = QWidget()
@@ -159,9 +162,8 @@ class Workbench(QWidget):
         self.version.setCurrentText(self.doors.manager_version)
         self.version.setToolTip("Flamenco Manager version to preview for: decides globals, worker commands and lint")
         self.version.setMinimumWidth(84)
-        caption = QLabel("Flamenco")
+        caption = label("Flamenco", "muted")
         caption.setBuddy(self.version)
-        theme.mark(caption, kind="muted")
         return bar(self.place, theme.SPACE.M, self.draft_words, caption, self.version, kind="foot")
 
     def _join(self) -> None:
@@ -186,9 +188,9 @@ class Workbench(QWidget):
 
     def _shortcuts(self) -> None:
         for keys, call in (
-            ("Ctrl+F", lambda: self.find_bar.start()),
+            ("Ctrl+F", self.find_bar.start),
             ("Ctrl+H", lambda: self.find_bar.start(replacing=True)),
-            ("F8", lambda: self.editor.next_problem()),
+            ("F8", self.editor.next_problem),
             ("Shift+F8", lambda: self.editor.next_problem(backwards=True)),
             ("Ctrl+/", self.editor.toggle_comment),
             ("Ctrl+Shift+F", self.format_document),
@@ -456,16 +458,22 @@ class Workbench(QWidget):
         if self.document.script is None or result.outcome is OutcomeKind.CANCELLED:
             return
         name = self.document.name
-        rebuilt = False
+        filled = False
         if result.job_type is not None:
             settings = result.job_type.get("settings") or []
             self.editor.vocabulary.set_settings(item for item in settings if isinstance(item, Mapping))
-            rebuilt = self.inputs.show_fields(settings_form(result.job_type), self._kept_settings)
+            filled = self._kept_settings is not None
+            filled |= self.inputs.show_fields(settings_form(result.job_type), self._kept_settings)
             self._kept_settings = None
-        if rebuilt and dict(self.inputs.inputs().settings) != self._asked_settings:
-            # The form has defaults the question did not have: what is shown must be the answer to what is shown.
+        elif not self.inputs.form.fields:
+            self.inputs.form.say_empty("The settings appear here once the script loads.")
+        if filled and not self._refilled and dict(self.inputs.inputs().settings) != self._asked_settings:
+            # The form has values the question did not have: what is shown must be the answer to what is shown.
+            # Once: a default that is another one at each compilation would go on for ever.
+            self._refilled = True
             self._request(now=True)
             return
+        self._refilled = False
         found = outcome.findings(result, name)
         self.editor.set_diagnostics(found)
         self.problems.show_findings(found)
