@@ -5,66 +5,26 @@ An action has no state: what a person has filled in so far belongs to that perso
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field as Setting
 
 from app.actions.forms import Form
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, HandlerSettings, Plan
+from app.engine.protocol import Action as EngineAction
+from app.engine.protocol import HandlerSettings, Launch
 
 __all__ = ["Action", "ActionSettings", "Again", "Asked", "Go", "Launch", "Selected"]
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(NamedTuple):
     """One entity a person had selected; ``entity_type`` is the schema id ("Shot", not "task")."""
 
     entity_type: str
     entity_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """What a person asked for, complete.
-
-    Attributes:
-        selection: The entities.
-        values: Checked facts the action's pages gathered.
-        user_id: ftrack's id of the person.
-        username: ftrack's name of the person.
-        origin: "web", "panel" or "terminal".
-    """
-
-    selection: tuple[Selected, ...]
-    values: Mapping[str, Any]
-    user_id: str
-    username: str
-    origin: str = "web"
-
-    def facts(self) -> dict[str, Any]:
-        """As the journal keeps it."""
-        return {
-            "selection": [[one.entity_type, one.entity_id] for one in self.selection],
-            "values": dict(self.values),
-            "user_id": self.user_id,
-            "username": self.username,
-            "origin": self.origin,
-        }
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Launch:
-        """The launch that the journal kept."""
-        return cls(
-            tuple(Selected(str(kind), str(key)) for kind, key in facts["selection"]),
-            dict(facts["values"]),
-            str(facts["user_id"]),
-            str(facts["username"]),
-            str(facts.get("origin", "web")),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +86,15 @@ class ActionSettings(HandlerSettings):
     )
 
 
-class Action(ABC):
-    """An action of ftrack's menu. One instance per process; keeps no state between calls.
+class Action(EngineAction):
+    """An action of ftrack's menu, with the pages that gather its values.
 
     Attributes:
-        id: Stable identifier, e.g. ``batch_create``.
-        title: Name in the menu and the panel.
-        help: One or two sentences: what it does.
-        icon: Name of an icon in resources/icons.
-        settings_model: Its settings.
         offered_on: Schema ids it is offered on; empty: any entity.
         single: Whether exactly one entity must be selected.
     """
 
-    id: ClassVar[str]
-    title: ClassVar[str]
-    help: ClassVar[str]
-    icon: ClassVar[str] = "action"
-    settings_model: ClassVar[type[ActionSettings]] = ActionSettings
+    settings_model: ClassVar[type[HandlerSettings]] = ActionSettings
     offered_on: ClassVar[frozenset[str]] = frozenset()
     single: ClassVar[bool] = False
 
@@ -156,11 +107,3 @@ class Action(ABC):
     @abstractmethod
     def step(self, asked: Asked) -> Form | Again | Go:
         """The next page, or go. Raises PlanError with words for the person."""
-
-    @abstractmethod
-    def key(self, launch: Launch) -> str:
-        """What would be written, as for handlers: equal keys run in order."""
-
-    @abstractmethod
-    def plan(self, launch: Launch, ctx: Context) -> Plan:
-        """Decide what to do. Raises PlanError or Later."""

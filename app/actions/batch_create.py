@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field as Setting
 
-from app.actions.base import Action, ActionSettings, Again, Asked, Go, Launch
+from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Choice, Field, Form, read
 from app.effects.disk import MakeFolder
 from app.effects.ftrack import CreateEntity
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, Effect, Note, Plan, PlanError, natural_id
+from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, Plan, PlanError, natural_id
 from app.rules.batch import Existing, Judged, ShotRow, TaskTemplate, judge, rows_from_expression
 from app.rules.names import folder_name, is_inside
 from app.rules.outcomes import Later
@@ -191,12 +191,12 @@ class BatchCreate(Action):
     title: ClassVar[str] = "Batch Create"
     help: ClassVar[str] = "Make a sequence, shots and tasks in one go; what exists is reused."
     icon: ClassVar[str] = "list"
-    settings_model: ClassVar[type[ActionSettings]] = BatchCreateSettings
+    settings_model: ClassVar[type[HandlerSettings]] = BatchCreateSettings
     offered_on: ClassVar[frozenset[str]] = frozenset({"Project", "Episode", "Sequence", "Shot"})
     single: ClassVar[bool] = True
 
     def key(self, launch: Launch) -> str:
-        return f"batch:{launch.selection[0].entity_id}"
+        return f"batch:{launch.selection[0][1]}"
 
     # Pages
 
@@ -301,20 +301,20 @@ class BatchCreate(Action):
     # The plan
 
     def plan(self, launch: Launch, ctx: Context) -> Plan:
-        target = launch.selection[0]
-        tree = existing_below(ctx.site, target.entity_type, target.entity_id)
+        entity_type, entity_id = launch.selection[0]
+        tree = existing_below(ctx.site, entity_type, entity_id)
         rows = rows_of(launch.values)
         if tree.kind == "shot":
             rows = [ShotRow("", "", tasks=row.tasks) for row in rows]
-        types = _task_types(ctx.site, target.entity_type, target.entity_id, tree)
+        types = _task_types(ctx.site, entity_type, entity_id, tree)
         judged = judge(rows, tree.existing(), types or None)
-        work = _Work(ctx, tree, target.entity_type, target.entity_id)
+        work = _Work(ctx, tree, entity_type, entity_id)
         notes: list[Note] = []
         for one in judged:
             if one.state == "conflict":
-                notes.append(Note(one.row.shot or target.entity_id, "failed", one.words))
+                notes.append(Note(one.row.shot or entity_id, "failed", one.words))
             elif one.state == "exists":
-                notes.append(Note(one.row.shot or target.entity_id, "already", one.words))
+                notes.append(Note(one.row.shot or entity_id, "already", one.words))
             else:
                 work.add(one)
         folders, warnings = work.folders() if ctx.settings.folders else ([], [])

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Setting
 
-from app.actions.base import Action, ActionSettings, Again, Asked, Go, Launch
+from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Choice, Field, Form, read
 from app.effects.ftrack import UpdateEntity
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, Effect, Expect, Note, Plan
+from app.engine.protocol import Context, Effect, Expect, HandlerSettings, Launch, Note, Plan
 from app.site.query import chunks, id_list, quoted
 
 __all__ = ["OWN_JOB", "ClearJobQueue", "ClearJobQueueSettings"]
@@ -48,7 +48,7 @@ class ClearJobQueue(Action):
     title: ClassVar[str] = "Clear Job Queue"
     help: ClassVar[str] = "Set your queued and running ftrack jobs to done."
     icon: ClassVar[str] = "queue"
-    settings_model: ClassVar[type[ActionSettings]] = ClearJobQueueSettings
+    settings_model: ClassVar[type[HandlerSettings]] = ClearJobQueueSettings
 
     def key(self, launch: Launch) -> str:
         return f"jobs:{launch.user_id}"

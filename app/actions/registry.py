@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from app.actions.base import Action, Again, Asked, Launch, Selected
+from app.actions.base import Action, Again, Asked, Selected
 from app.actions.forms import TOKEN, Form, web
 from app.engine.doors import SiteDoor
-from app.engine.protocol import PlanError
+from app.engine.protocol import Launch, PlanError
 
 __all__ = ["ActionRegistry", "Keeper"]
 
@@ -49,7 +49,7 @@ class ActionRegistry:
         actions: The actions.
         journal: Keeps orders and forms' state.
         settings: ``settings(section, project=None)``.
-        lever: Position of an action's lever: "off" hides it, "dry" launches dry.
+        lever: Position of an action's lever: "off" hides it.
         icon: URL or name of an icon for the menu.
     """
 
@@ -133,8 +133,7 @@ class ActionRegistry:
             return self._page(answer, user_id or username)
         if isinstance(answer, Again):
             return self._page(answer.form, user_id or username, values, answer.problems)
-        launch = Launch(selection, answer.values, user_id, username)
-        self._order(action, launch)
+        self._order(action, Launch(selection, answer.values, user_id, username))
         if answer.then is not None:
             page = self._page(answer.then, user_id or username)
             return {**page, "items": [{"type": "label", "value": answer.message}, *page["items"]]}
@@ -150,8 +149,15 @@ class ActionRegistry:
         return self._order(self._actions[action_id], launch, dry=dry)
 
     def _order(self, action: Action, launch: Launch, *, dry: bool = False) -> int:
-        args = {"action": action.id, **launch.facts(), "dry": dry or self._lever(action.id) == "dry"}
-        return self._journal.order("launch", args, launch.username or launch.user_id)
+        args = {
+            "action": action.id,
+            "selection": [list(one) for one in launch.selection],
+            "values": dict(launch.values),
+            "user_id": launch.user_id,
+            "username": launch.username,
+            "dry": dry,
+        }
+        return self._journal.order("launch", args, launch.username or launch.user_id or "unknown")
 
     def _page(
         self,
