@@ -147,7 +147,7 @@ class ProductionDrives:
         """
         try:
             path.lstat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
             raise PlanError(_why(path, error)) from error

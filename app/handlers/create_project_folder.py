@@ -99,6 +99,7 @@ class _Draft:
     values: dict[str, Any]
     effects: list[Effect] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    planned: set[Path] = field(default_factory=set)
     present: int = 0
 
 
@@ -196,9 +197,10 @@ def read_template(setting_value: str) -> tuple[ProjectTemplate, Path]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"The project template {path} is no TOML: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise PlanError(f"The project template {path} has a mistake at {where}: {first['msg']}.") from error
+        # An entry may be text or a table: what got furthest is what the person meant.
+        furthest = max(error.errors(), key=lambda one: len(one["loc"]))
+        where = ".".join(str(step) for step in furthest["loc"] if step != TemplateFolder.__name__)
+        raise PlanError(f"The project template {path} has a mistake at {where}: {furthest['msg']}.") from error
 
 
 def _draft(project: Mapping[str, Any], settings: CreateProjectFolderSettings, place: Any, ctx: Context) -> _Draft:
@@ -250,15 +252,23 @@ def _add_folder(draft: _Draft, folder: TemplateFolder, ctx: Context) -> None:
     path = _below(draft, folder.path, _root_of(draft, folder.root))
     if ctx.disk.exists(path):
         draft.present += 1
+    else:
+        _make(draft, path, folder, "the project template has it and the project does not")
+
+
+def _make(draft: _Draft, path: Path, entry: TemplateFolder | TemplateFile, reason: str) -> None:
+    if path in draft.planned:
         return
+    draft.planned.update((path, *path.parents))
+    mode = entry.mode if isinstance(entry, TemplateFolder) else ""
     draft.effects.append(
         MakeFolder(
             slot=f"folder-{len(draft.effects)}",
-            reason="the project template has it and the project does not",
+            reason=reason,
             entity_id=draft.project["id"],
             path=path,
-            root=draft.anchors[folder.root],
-            mode=int(folder.mode or draft.studio.folder_mode, 8),
+            root=draft.anchors[entry.root],
+            mode=int(mode or draft.studio.folder_mode, 8),
             group=draft.studio.group,
         )
     )
@@ -283,6 +293,8 @@ def _add_file(draft: _Draft, file: TemplateFile, source: Path, target: Path, ctx
     if ctx.disk.exists(target):
         draft.present += 1
         return
+    if not ctx.disk.exists(target.parent):
+        _make(draft, target.parent, file, "a file of the template goes there")
     relative = PurePosixPath(*target.parts[len(_root_of(draft, file.root).parts) :])
     draft.effects.append(
         CopyFile(

@@ -200,19 +200,12 @@ class CreateTaskFolder(Handler):
         recorded = _recorded(draft, ctx)
         if recorded is not None and recorded != folder:
             return Note(task["id"], "already", f"the task has its place since before it was renamed: {recorded}")
-        _add_folders(draft, folder, ctx)
+        _add_structure(draft, folder, ctx)
         source = _source(draft, folder, ctx)
         if source is None:
             _record(draft, settings.folder_key, folder)
-            return draft
-        target = folder / f"{stem}{source.suffix}"
-        if place.nearest(settings.asset_types) is not None:
-            deeper = {key.casefold(): value for key, value in settings.subfolders.items()}.get(
-                draft.task_type.casefold()
-            )
-            if deeper:
-                target = folder / folder_name(deeper, "the subfolder") / target.name
-        _add_file(draft, source, target, ctx)
+        else:
+            _add_file(draft, source, _deeper(draft, folder) / f"{stem}{source.suffix}", ctx)
         return draft
 
 
@@ -290,26 +283,37 @@ def _recorded(draft: _Draft, ctx: Context) -> Path | None:
     return path.parent if file and path.name.casefold() in deeper else path
 
 
-def _add_folders(draft: _Draft, folder: Path, ctx: Context) -> None:
-    settings = draft.settings
-    wanted = [(folder, f"the task {draft.label} was added")]
-    if draft.place.nearest(settings.shot_types) is not None:
+def _add_structure(draft: _Draft, folder: Path, ctx: Context) -> None:
+    _add_folder(draft, folder, f"the task {draft.label} was added", ctx)
+    if draft.place.nearest(draft.settings.shot_types) is not None:
         values = _values(draft)
-        wanted += [(_below(draft, render_path(one, values)), "every shot has it") for one in settings.shot_structure]
-    for number, (path, reason) in enumerate(wanted):
-        if ctx.disk.exists(path):
-            continue
-        draft.effects.append(
-            MakeFolder(
-                slot=f"folder-{number}-{draft.task['id']}",
-                reason=reason,
-                entity_id=draft.task["id"],
-                path=path,
-                root=draft.anchor,
-                mode=int(draft.studio.folder_mode, 8),
-                group=draft.studio.group,
-            )
+        for template in draft.settings.shot_structure:
+            _add_folder(draft, _below(draft, render_path(template, values)), "every shot has it", ctx)
+
+
+def _add_folder(draft: _Draft, path: Path, reason: str, ctx: Context) -> None:
+    if ctx.disk.exists(path):
+        return
+    draft.effects.append(
+        MakeFolder(
+            slot=f"folder-{len(draft.effects)}-{draft.task['id']}",
+            reason=reason,
+            entity_id=draft.task["id"],
+            path=path,
+            root=draft.anchor,
+            mode=int(draft.studio.folder_mode, 8),
+            group=draft.studio.group,
         )
+    )
+
+
+def _deeper(draft: _Draft, folder: Path) -> Path:
+    """Where the file lies: an asset's modeling files go one level deeper."""
+    if draft.place.nearest(draft.settings.asset_types) is None:
+        return folder
+    names = {key.casefold(): value for key, value in draft.settings.subfolders.items()}
+    below = names.get(draft.task_type.casefold())
+    return folder / folder_name(below, "the subfolder") if below else folder
 
 
 def _source(draft: _Draft, folder: Path, ctx: Context) -> Path | None:
@@ -386,6 +390,8 @@ def _add_file(draft: _Draft, source: Path, target: Path, ctx: Context) -> None:
     if ctx.disk.exists(target):
         _tell_of_sharing(draft, target, ctx)
     else:
+        if target.parent != _folder_and_stem(draft)[0]:
+            _add_folder(draft, target.parent, f"files of {draft.task_type} go one level deeper", ctx)
         draft.effects.append(
             CopyFile(
                 slot=f"file-{task_id}",

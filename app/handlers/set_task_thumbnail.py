@@ -173,7 +173,7 @@ def _component(draft: _Draft, image: Path, ctx: Context) -> str:
                 slot=slot,
                 reason=f"ftrack does not have {image.name} yet; it is uploaded once for all tasks",
                 entity_id=draft.change.entity_id,
-                path=image,
+                path=str(image),
                 component_id=component,
                 name=image.stem,
                 version_id=None,
