@@ -114,6 +114,9 @@ class CreateEntity(FtrackEffect):
             return Verdict("mismatch", f"{self.entity_type} {self.label} was made by someone else meanwhile")
         return Verdict("do")
 
+    def creates(self) -> tuple[str, str, Mapping[str, Any]] | None:
+        return (self.entity_type, self.id, self.values) if self.id else None
+
     def before(self, seen: Seen) -> dict[str, Any]:
         del seen
         return {}

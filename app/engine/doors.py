@@ -128,6 +128,7 @@ class Doors:
         secret: ``secret(name)`` reads from keyring, credential or environment.
         job_submit: Submits a job: ``job_submit(job_type=, name=, settings=, engine=, dedupe=)`` gives its results.
         job_find: Looks for a submitted job by its key: ``job_find(engine=, dedupe=, since=)``, None when not there.
+        close_site: Closes the calling thread's SiteDoor; called when a thread of the engine ends.
         temp_root: Where temporary files of slow effects go; None: the system's place.
     """
 
@@ -140,4 +141,10 @@ class Doors:
     secret: Callable[[str], str | None]
     job_submit: Callable[..., Mapping[str, Any]] | None = None
     job_find: Callable[..., Mapping[str, Any] | None] | None = None
+    close_site: Callable[[], None] | None = None
     temp_root: Path | None = None
+
+    def close_thread(self) -> None:
+        """Close what the calling thread opened for itself."""
+        if self.close_site is not None:
+            self.close_site()

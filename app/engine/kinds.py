@@ -55,15 +55,17 @@ class Seen:
         rows: (schema id, entity id) to the row; what is missing here is not on the site.
         metadata: Entity id to its metadata.
         found: Query to the ids it found.
+        pending: What earlier effects of the same transaction will have created, by id.
     """
 
     rows: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     found: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    pending: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def row(self, entity_type: str, entity_id: str) -> Mapping[str, Any] | None:
         """The row of an entity, None when it is not on the site."""
-        return self.rows.get((entity_type, entity_id))
+        return self.rows.get((entity_type, entity_id)) or self.pending.get(entity_id)
 
     def value(self, entity_type: str, entity_id: str, attribute: str) -> Any:
         """The value of an attribute as an `Expect` names it ("exists", "metadata.<key>", "status.name")."""
@@ -112,6 +114,10 @@ class FtrackEffect(Effect):
     @abstractmethod
     def verdict(self, seen: Seen) -> Verdict:
         """Whether there is anything to do; ``expects`` are compared by the engine."""
+
+    def creates(self) -> tuple[str, str, Mapping[str, Any]] | None:
+        """What entity it creates, for the effects after it in the same transaction: (schema id, id, values)."""
+        return None
 
     @abstractmethod
     def before(self, seen: Seen) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESULT_MARK",
+    "Action",
     "Change",
     "Context",
     "Effect",
@@ -31,6 +32,7 @@ __all__ = [
     "Handler",
     "HandlerSettings",
     "Later",
+    "Launch",
     "Note",
     "Parent",
     "Plan",
@@ -39,7 +41,7 @@ __all__ = [
     "skip",
 ]
 
-Action = Literal["add", "update", "move", "remove"]
+Doing = Literal["add", "update", "move", "remove"]
 
 _NAMESPACE = uuid.UUID("6b1d5c0e-5a1f-4d3a-9a57-51b0a17b0c5e")
 
@@ -95,7 +97,7 @@ class Change:
     event_row: int
     event_id: str
     index: int
-    action: Action
+    action: Doing
     entity_type: str
     table: str
     entity_id: str
@@ -303,3 +305,50 @@ class Handler(ABC):
         """
         del ctx, since
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What an action was launched with.
+
+    Attributes:
+        selection: (schema id or legacy type as the event carried it, entity id) of each selected entity.
+        values: The form's values.
+        user_id: Who launched it.
+        username: Who launched it.
+    """
+
+    selection: tuple[tuple[str, str], ...]
+    values: Mapping[str, Any]
+    user_id: str | None = None
+    username: str | None = None
+
+
+class Action(ABC):
+    """An action of the menu. Its launch is a run like any other: planned, journalled, applied, undone.
+
+    Attributes:
+        id: Stable identifier, the ``actionIdentifier`` on the wire.
+        title: Name in the menu.
+        help: One or two sentences.
+        icon: Name of an icon in resources/icons.
+        settings_model: Its settings.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    help: ClassVar[str]
+    icon: ClassVar[str] = "action"
+    settings_model: ClassVar[type[HandlerSettings]] = HandlerSettings
+
+    def form_spec(self) -> Mapping[str, Any] | None:
+        """The form that asks for its values, None without one."""
+        return None
+
+    @abstractmethod
+    def key(self, launch: Launch) -> str:
+        """What would be written, as for a handler; "" for nothing that others write."""
+
+    @abstractmethod
+    def plan(self, launch: Launch, ctx: Context) -> Plan:
+        """Decide. Raises PlanError or Later."""

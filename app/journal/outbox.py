@@ -11,7 +11,7 @@ from app.journal.store import Row, Store, dump
 
 OutboxState = Literal["queued", "sending", "sent", "in_doubt", "dropped", "failed", "cancelled"]
 _COLUMNS = """id, dedupe, effect_id, run_id, kind, lane, digest, state, words, data, created, due, expires, attempts,
-    doubt, leader"""
+    doubt, leader, look"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,10 @@ class NewMessage:
 
 @dataclass(slots=True)
 class Message:
-    """A row of the outbox; ``leader`` is the message that carries this one in a digest."""
+    """A row of the outbox.
+
+    ``leader`` is the message that carries this one in a digest; ``look`` asks to look outside before sending.
+    """
 
     id: int
     dedupe: str
@@ -50,12 +53,14 @@ class Message:
     attempts: int
     doubt: bool
     leader: int | None
+    look: bool
 
 
 def _message(row: Row) -> Message:
     values = list(row)
     values[9] = json.loads(values[9])
     values[14] = bool(values[14])
+    values[16] = bool(values[16])
     return Message(*values)
 
 
@@ -153,18 +158,38 @@ class Outbox(Store):
         error: str = "",
         due: float | None = None,
         doubt: bool = False,
+        look: bool = False,
     ) -> None:
         """Move messages to a state; a queued one is due again at ``due``."""
         with self.write(durable=True) as db:
             db.executemany(
                 """UPDATE outbox SET state=?, result=coalesce(?, result), error=?, due=coalesce(?, due),
                 doubt=max(doubt, ?), sent_at=CASE WHEN ?='sent' THEN ? ELSE sent_at END,
-                leader=CASE WHEN ?='queued' THEN NULL ELSE leader END WHERE id=?""",
+                look=?, leader=CASE WHEN ?='queued' AND NOT ? THEN NULL ELSE leader END WHERE id=?""",
                 [
-                    (state, dump(result) if result else None, error, due, int(doubt), state, self.now(), state, each)
+                    (
+                        state,
+                        dump(result) if result else None,
+                        error,
+                        due,
+                        int(doubt),
+                        state,
+                        self.now(),
+                        int(look),
+                        state,
+                        int(look),
+                        each,
+                    )
                     for each in ids
                 ],
             )
+
+    def runs_in_outbox(self) -> list[int]:
+        """Runs that wait for their messages only."""
+        return [
+            int(row[0])
+            for row in self.read("SELECT id FROM runs WHERE state='waiting' AND lane='outbox' AND leader IS NULL")
+        ]
 
     def open_messages(self, run_id: int) -> int:
         """How many of a run's messages are still to be sent."""

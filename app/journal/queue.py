@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,12 +189,13 @@ class Queue(Store):
 
     # -- claiming ------------------------------------------------------------------------------------------------
 
-    def claim(self, lane: str, batch_of: Callable[[str], int]) -> list[QueuedRun]:
+    def claim(self, lane: str, batch_of: Callable[[str], int], busy: Collection[str] = ()) -> list[QueuedRun]:
         """Take the oldest run of a lane whose key is free, with the runs that join its plan; empty when none is due.
 
         Args:
             lane: "main" or "heavy".
             batch_of: How many changes of equal key a handler takes in one plan.
+            busy: Handlers that have as many runs at work as they may.
         """
         now = self.now()
         if (
@@ -202,14 +203,15 @@ class Queue(Store):
             is None
         ):
             return []
+        skip = f"AND handler NOT IN ({','.join('?' * len(busy))})" if busy else ""
         with self.write() as db:
             row = db.execute(
                 f"""SELECT {_RUN} FROM runs r
                 WHERE lane = ? AND state IN ('queued', 'retry', 'waiting') AND due <= ? AND leader IS NULL
-                AND NOT EXISTS (SELECT 1 FROM runs e WHERE e.key = r.key AND e.holds = 1 AND e.key != ''
+                {skip} AND NOT EXISTS (SELECT 1 FROM runs e WHERE e.key = r.key AND e.holds = 1 AND e.key != ''
                     AND (e.seq, e.id) < (r.seq, r.id))
                 ORDER BY seq, id LIMIT 1""",
-                (lane, now),
+                (lane, now, *busy),
             ).fetchone()
             if row is None:
                 return []
@@ -286,7 +288,7 @@ class Queue(Store):
         failed_attempt: bool = False,
         fresh_attempts: bool = False,
         release: bool = False,
-        depth_dry: bool | None = None,
+        dry: bool | None = None,
     ) -> None:
         """Move runs to a state; ended ones free their key.
 
@@ -299,7 +301,7 @@ class Queue(Store):
             failed_attempt: Count an attempt.
             fresh_attempts: Count attempts from 0 again.
             release: Let followers be claimed by themselves again.
-            depth_dry: Set the run's dry flag.
+            dry: Set the run's dry flag.
         """
         now = self.now()
         ended = state in _ENDED
@@ -324,7 +326,7 @@ class Queue(Store):
                         "attempt": int(failed_attempt),
                         "ended": ended,
                         "release": release,
-                        "dry": depth_dry,
+                        "dry": dry,
                         "now": now,
                         "id": run_id,
                     },
@@ -380,6 +382,29 @@ class Queue(Store):
                     )
                     for number, each in enumerate(effects)
                 ],
+            )
+
+    def keep_plan(self, run_id: int) -> None:
+        """Let the stored plan go on at the next claim although nothing of it has happened yet (it changes lanes)."""
+        with self.write() as db:
+            db.execute("UPDATE runs SET facts = json_set(facts, '$.in_turn', json('true')) WHERE id = ?", (run_id,))
+
+    def set_facts(self, run_id: int, facts: Mapping[str, Any]) -> None:
+        """Replace the facts a run carries."""
+        with self.write() as db:
+            db.execute("UPDATE runs SET facts = ? WHERE id = ?", (dump(facts), run_id))
+
+    def forget_plan(self, run_id: int) -> None:
+        """Plan afresh at the next claim; effects that happened stay in the journal."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE runs SET plan = NULL, plan_hash = '', facts = json_remove(facts, '$.in_turn') WHERE id = ?",
+                (run_id,),
+            )
+            db.execute(
+                "DELETE FROM effects WHERE run_id = ? "
+                "AND state IN ('planned', 'queued', 'failed', 'skipped', 'already', 'applying', 'dropped')",
+                (run_id,),
             )
 
     def drop_plan(self, run_id: int) -> None:

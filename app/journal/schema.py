@@ -121,6 +121,7 @@ _FIRST = (
         attempts INTEGER NOT NULL DEFAULT 0,
         doubt INTEGER NOT NULL DEFAULT 0,
         leader INTEGER,
+        look INTEGER NOT NULL DEFAULT 0,
         result TEXT,
         error TEXT NOT NULL DEFAULT '',
         sent_at REAL)""",

@@ -1,0 +1,99 @@
+"""Catch-up after a gap: what ftrack never replays, each handler looks for by itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.engine.changes import moment, payload_of
+from app.engine.executor import Ending, Tools
+from app.engine.plans import context_for
+from app.engine.protocol import Handler, PlanError
+from app.journal.journal import Journal
+from app.journal.queue import NewRun, QueuedRun
+from app.journal.rows import RawEvent
+from app.settings.models import EngineSettings
+
+__all__ = ["CatchUp", "order_catch_up"]
+
+
+def order_catch_up(
+    journal: Journal, handlers: Mapping[str, Handler], since: float, until: float, settings: EngineSettings, mark: str
+) -> list[int]:
+    """Queue a catch-up of every handler for a gap.
+
+    Args:
+        journal: The journal.
+        handlers: Those that look.
+        since: When the listener was last known to be connected, UTC epoch seconds.
+        until: When it was connected again.
+        settings: Gaps longer than ``catch_up_hold`` are caught up in dry run.
+        mark: Makes the runs' identity unique (the order's id).
+    """
+    dry = until - since > settings.catch_up_hold
+    runs = [
+        NewRun(
+            kind="catch_up",
+            handler=handler,
+            identity=f"catch-up:{mark}:{handler}",
+            key=f"catch-up:{handler}",
+            seq=journal.last_event_id(),
+            received=until,
+            facts={"since": since, "until": until, "dry": dry},
+        )
+        for handler in handlers
+    ]
+    return [run_id for run_id in journal.add_runs(runs) if run_id is not None]
+
+
+class CatchUp:
+    """Executes runs of the kind "catch_up": asks a handler what it missed and appends it to the journal as events.
+
+    Args:
+        handlers: By id.
+        appended: Called after events were appended, so that they are dispatched at once.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], appended: Callable[[], None]) -> None:
+        self._handlers = handlers
+        self._appended = appended
+
+    def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
+        """Append what the handler missed; what is in the journal already is not appended again."""
+        run = batch[0]
+        handler = self._handlers.get(run.handler)
+        if handler is None:
+            raise PlanError(f"there is no handler {run.handler!r} here (any more)")
+        since = self._since(run, tools)
+        ctx = context_for(run, tools, _settings_of(handler, tools))
+        found = list(handler.catch_up(ctx, since))
+        dry = bool(run.facts.get("dry"))
+        new = [each for each in found if tools.journal.find_event(each.event_id) is None]
+        now = tools.journal.now()
+        tools.journal.append_events(
+            [
+                RawEvent(
+                    payload_of(each, dry=dry),
+                    now,
+                    "catch_up",
+                    each.occurred.timestamp() if each.occurred is not None else None,
+                )
+                for each in new
+            ]
+        )
+        self._appended()
+        words = f"looked back to {since:%Y-%m-%d %H:%M:%S} UTC: {len(new)} missed, {len(found) - len(new)} known"
+        if dry and new:
+            words += "; the gap was long, so they are only planned: look at them and apply"
+        return Ending("done" if new else "skipped", words)
+
+    def _since(self, run: QueuedRun, tools: Tools) -> dt.datetime:
+        """The beginning of the gap by the server's clock, with the overlap."""
+        skew = tools.site.server_time() - tools.doors.clock.now()
+        start = moment(float(run.facts["since"])) - dt.timedelta(seconds=tools.settings.catch_up_overlap)
+        return start + skew
+
+
+def _settings_of(handler: Handler, tools: Tools) -> Callable[[str], Any]:
+    return lambda project: tools.doors.settings(f"handlers.{handler.id}", project=project or None)

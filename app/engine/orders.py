@@ -1,0 +1,271 @@
+"""Carries out what people order: levers, replay, retry, cancel, undo, preview, launch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.engine.catch_up import order_catch_up
+from app.engine.dispatch import Dispatcher
+from app.engine.protocol import Action, Handler, Launch
+from app.journal.journal import Journal
+from app.journal.queue import NewRun, QueuedRun
+from app.journal.rows import OrderRow, RunState
+from app.settings.models import EngineSettings
+
+__all__ = ["Orders"]
+
+log = logging.getLogger("signalbox.orders")
+
+_WAITING: tuple[RunState, ...] = ("queued", "retry", "waiting", "paused")
+_ENDED: tuple[RunState, ...] = (
+    "planned",
+    "skipped",
+    "superseded",
+    "failed",
+    "stopped",
+    "cancelled",
+    "in_doubt",
+    "done",
+)
+
+
+class Refused(Exception):
+    """An order that cannot be carried out; the text says why."""
+
+
+class Orders:
+    """Answers open orders. One thread only.
+
+    Args:
+        journal: The journal.
+        dispatcher: Makes runs of events again.
+        handlers: By id.
+        actions: By id.
+        settings: The engine's settings.
+        cancel: Tells a running run's executor to stop.
+        reload: Reads the settings again.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        dispatcher: Dispatcher,
+        handlers: Mapping[str, Handler],
+        actions: Mapping[str, Action],
+        settings: Callable[[], EngineSettings],
+        cancel: Callable[[int], None],
+        reload: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._dispatcher = dispatcher
+        self._handlers = handlers
+        self._actions = actions
+        self._settings = settings
+        self._cancel_running = cancel
+        self._reload = reload
+
+    def run(self) -> int:
+        """Answer every open order; returns how many there were."""
+        orders = self._journal.open_orders()
+        for order in orders:
+            self._journal.answer(order.id, self._answer(order))
+        return len(orders)
+
+    def _answer(self, order: OrderRow) -> dict[str, Any]:
+        act = getattr(self, f"_order_{order.kind}", None)
+        if act is None:
+            return {"refused": f"this program does not know the order {order.kind!r}"}
+        try:
+            result: dict[str, Any] = act(order)
+        except Refused as refused:
+            return {"refused": str(refused)}
+        except KeyError as error:
+            # Look-ups of the journal raise it with a sentence, a missing argument with its name.
+            text = str(error.args[0]) if error.args else ""
+            return {"refused": text if " " in text else f"the order {order.kind} lacks {text!r}"}
+        except (TypeError, ValueError) as error:
+            return {"refused": f"the order {order.kind} cannot be understood: {error}"}
+        log.info("%s ordered %s %s", order.who, order.kind, dict(order.args))
+        return result
+
+    # -- levers --------------------------------------------------------------------------------------------------
+
+    def _order_set_lever(self, order: OrderRow) -> dict[str, Any]:
+        handler, project = str(order.args["handler"]), str(order.args.get("project") or "")
+        position = order.args["position"]
+        if handler not in self._handlers and handler not in self._actions:
+            raise Refused(f"there is no handler or action {handler!r}")
+        if position is None and project:
+            self._journal.clear_lever(handler, project)
+            return {}
+        if position not in ("off", "dry", "on"):
+            raise Refused(f"a lever stands at off, dry or on, not {position!r}")
+        self._dispatcher.run()
+        self._journal.set_lever(handler, project, position, order.who, str(order.args.get("why") or ""))
+        kept = next(
+            (row.kept_events for row in self._journal.levers() if (row.handler, row.project) == (handler, project)), 0
+        )
+        return {"kept_events": kept} if position != "off" else {}
+
+    def _order_process_kept(self, order: OrderRow) -> dict[str, Any]:
+        handler = str(order.args["handler"])
+        if self._journal.lever(handler)[0] == "off":
+            raise Refused(f"the lever of {handler} is Off: move it first")
+        number, runs = self._dispatcher.process_kept(handler)
+        return {"runs": number, "run": runs[0] if runs else None}
+
+    def _order_resume_breaker(self, order: OrderRow) -> dict[str, Any]:
+        return {"runs": self._journal.close_breaker(str(order.args["handler"]))}
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _order_replay(self, order: OrderRow) -> dict[str, Any]:
+        dry = bool(order.args.get("dry"))
+        handler = str(order.args.get("handler") or "")
+        return self._again(order, handler, "handler", dry=dry)
+
+    def _order_preview(self, order: OrderRow) -> dict[str, Any]:
+        return self._again(order, str(order.args["handler"]), "preview", dry=True)
+
+    def _again(self, order: OrderRow, handler: str, kind: str, *, dry: bool) -> dict[str, Any]:
+        if handler and handler not in self._handlers:
+            raise Refused(f"there is no handler {handler!r}")
+        runs = self._dispatcher.replay(int(order.args["event_row"]), handler, kind=kind, mark=str(order.id), dry=dry)
+        if not runs:
+            whom = f"{handler} does not want" if handler else "no handler wants"
+            raise Refused(f"{whom} this event")
+        return {"run": runs[0], "runs": runs}
+
+    def _order_catch_up(self, order: OrderRow) -> dict[str, Any]:
+        since = float(order.args["since"])
+        until = float(order.args.get("until") or self._journal.now())
+        runs = order_catch_up(self._journal, self._handlers, since, until, self._settings(), str(order.id))
+        return {"runs": runs}
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def _leader(self, order: OrderRow) -> QueuedRun:
+        run = self._journal.queued_run(int(order.args["run"]))
+        return self._journal.queued_run(run.leader) if run.leader is not None else run
+
+    def _whole(self, run: QueuedRun) -> list[int]:
+        return [run.id, *(each.id for each in self._journal.followers(run.id))]
+
+    def _order_retry(self, order: OrderRow) -> dict[str, Any]:
+        run = self._leader(order)
+        if run.state in ("queued", "running"):
+            raise Refused(f"run {run.id} is {run.state} already")
+        if run.state not in (*_ENDED, *_WAITING) or run.lane == "outbox":
+            raise Refused(f"run {run.id} is {run.state} and cannot be tried again")
+        with self._journal.write():
+            # From fresh facts: a plan made when it failed is old by now. What was applied stays in the journal.
+            self._journal.forget_plan(run.id)
+            self._journal.set_state(self._whole(run), "queued", "", fresh_attempts=True, lane="main", release=True)
+        return {"run": run.id}
+
+    def _order_resume(self, order: OrderRow) -> dict[str, Any]:
+        run = self._leader(order)
+        if run.state not in ("stopped", "paused"):
+            raise Refused(f"run {run.id} is {run.state}: only stopped and paused runs are resumed")
+        self._journal.set_state(self._whole(run), "queued", "", fresh_attempts=True)
+        return {"run": run.id}
+
+    def _order_cancel(self, order: OrderRow) -> dict[str, Any]:
+        run = self._leader(order)
+        if run.state == "running":
+            self._journal.ask_cancel(run.id)
+            self._cancel_running(run.id)
+        elif run.state in _WAITING:
+            with self._journal.write():
+                self._journal.set_state(self._whole(run), "cancelled", f"cancelled by {order.who}")
+                waiting = [each.id for each in self._journal.messages_of(run.id) if each.state == "queued"]
+                self._journal.settle(waiting, "cancelled", error=f"cancelled by {order.who}")
+        else:
+            raise Refused(f"run {run.id} is {run.state}: there is nothing to cancel")
+        return {"run": run.id}
+
+    def _order_apply_planned(self, order: OrderRow) -> dict[str, Any]:
+        run = self._leader(order)
+        if run.state != "planned" or run.kind == "preview":
+            raise Refused(f"run {run.id} is {run.state}: only a planned run can be applied")
+        expected = str(order.args["plan_hash"])
+        with self._journal.write():
+            self._journal.set_facts(run.id, {**run.facts, "plan_hash": expected})
+            self._journal.forget_plan(run.id)
+            self._journal.set_state(self._whole(run), "queued", "", fresh_attempts=True, dry=False)
+        return {"run": run.id}
+
+    def _order_undo(self, order: OrderRow) -> dict[str, Any]:
+        return self._take_back(order, "undo")
+
+    def _order_preview_undo(self, order: OrderRow) -> dict[str, Any]:
+        return self._take_back(order, "preview")
+
+    def _take_back(self, order: OrderRow, kind: Any) -> dict[str, Any]:
+        run = self._leader(order)
+        if run.state in (*_WAITING, "running") and run.lane != "outbox":
+            raise Refused(f"run {run.id} is {run.state}: cancel it first")
+        undo = NewRun(
+            kind=kind,
+            handler=run.handler,
+            identity=f"{kind}:{order.id}:{run.id}",
+            key=run.key if kind == "undo" else "",
+            seq=self._journal.last_event_id(),
+            received=self._journal.now(),
+            event_row=run.event_row,
+            dry=kind == "preview",
+            depth=run.depth,
+            project=run.project,
+            project_id=run.project_id,
+            entity_type=run.entity_type,
+            entity_id=run.entity_id,
+            entity=run.entity,
+            user=order.who,
+            undo_of=run.id,
+            facts={"effects": list(order.args["effects"])} if order.args.get("effects") else {},
+        )
+        return {"run": self._journal.add_runs([undo])[0]}
+
+    # -- actions and settings ------------------------------------------------------------------------------------
+
+    def _order_launch(self, order: OrderRow) -> dict[str, Any]:
+        name = str(order.args["action"])
+        action = self._actions.get(name)
+        if action is None:
+            raise Refused(f"there is no action {name!r}")
+        if self._journal.lever(name)[0] == "off":
+            raise Refused(f"the lever of {name} is Off")
+        selection = tuple((str(each[0]), str(each[1])) for each in order.args.get("selection", ()))
+        launch = Launch(
+            selection, order.args.get("values") or {}, order.args.get("user_id"), order.args.get("username")
+        )
+        run = NewRun(
+            kind="action",
+            handler=name,
+            identity=f"launch:{order.id}",
+            key=action.key(launch),
+            seq=self._journal.last_event_id(),
+            received=self._journal.now(),
+            event_row=order.args.get("event_row"),
+            dry=bool(order.args.get("dry")),
+            entity_type=selection[0][0] if selection else "",
+            entity_id=selection[0][1] if selection else "",
+            entity=(self._journal.name_of(selection[0][1]) or "") if selection else "",
+            user=order.args.get("username") or order.who,
+            facts={
+                "launch": {
+                    "selection": [list(each) for each in selection],
+                    "values": dict(launch.values),
+                    "user_id": launch.user_id,
+                    "username": launch.username,
+                }
+            },
+        )
+        return {"run": self._journal.add_runs([run])[0]}
+
+    def _order_reload_settings(self, order: OrderRow) -> dict[str, Any]:
+        del order
+        self._reload()
+        return {}

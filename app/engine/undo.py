@@ -1,0 +1,89 @@
+"""Undo: a run of inverse effects that expect what the undone run left behind.
+
+What has changed since is listed and left alone; messages that were sent cannot be called back, and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.engine.executor import Ending, Tools
+from app.engine.plans import PlanWork
+from app.engine.protocol import Context, Effect, Note, Plan, PlanError
+from app.journal.queue import QueuedRun
+from app.journal.rows import EffectRow
+
+__all__ = ["Undo"]
+
+
+class Undo:
+    """Executes runs of the kind "undo" (and previews of one). ``facts["effects"]`` names effects; without it, all."""
+
+    def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
+        """Take back what a run did, newest effect first."""
+        run = batch[0]
+        if run.undo_of is None:
+            raise PlanError("this undo names no run")
+        undone = run.undo_of
+        work = PlanWork(
+            batch=batch,
+            tools=tools,
+            decide=lambda ctx: self._plan(undone, run, tools, ctx),
+            leave=True,
+            dry=run.dry or run.kind == "preview",
+        )
+        ending = work.execute()
+        if not work.dry and ending.state not in ("queued", "waiting"):
+            self._tell_origin(undone, run, tools)
+        return ending
+
+    def _plan(self, undone: int, run: QueuedRun, tools: Tools, ctx: Context) -> Plan:
+        rows = tools.journal.effects_of(undone, whole=True)
+        chosen = run.facts.get("effects")
+        happened = [row for row in rows if row.state in ("applied", "sent") and (not chosen or row.id in chosen)]
+        own = frozenset(_created(rows))
+        effects: list[Effect] = []
+        notes: list[Note] = []
+        for row in reversed(happened):
+            inverse = self._inverse(row, tools, own)
+            if isinstance(inverse, str):
+                notes.append(Note("", "already", f"left alone: {row.words} ({inverse})"))
+                continue
+            for number, effect in enumerate(inverse):
+                effects.append(effect.model_copy(update={"slot": f"undo {row.id}.{number}"}))
+        if not happened:
+            notes.append(Note("", "skipped", f"run {undone} did nothing that could be taken back"))
+        del ctx
+        return Plan(tuple(effects), tuple(notes))
+
+    def _inverse(self, row: EffectRow, tools: Tools, own: frozenset[str]) -> Sequence[Effect] | str:
+        kind = tools.kinds.get(row.kind)
+        if kind is None:
+            return "this program does not know its kind"
+        inverse: Any = getattr(kind.model_validate(row.data), "inverse", None)
+        if inverse is None:
+            return "what was sent cannot be called back"
+        found: Sequence[Effect] | str = inverse(row.before or {}, row.after or {}, own)
+        return found
+
+    def _tell_origin(self, undone: int, run: QueuedRun, tools: Tools) -> None:
+        """Mark the undone run's effects: taken back, or left alone and why."""
+        journal = tools.journal
+        taken: set[int] = set()
+        with journal.write():
+            for row in journal.effects_of(run.id):
+                effect_id = int(row.slot.removeprefix("undo ").split(".")[0])
+                if row.state in ("applied", "already"):
+                    journal.mark_effects([effect_id], "undone")
+                    taken.add(effect_id)
+                elif row.state == "kept":
+                    journal.mark_effects([effect_id], "kept", error=row.error)
+            left = [row for row in journal.effects_of(undone, whole=True) if row.state == "applied"]
+            if taken and not left:
+                origin = [undone, *(each.id for each in journal.followers(undone))]
+                journal.set_state(origin, "undone", f"undone by run {run.id}")
+
+
+def _created(rows: Sequence[EffectRow]) -> set[str]:
+    return {str(row.data["id"]) for row in rows if row.kind == "create" and row.data.get("id")}

@@ -1,0 +1,402 @@
+"""The engine's threads: dispatch and orders, runs in parallel, slow effects, the outbox; and the worker's loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from app.engine.catalogue import write_catalogue
+from app.engine.catch_up import CatchUp
+from app.engine.crash import crash_point
+from app.engine.dispatch import Dispatcher
+from app.engine.doors import Doors
+from app.engine.executor import Ending, RunExecutor, Tools
+from app.engine.orders import Orders
+from app.engine.outbox import OutboxSender
+from app.engine.plans import ActionPlans, HandlerPlans
+from app.engine.protocol import Action, Effect, Handler
+from app.engine.recovery import recover_runs
+from app.engine.runner import Runner
+from app.engine.undo import Undo
+from app.journal.journal import Journal
+from app.journal.queue import QueuedRun
+from app.journal.rows import RunKind
+from app.settings.models import EngineSettings
+
+__all__ = ["Engine", "run_worker"]
+
+log = logging.getLogger("signalbox.engine")
+
+#: A run at work for longer no longer counts as one of the parallel ones: somebody else may take its place, so that a
+#: handler that blocks delays nobody.
+_BLOCKED_AFTER = 0.06
+#: An extra thread that found nothing to do for so long ends.
+_IDLE_SECONDS = 20.0
+_RETENTION_EVERY = 1800.0
+_CHECKPOINT_EVERY = 10.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """A run at work."""
+
+    tools: Tools
+    handler: str
+    lane: str
+    since: float
+
+
+@dataclass(slots=True)
+class _Bell:
+    """Wakes the threads of one pool; rings are not lost between looks."""
+
+    condition: threading.Condition = field(default_factory=threading.Condition)
+    rings: int = 0
+
+    def ring(self) -> None:
+        with self.condition:
+            self.rings += 1
+            self.condition.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> int:
+        with self.condition:
+            if self.rings == seen:
+                self.condition.wait(seconds)
+            return self.rings
+
+
+class Engine:
+    """Everything that happens between the journal and the doors.
+
+    Args:
+        journal: Opened in mode "engine".
+        doors: All doors; ``doors.settings("engine")`` is read again and again, so that a change takes effect.
+        handlers: In the order in which they are asked.
+        actions: In the order of the menu.
+        kinds: Kind of effect to class (`app.effects.KINDS`).
+        executors: Executors of further kinds of runs ("task").
+        reload: Reads the settings again, for the order "reload_settings".
+        sources: Id of a handler or action to the plug-in's file.
+        errors: Id to why a plug-in's newest version did not load.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        doors: Doors,
+        handlers: Sequence[Handler],
+        actions: Sequence[Action] = (),
+        *,
+        kinds: Mapping[str, type[Effect]],
+        executors: Mapping[RunKind, RunExecutor] | None = None,
+        reload: Callable[[], None] = lambda: None,
+        sources: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> None:
+        self.journal = journal
+        self._doors = doors
+        self._handlers = {each.id: each for each in handlers}
+        self._actions = {each.id: each for each in actions}
+        self._kinds = kinds
+        self._more = dict(executors or {})
+        self._reload = reload
+        self._sources = sources
+        self._errors = errors
+        self._stop = threading.Event()
+        self._bell = _Bell()
+        self._pump_bell = _Bell()
+        self._outbox_bell = _Bell()
+        self._claiming = threading.Lock()
+        self._working: dict[int, _Work] = {}
+        self._idle = 0
+        self._threads: list[threading.Thread] = []
+        self._runner = Runner(journal, doors, kinds, self._executors(), self._settings, self.poke)
+        self._dispatcher = Dispatcher(journal, self._handlers, self._settings, doors.site)
+        self._orders = Orders(
+            journal, self._dispatcher, self._handlers, self._actions, self._settings, self._cancel, reload
+        )
+        self._outbox = OutboxSender(journal, doors, kinds, self._settings, self.poke)
+
+    def _settings(self) -> EngineSettings:
+        found: EngineSettings = self._doors.settings("engine")
+        return found
+
+    def _executors(self) -> dict[RunKind, RunExecutor]:
+        plans, undo = HandlerPlans(self._handlers), Undo()
+        executors: dict[RunKind, RunExecutor] = {
+            "handler": plans,
+            "preview": _Preview(plans, undo),
+            "action": ActionPlans(self._actions),
+            "undo": undo,
+            "catch_up": CatchUp(self._handlers, self.poke),
+        }
+        return executors | self._more
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Recover what an earlier process left, then start the threads."""
+        settings = self._settings()
+        write_catalogue(
+            self.journal,
+            self._handlers.values(),
+            self._actions.values(),
+            settings.first_position,
+            self._sources,
+            self._errors,
+        )
+        recover_runs(self.journal)
+        self._thread("pump", self._pump)
+        self._thread("outbox", self._send)
+        for _ in range(settings.workers):
+            self._add_worker()
+        for number in range(settings.heavy_workers):
+            self._thread(f"heavy-{number}", self._heavy)
+
+    def stop(self, seconds: float = 10.0) -> bool:
+        """End the threads after the runs at work; True when all ended in time.
+
+        A run that did not end is an orphan for the next start.
+        """
+        self._stop.set()
+        for work in list(self._working.values()):
+            if work.lane == "heavy":
+                work.tools.cancel_reason = "Signalbox is stopping"
+                work.tools.cancel.set()
+        self.poke()
+        until = time.monotonic() + seconds
+        for thread in list(self._threads):
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def poke(self) -> None:
+        """There is something to do: events, orders, freed keys or messages."""
+        self._pump_bell.ring()
+        self._bell.ring()
+        self._outbox_bell.ring()
+
+    def _thread(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._guarded, args=(target,), name=f"engine-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, target: Callable[[], None]) -> None:
+        """A thread of the engine never ends because of one failure: it says so and goes on."""
+        try:
+            while not self._stop.is_set():
+                try:
+                    target()
+                    return
+                except Exception:
+                    log.exception("%s failed, goes on", threading.current_thread().name)
+                    self._stop.wait(1.0)
+        finally:
+            self._doors.close_thread()
+
+    # -- dispatch, orders, housekeeping --------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        rings, retained, moved = 0, time.monotonic(), time.monotonic()
+        version = -1
+        while not self._stop.is_set():
+            now_version = self.journal.data_version()
+            if now_version != version or rings != self._pump_bell.rings:
+                version, rings = now_version, self._pump_bell.rings
+                if self._dispatcher.run() + self._orders.run():
+                    self._bell.ring()
+            self._watch_silence()
+            now = time.monotonic()
+            if now - moved > _CHECKPOINT_EVERY:
+                moved = now
+                self.journal.checkpoint()
+                self._say_health()
+            if now - retained > _RETENTION_EVERY:
+                retained = now
+                self._forget()
+            self._pump_bell.wait(rings, self._settings().poll)
+
+    def _watch_silence(self) -> None:
+        """End slow steps that showed no sign of life for too long."""
+        limit = self._settings().no_progress
+        for work in list(self._working.values()):
+            silent = time.monotonic() - work.tools.last_sign
+            if work.lane == "heavy" and silent > limit and not work.tools.cancel.is_set():
+                work.tools.cancel_reason = f"no progress for {limit:g} s"
+                work.tools.cancel.set()
+
+    def _say_health(self) -> None:
+        waiting = self.journal.queue_length()
+        at_work = len(self._working)
+        self.journal.set_health("queue", "ok", f"{waiting} waiting" if waiting else "empty")
+        self.journal.set_health("workers", "ok", f"{at_work} at work" if at_work else "idle")
+
+    def _forget(self) -> None:
+        keep = float(self._doors.settings("journal").keep_days)
+        before = self.journal.now() - keep * 86400
+        # A chunk at a time, so that no transaction holds the listener up.
+        while self.journal.forget(before) and not self._stop.wait(0.05):
+            pass
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def _add_worker(self) -> None:
+        self._thread(f"worker-{len(self._threads)}", self._work)
+
+    def _work(self) -> None:
+        rings, idle_since = -1, time.monotonic()
+        while not self._stop.is_set():
+            batch = self._claim("main")
+            if batch:
+                self._execute(batch, "main")
+                idle_since = time.monotonic()
+                continue
+            self._idle += 1
+            rings = self._bell.wait(rings, self._patience())
+            self._idle -= 1
+            if time.monotonic() - idle_since > _IDLE_SECONDS and self._spare():
+                return
+
+    def _spare(self) -> bool:
+        """Whether this thread is one too many."""
+        with self._claiming:
+            alive = sum(thread.is_alive() and "worker" in thread.name for thread in self._threads)
+            if alive <= self._settings().workers + 1:
+                return False
+            self._threads.remove(threading.current_thread())
+            return True
+
+    def _patience(self) -> float:
+        """Seconds until a worker looks again by itself: a run is due, or one at work counts as blocked by then."""
+        seconds = 5.0
+        due = self.journal.next_due()
+        if due is not None:
+            seconds = min(seconds, max(0.005, due - self.journal.now()))
+        young = [work.since for work in list(self._working.values()) if work.lane == "main"]
+        if young:
+            until = max(young) + _BLOCKED_AFTER - time.monotonic()
+            if until > 0:
+                seconds = min(seconds, until + 0.002)
+        return seconds
+
+    def _claim(self, lane: str) -> list[QueuedRun]:
+        settings = self._settings()
+        with self._claiming:
+            now = time.monotonic()
+            main = [work for work in self._working.values() if work.lane == "main"]
+            if lane == "main" and sum(now - work.since < _BLOCKED_AFTER for work in main) >= settings.workers:
+                return []
+            at_work: dict[str, int] = {}
+            for work in main:
+                at_work[work.handler] = at_work.get(work.handler, 0) + 1
+            busy = [handler for handler, number in at_work.items() if number >= settings.workers]
+            batch = self.journal.claim(lane, self._batch_of, busy if lane == "main" else ())
+            if not batch:
+                return []
+            tools = self._runner.tools(batch, lane)
+            self._working[batch[0].id] = _Work(tools, batch[0].handler, lane, now)
+            if lane == "main" and self._idle == 0 and self._room(settings):
+                self._add_worker()
+        crash_point("claim")
+        return batch
+
+    def _room(self, settings: EngineSettings) -> bool:
+        most = settings.workers * (1 + min(len(self._handlers), 4))
+        return sum("worker" in thread.name for thread in self._threads) < most
+
+    def _batch_of(self, handler: str) -> int:
+        found = self._handlers.get(handler)
+        return found.batch if found is not None else 1
+
+    def _execute(self, batch: list[QueuedRun], lane: str) -> None:
+        work = self._working[batch[0].id]
+        try:
+            self._runner.execute(batch, work.tools)
+        finally:
+            self._working.pop(batch[0].id, None)
+            self._bell.ring()
+
+    def _heavy(self) -> None:
+        rings = -1
+        while not self._stop.is_set():
+            batch = self._claim("heavy")
+            if batch:
+                self._execute(batch, "heavy")
+                continue
+            rings = self._bell.wait(rings, 2.0)
+
+    def _cancel(self, run_id: int) -> None:
+        work = self._working.get(run_id)
+        if work is not None:
+            work.tools.cancel.set()
+
+    def _send(self) -> None:
+        self._outbox.recover()
+        rings = -1
+        while not self._stop.is_set():
+            wait = self._outbox.run()
+            rings = self._outbox_bell.wait(rings, min(5.0, wait if wait is not None else 5.0))
+
+    # -- for tests and for a graceful end ------------------------------------------------------------------------
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until nothing is left to do now (runs that wait for their time apart); False when it took too long."""
+        until = time.monotonic() + seconds
+        rings = -1
+        while time.monotonic() < until:
+            if self._at_rest():
+                return True
+            rings = self._bell.wait(rings, 0.02)
+        return self._at_rest()
+
+    def _at_rest(self) -> bool:
+        if self.journal.cursor() < self.journal.last_event_id() or self.journal.open_orders() or self._working:
+            return False
+        now = self.journal.now()
+        due, message = self.journal.next_due(), self.journal.next_message_due()
+        return (due is None or due > now) and message is None
+
+
+class _Preview:
+    """Executes previews: of a handler's plan, or of an undo."""
+
+    def __init__(self, plans: RunExecutor, undo: RunExecutor) -> None:
+        self._plans = plans
+        self._undo = undo
+
+    def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
+        """Plan, and touch nothing."""
+        return (self._undo if batch[0].undo_of is not None else self._plans).execute(batch, tools)
+
+
+def run_worker(engine: Engine, wake_fd: int | None, stop: threading.Event) -> None:
+    """The worker process's loop: a byte on ``wake_fd`` pokes the engine, its end (the host is gone) stops it.
+
+    Args:
+        engine: Not started yet.
+        wake_fd: The reading end of a pipe whose other end the host holds; None: only ``stop`` ends it.
+        stop: Set by a signal handler.
+    """
+    engine.start()
+    try:
+        while not stop.is_set():
+            if wake_fd is None:
+                stop.wait(1.0)
+                continue
+            ready, _, _ = select.select([wake_fd], [], [], 1.0)
+            if not ready:
+                continue
+            data = b""
+            with suppress(BlockingIOError):
+                data = os.read(wake_fd, 4096)
+                if not data:
+                    log.warning("the host is gone: the worker ends after the runs at work")
+                    return
+            engine.poke()
+    finally:
+        engine.stop()
