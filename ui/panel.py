@@ -115,6 +115,8 @@ class Panel(QMainWindow):
         self.detail = EventDetailDock(self.hub)
         self.log = LogDock(self.hub, lambda: self.settings)
         self._dock: dict[str, QDockWidget] = {}
+        self._titles: dict[str, QWidget] = {}
+        self._bare: dict[str, QWidget] = {}
         for name, title, widget in (
             ("handlers", "Handlers", self.handlers),
             ("events", "Events", self.events),
@@ -139,7 +141,10 @@ class Panel(QMainWindow):
         dock = QDockWidget(title, self.docks)
         dock.setObjectName(name)
         dock.setWidget(widget)
-        dock.setTitleBarWidget(DockTitle(dock, title))
+        self._titles[name] = DockTitle(dock, title)
+        self._bare[name] = QWidget(dock)
+        self._bare[name].setFixedHeight(0)
+        dock.setTitleBarWidget(self._titles[name])
         dock.visibilityChanged.connect(self._sync_titles)
         dock.topLevelChanged.connect(self._sync_titles)
         dock.dockLocationChanged.connect(self._sync_titles)
@@ -147,11 +152,12 @@ class Panel(QMainWindow):
 
     def _sync_titles(self, *_args: object) -> None:
         """A dock in a tab has its name on the tab: its title bar would say it twice."""
-        for dock in self._dock.values():
-            title = dock.titleBarWidget()
-            if isinstance(title, DockTitle):
-                tabbed = bool(self.docks.tabifiedDockWidgets(dock)) and not dock.isFloating()
-                title.setFixedHeight(0 if tabbed else DockTitle.HEIGHT)
+        for name, dock in self._dock.items():
+            tabbed = bool(self.docks.tabifiedDockWidgets(dock)) and not dock.isFloating()
+            wanted = self._bare[name] if tabbed else self._titles[name]
+            if dock.titleBarWidget() is not wanted:
+                dock.setTitleBarWidget(wanted)
+                wanted.show()
 
     def _build_header(self) -> QWidget:
         header = QFrame()
@@ -568,13 +574,10 @@ class Panel(QMainWindow):
 class DockTitle(QFrame):
     """A dock's title: its name, and buttons to float and to hide it."""
 
-    HEIGHT = 28
-    """Logical pixels."""
-
     def __init__(self, dock: QDockWidget, title: str) -> None:
         super().__init__(dock)
         theme.mark(self, kind="bar")
-        self.setFixedHeight(self.HEIGHT)
+        self.setFixedHeight(28)
         line = QHBoxLayout(self)
         line.setContentsMargins(10, 0, 4, 0)
         line.setSpacing(0)

@@ -122,12 +122,12 @@ class HandlerCard(QFrame):
         self.setAccessibleName(row.title)
         theme.mark(self, kind="card")
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 8, 8, 8)
-        column.setSpacing(4)
+        column.setContentsMargins(12, 7, 8, 5)
+        column.setSpacing(1)
         top = QHBoxLayout()
         top.setSpacing(8)
         left = QVBoxLayout()
-        left.setSpacing(3)
+        left.setSpacing(4)
         left.addLayout(self._build_title(row))
         left.addLayout(self._build_counters())
         top.addLayout(left, 1)
@@ -172,6 +172,7 @@ class HandlerCard(QFrame):
             ("settings", "Settings", self.settings),
         ):
             button = QToolButton()
+            button.setIconSize(QSize(15, 15))
             theme.set_icon(button, icon, Role.MUTED)
             button.setToolTip(tip)
             button.setAccessibleName(f"{tip}: {self.title.whole()}")
@@ -182,13 +183,14 @@ class HandlerCard(QFrame):
 
     def _build_banner(self, column: QVBoxLayout) -> None:
         self._banner = QFrame()
-        self._banner.setMinimumHeight(30)
+        self._banner.setFixedHeight(34)
         line = QHBoxLayout(self._banner)
-        line.setContentsMargins(8, 3, 4, 3)
+        line.setContentsMargins(8, 0, 3, 0)
         line.setSpacing(6)
         self._banner_text = ElidedLabel()
         line.addWidget(self._banner_text, 1)
         self._banner_button = QPushButton()
+        self._banner_button.setFixedHeight(28)
         self._banner_button.clicked.connect(self._banner_clicked)
         line.addWidget(self._banner_button)
         self._banner_does = ""
@@ -276,7 +278,7 @@ class HandlersDock(QWidget):
         self._hub = hub
         self._cards: dict[str, HandlerCard] = {}
         self.setObjectName("handlers_dock")
-        self.setMinimumWidth(368)
+        self.setMinimumWidth(392)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.tabs = QTabWidget()
@@ -284,7 +286,7 @@ class HandlersDock(QWidget):
         column.addWidget(self.tabs)
         self._list = QVBoxLayout()
         self._list.setContentsMargins(8, 8, 8, 8)
-        self._list.setSpacing(8)
+        self._list.setSpacing(7)
         self._list.addStretch(1)
         self._nothing = QLabel("No handler has reported yet. They appear as soon as the engine has started.")
         self._nothing.setWordWrap(True)

@@ -184,7 +184,7 @@ class Lever(QSlider):
     # Looks
 
     def sizeHint(self) -> QSize:
-        return QSize(156, 62)
+        return QSize(156, 66)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -205,21 +205,20 @@ class Lever(QSlider):
 
     def _angle(self, at: float) -> float:
         """Lean from upright in degrees."""
-        return (at - 1.0) * 46.0
+        return (at - 1.0) * 54.0
 
     def _paint_frame(self, painter: QPainter, area: QRectF) -> None:
         """The quadrant with its three notches, and the lever in front of it."""
         look = theme.current()
-        pivot = QPointF(area.center().x(), area.bottom() + 8)
-        reach = area.height() + 1
+        pivot = QPointF(area.center().x(), area.bottom() - 3)
+        reach = area.height() - 6
         plate = QPainterPath()
         outer = QRectF(pivot.x() - reach * 0.80, pivot.y() - reach * 0.80, reach * 1.6, reach * 1.6)
         inner = QRectF(pivot.x() - reach * 0.60, pivot.y() - reach * 0.60, reach * 1.2, reach * 1.2)
-        plate.arcMoveTo(outer, 26)
-        plate.arcTo(outer, 26, 128)
-        plate.arcTo(inner, 154, -128)
+        plate.arcMoveTo(outer, 22)
+        plate.arcTo(outer, 22, 136)
+        plate.arcTo(inner, 158, -136)
         plate.closeSubpath()
-        painter.setClipRect(area)
         painter.setPen(QPen(look.colour(Role.BORDER_STRONG), 1))
         painter.setBrush(look.colour(Role.SUNKEN))
         painter.drawPath(plate)
@@ -233,7 +232,11 @@ class Lever(QSlider):
             size = 3.2 if lit else 2.0
             painter.drawEllipse(notch, size, size)
         self._paint_lever(painter, pivot, reach)
-        painter.setClipping(False)
+        # The rod it is bolted to.
+        painter.setPen(QPen(look.colour(Role.BORDER_STRONG), 1))
+        painter.setBrush(look.colour(Role.RAISED))
+        painter.drawRoundedRect(QRectF(pivot.x() - 26, pivot.y() - 2, 52, 4), 2, 2)
+        painter.drawEllipse(pivot, 4, 4)
 
     def _paint_lever(self, painter: QPainter, pivot: QPointF, reach: float) -> None:
         look = theme.current()
@@ -248,7 +251,7 @@ class Lever(QSlider):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(shaft)
         painter.drawRoundedRect(QRectF(-2.4, -reach * 0.98, 4.8, reach * 0.98), 2, 2)
-        self._paint_grip(painter, QRectF(-5.5, -reach * 1.06, 11, reach * 0.46))
+        self._paint_grip(painter, QRectF(-5.5, -reach * 1.08, 11, reach * 0.48))
         painter.restore()
 
     def _paint_grip(self, painter: QPainter, grip: QRectF) -> None:

@@ -1,0 +1,200 @@
+"""A TD's three errands, counted in clicks from the main window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+
+from app.journal.journal import Journal
+from app.journal.queue import NewEffect, NewRun
+from ui.dialogs.finder import Finder
+from ui.dialogs.undo import UndoDialog
+from ui.docks.handlers import ElidedLabel
+from ui.docks.lever import Lever
+from ui.panel import Panel
+from ui.sample_day import Day
+
+
+class Hand:
+    """Clicks, and counts them."""
+
+    def __init__(self, qtbot: Any) -> None:
+        self.qtbot = qtbot
+        self.clicks = 0
+
+    def click(self, widget: QWidget, at: QPoint | None = None) -> None:
+        assert widget.isVisible(), f"{widget.objectName()} cannot be seen"
+        assert widget.isEnabled(), f"{widget.objectName()} cannot be clicked"
+        self.clicks += 1
+        self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=at or widget.rect().center())
+
+
+@pytest.fixture
+def hand(qtbot: Any) -> Hand:
+    return Hand(qtbot)
+
+
+def is_seen(widget: QWidget | None) -> bool:
+    return widget is not None and widget.isVisible()
+
+
+def texts(widget: QWidget) -> str:
+    found = [w.whole() if isinstance(w, ElidedLabel) else w.text() for w in widget.findChildren(QLabel)]
+    return "\n".join(found)
+
+
+def test_why_a_task_has_no_folder_takes_at_most_three_clicks(
+    qtbot: Any, hand: Hand, show_panel: Callable[..., Panel], day: Day
+) -> None:
+    panel = show_panel(day.folder)
+
+    hand.click(panel.why)
+    (finder,) = panel.findChildren(Finder)
+    qtbot.keyClicks(finder.search, "BB_0070 match")
+    qtbot.waitUntil(lambda: "not mounted here" in texts(finder), timeout=5_000)
+
+    assert hand.clicks <= 3
+    assert "Create task folder: failed" in texts(finder)
+    assert "/data/production" in texts(finder)
+    finder.reject()
+
+
+def test_a_task_nobody_heard_of_is_explained_too(qtbot: Any, show_panel: Callable[..., Panel], day: Day) -> None:
+    panel = show_panel(day.folder)
+    finder = panel.open_finder()
+    qtbot.keyClicks(finder.search, "ZZ_9999")
+    qtbot.waitUntil(lambda: "No event about" in texts(finder), timeout=5_000)
+    finder.reject()
+
+
+def test_the_story_of_a_task_leads_to_its_event_in_the_window(
+    qtbot: Any, show_panel: Callable[..., Panel], day: Day
+) -> None:
+    panel = show_panel(day.folder)
+    finder = panel.open_finder()
+    qtbot.keyClicks(finder.search, "BB_0070 match")
+    qtbot.waitUntil(lambda: "not mounted here" in texts(finder), timeout=5_000)
+    finder.event_wanted.emit(day.missing_folder[0])
+    qtbot.waitUntil(lambda: "not mounted here" in texts(panel.detail), timeout=5_000)
+    assert panel.events.view.current_id == day.missing_folder[0]
+    finder.reject()
+
+
+def test_stopping_slack_for_one_show_takes_at_most_three_clicks(
+    qtbot: Any, hand: Hand, show_panel: Callable[..., Panel], day: Day, engine: Journal
+) -> None:
+    panel = show_panel(day.folder)
+    tabs = panel.handlers.tabs.tabBar()
+
+    hand.click(tabs, tabs.tabRect(1).center())
+    lever = panel.handlers.grid.lever("status_handler", "bigbuck")
+    qtbot.waitUntil(lambda: lever.isVisible() and lever.width() < 200, timeout=5_000)
+    hand.click(lever, QPoint(lever.width() // 6, lever.height() // 2))
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=5_000)
+
+    assert hand.clicks <= 3
+    (order,) = engine.open_orders()
+    assert order.kind == "set_lever"
+    assert {key: order.args[key] for key in ("handler", "project", "position")} == {
+        "handler": "status_handler",
+        "project": "bigbuck",
+        "position": "off",
+    }
+    engine.set_lever("status_handler", "bigbuck", "off", order.who, "")
+    engine.answer(order.id, {})
+    qtbot.waitUntil(lambda: panel.hub.snapshot.lever("status_handler", "bigbuck") is not None, timeout=5_000)
+    assert lever.own
+    assert lever.position == "off"
+    assert panel.hub.snapshot.lever("status_handler", "tears_of_steel").position == "off"
+    assert panel.handlers.card("status_handler").lever.position == "on", "other shows go on"
+
+
+def plan_undo(engine: Journal, run: int) -> int:
+    """What the engine makes of a preview_undo: a run whose effects are planned and not applied."""
+    original = engine.run(run)
+    new = NewRun(
+        kind="undo",
+        handler=original.row.handler,
+        identity=f"undo-preview-{run}",
+        key="",
+        seq=1,
+        received=0.0,
+        dry=True,
+        undo_of=run,
+    )
+    (made,) = engine.add_runs([new])
+    assert made is not None
+    effects = [
+        NewEffect(f"undo{e.index}", e.kind, "disk", e.words.replace("Make", "Remove"), "it is empty and ours", None, {})
+        for e in reversed(original.effects[1:])
+    ]
+    kept = {"entity_id": "", "outcome": "already", "reason": "/data/production/bigbukc holds a file of somebody else"}
+    engine.store_plan(made, {"notes": [kept], "warnings": []}, "h", effects, 0)
+    engine.set_state([made], "planned", "")
+    return made
+
+
+def test_undoing_a_wrongly_made_project_takes_at_most_four_clicks_with_the_list_first(
+    qtbot: Any, hand: Hand, show_panel: Callable[..., Panel], day: Day, engine: Journal
+) -> None:
+    event, run = day.project_folder
+    panel = show_panel(day.folder)
+    # The person finds the event in the list: here it is scrolled to, then clicked.
+    panel.events.view.go_to(event)
+    qtbot.waitUntil(lambda: panel.events.model.row_of(event) is not None, timeout=5_000)
+    view = panel.events.view
+    line = panel.events.model.index_of(event) - view.verticalScrollBar().value()
+    height = view.viewport().height() // max(1, view._lines())
+
+    hand.click(view.viewport(), QPoint(40, line * height + height // 2))
+    qtbot.waitUntil(lambda: is_seen(panel.detail.findChild(QPushButton, f"undo_{run}")), timeout=5_000)
+    hand.click(panel.detail.findChild(QPushButton, f"undo_{run}"))
+    (dialog,) = panel.findChildren(UndoDialog)
+    assert not dialog.confirm.isEnabled(), "nothing is undone before the list is there"
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=5_000)
+    (order,) = engine.open_orders()
+    assert (order.kind, order.args) == ("preview_undo", {"run": run})
+    engine.answer(order.id, {"run": plan_undo(engine, run)})
+
+    qtbot.waitUntil(dialog.confirm.isEnabled, timeout=5_000)
+    listed = [dialog.goes.item(place).text() for place in range(dialog.goes.count())]
+    assert listed[0] == "Remove /data/production/bigbukc/shots"
+    assert len(listed) == 7
+    assert "somebody else" in dialog.stays.item(0).text()
+    hand.click(dialog.confirm)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=5_000)
+
+    assert hand.clicks <= 4
+    (order,) = engine.open_orders()
+    assert (order.kind, order.args) == ("undo", {"run": run})
+    engine.answer(order.id, {"run": run})
+    qtbot.waitUntil(lambda: not panel.hub._orders, timeout=5_000)
+
+
+def test_a_lever_answers_to_hand_drag_and_keyboard(qtbot: Any, dark: None) -> None:
+    lever = Lever("Create task folder")
+    qtbot.addWidget(lever)
+    lever.set_position("on")
+    with qtbot.waitExposed(lever):
+        lever.show()
+    moved: list[str] = []
+    lever.moved.connect(moved.append)
+    y = lever.height() - 8
+
+    qtbot.mouseClick(lever, Qt.MouseButton.LeftButton, pos=QPoint(lever.width() // 6, y))
+    qtbot.mousePress(lever, Qt.MouseButton.LeftButton, pos=QPoint(lever.width() // 6, y))
+    qtbot.mouseMove(lever, QPoint(lever.width() // 2, y))
+    qtbot.mouseRelease(lever, Qt.MouseButton.LeftButton, pos=QPoint(lever.width() // 2, y))
+    qtbot.keyClick(lever, Qt.Key.Key_Right)
+    qtbot.keyClick(lever, Qt.Key.Key_Home)
+    assert moved == ["off", "dry", "on", "off"]
+    assert lever.accessibleName() == "Lever Create task folder: Off"
+
+    lever.set_locked(True)
+    qtbot.keyClick(lever, Qt.Key.Key_End)
+    qtbot.mouseClick(lever, Qt.MouseButton.LeftButton, pos=QPoint(lever.width() - 4, y))
+    assert lever.position == "off", "a read-only panel moves no lever"
