@@ -72,8 +72,10 @@ class Librarian:
             return False
         wanted: dict[str, set[str]] = {}
         for event in events:
+            renamed = named_anew(event.raw)
             for table, entity_id in mentioned(event.raw):
-                if entity_id not in self._nameless and self._journal.name_of(entity_id) is None:
+                known = entity_id not in renamed and self._journal.name_of(entity_id) is not None
+                if not known and entity_id not in self._nameless:
                     wanted.setdefault(table, set()).add(entity_id)
         for table, ids in wanted.items():
             self._learn(table, sorted(ids))
@@ -127,6 +129,20 @@ def mentioned(payload: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
                 for value in (pair.get("old"), pair.get("new")):
                     if isinstance(value, str) and value:
                         yield _KEYS[key], value
+
+
+def named_anew(payload: Mapping[str, Any]) -> set[str]:
+    """Ids of what was added, renamed or moved: the event tells a name, but not below what it now stands."""
+    data = payload.get("data")
+    entities = data.get("entities") if isinstance(data, Mapping) else None
+    found: set[str] = set()
+    for entity in entities if isinstance(entities, list) else ():
+        if not isinstance(entity, Mapping) or not isinstance(entity.get("entityId"), str):
+            continue
+        changes = entity.get("changes")
+        if entity.get("action") in {"add", "move"} or (isinstance(changes, Mapping) and "name" in changes):
+            found.add(entity["entityId"])
+    return found
 
 
 def _step(step: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
