@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -56,9 +56,23 @@ async def read_operations(request: web.Request) -> list[Mapping[str, Json]]:
     return body
 
 
-def api_response(results: Json) -> web.Response:
-    """An answer."""
-    return web.Response(body=json.dumps(results).encode(), content_type="application/json")
+class Answer(web.Response):
+    """A response that does something once it has left."""
+
+    after: Callable[[], None] | None = None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Finish the response, then do it."""
+        await super().write_eof(data)
+        if self.after is not None:
+            self.after()
+
+
+def api_response(results: Json, after: Callable[[], None]) -> web.Response:
+    """An answer; ``after`` is called when it has been written."""
+    answer = Answer(body=json.dumps(results).encode(), content_type="application/json")
+    answer.after = after
+    return answer
 
 
 def error_response(error: ApiError, strict: bool) -> web.Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,20 +207,15 @@ class BatchRun(RowReader):
         self.write(self.schema["Metadata"], key, {"value": data.get("value")})
         return True
 
-    def check_references(self, entity: EntityType, row: Mapping[str, Any], names: Iterable[str] | None = None) -> None:
+    def check_references(self, entity: EntityType, row: Mapping[str, Any]) -> None:
         """A foreign key must lead somewhere.
 
         Raises:
             ApiError: ``IntegrityError``.
         """
-        attributes = entity.attributes
-        for name in names if names is not None else row:
-            value = row[name]
-            attribute = attributes.get(name)
-            if value is None or attribute is None or attribute.foreign is None or value == row.get("id"):
-                continue
-            target = self.schema.get(attribute.foreign)
-            if target is None or target.is_value or target.primary_key != ("id",):
+        for name, target in self.store.checked(entity):
+            value = row.get(name)
+            if value is None or value == row.get("id"):
                 continue
             key = (target.root, value)
             if key in self.known:
@@ -474,13 +469,15 @@ class BatchRun(RowReader):
     ) -> dict[str, Json]:
         """All scalars that have a value, then what the client sent in its own words."""
         answer: dict[str, Json] = {"__entity_type__": entity.name}
-        for name in entity.columns:
-            value = row.get(name)
-            attribute = entity.attributes.get(name)
-            if value is None or attribute is None:
-                continue
-            convert = encoder(attribute)
-            answer[name] = convert(value) if convert else value
+        plain, encoded = self.store.encoders(entity)
+        for name in plain:
+            value = row[name]
+            if value is not None:
+                answer[name] = value
+        for name, convert in encoded:
+            value = row[name]
+            if value is not None:
+                answer[name] = convert(value)
         self.add_sent(entity, entity_id, answer, data)
         return answer
 

@@ -11,12 +11,14 @@ import hmac
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import apsw
 from aiohttp import web
 
 from app.sandbox.contract import (
@@ -47,6 +49,12 @@ Operation = Mapping[str, Json]
 _IN_LOOP = 20
 """Batches up to this many operations run in the event loop: below a thread's own cost, a few milliseconds at most."""
 
+_LARGE = 500
+"""Commits with more changes than this are made into events after their answer has left, which takes a while."""
+
+_PATIENCE = 0.25
+"""Seconds until that happens even when the answer never leaves."""
+
 _READS = {"query", "query_server_information", "query_schemas", "search", "get_widget_url"}
 
 
@@ -73,6 +81,7 @@ class Server:
         self._reader = RowReader(self.store, self.queries, self.store.reader)
         self._lock = asyncio.Lock()
         self._listeners: list[CommitListener] = []
+        self._untold: deque[Commit] = deque()
         self._hooks: list[ApiHook] = []
         self._actions: dict[str, ActionHandler] = {}
         self.app = web.Application(client_max_size=512 * 1024 * 1024)
@@ -200,23 +209,36 @@ class Server:
             return result, commit
 
     def _tell(self, commit: Commit) -> None:
+        """Have the listeners called, in commit order: soon, or after a large answer has left (see :meth:`_api`)."""
         if not commit.changes:
             return
-        for listener in self._listeners:
-            listener(commit)
+        self._untold.append(commit)
+        loop = asyncio.get_running_loop()
+        if len(commit.changes) <= _LARGE:
+            loop.call_soon(self._call_listeners)
+        else:
+            loop.call_later(_PATIENCE, self._call_listeners)
+
+    def _call_listeners(self) -> None:
+        while self._untold:
+            commit = self._untold.popleft()
+            for listener in self._listeners:
+                listener(commit)
 
     def _operate(self, batch: Batch, operations: Sequence[Operation]) -> list[Json]:
         return [self._write(batch, operation) for operation in operations]
 
     def _write(self, batch: Batch, operation: Operation) -> Json:
         action = operation.get("action")
-        if action == "create":
-            return {"action": action, "data": batch.create(operation["entity_type"], operation["entity_data"])}
-        if action == "update":
-            key = _key(operation)
-            return {"action": action, "data": batch.update(operation["entity_type"], key, operation["entity_data"])}
+        if action in ("create", "update"):
+            entity_type, data = operation.get("entity_type"), operation.get("entity_data")
+            if not isinstance(entity_type, str) or not isinstance(data, dict):
+                raise ApiError("MalformedRequestError", f"{action} needs an entity_type and entity_data.")
+            if action == "create":
+                return {"action": action, "data": batch.create(entity_type, data)}
+            return {"action": action, "data": batch.update(entity_type, _key(operation), data)}
         if action == "delete":
-            batch.delete(operation["entity_type"], _key(operation))
+            batch.delete(str(operation.get("entity_type")), _key(operation))
             return {"action": action, "data": True}
         if action == "reset_remote":
             return {"action": action, "data": self._reset(batch, operation)}
@@ -300,10 +322,10 @@ class Server:
             results = await self.execute(identity, operations)
         except ApiError as error:
             return error_response(error, strict)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            logger.exception("A batch could not be read")
-            return error_response(ApiError("MalformedRequestError", f"{type(error).__name__}: {error}"), strict)
-        return api_response(results)
+        except (LookupError, TypeError, ValueError, AttributeError, apsw.Error) as error:
+            logger.exception("A batch failed in a way the site does not foresee")
+            return error_response(ApiError("InternalServerError", f"{type(error).__name__}: {error}", 500), strict)
+        return api_response(results, self._call_listeners)
 
     def _count(self, operations: Sequence[Operation]) -> None:
         counters = self.counters

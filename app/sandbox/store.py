@@ -14,6 +14,7 @@ from typing import Any
 import apsw
 
 from app.sandbox.contract import Value
+from app.sandbox.encoding import Encoder, encoder
 from app.sandbox.schema import VALUE_OWNERS, VALUE_ROOT, EntityType, Link, Schema
 
 LINK_TABLE = "__link__"
@@ -44,6 +45,8 @@ class Store:
         self.schema = schema
         self.lock = threading.RLock()
         self._inserts: dict[str, str] = {}
+        self._encoders: dict[str, tuple[tuple[str, ...], tuple[tuple[str, Encoder], ...]]] = {}
+        self._checked: dict[str, tuple[tuple[str, EntityType], ...]] = {}
         self._references: dict[tuple[str, str], tuple[str, ...]] = {}
         self.writer = self._open()
         is_new = not self.writer.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
@@ -104,6 +107,30 @@ class Store:
                 a.name for a in entity.attributes.values() if a.link is Link.COLUMN and a.column == column
             )
         return names
+
+    def encoders(self, entity: EntityType) -> tuple[tuple[str, ...], tuple[tuple[str, Encoder], ...]]:
+        """A type's visible columns: those that are wire values as they are, and those to be encoded."""
+        made = self._encoders.get(entity.name)
+        if made is None:
+            shown = [a for a in entity.attributes.values() if a.stored]
+            converted = [(a.name, encoder(a)) for a in shown]
+            made = self._encoders[entity.name] = (
+                tuple(name for name, convert in converted if convert is None),
+                tuple((name, convert) for name, convert in converted if convert is not None),
+            )
+        return made
+
+    def checked(self, entity: EntityType) -> tuple[tuple[str, EntityType], ...]:
+        """A type's foreign keys with the types they must lead to."""
+        made = self._checked.get(entity.name)
+        if made is None:
+            keys = [(a.name, self.schema.get(a.foreign)) for a in entity.attributes.values() if a.stored and a.foreign]
+            made = self._checked[entity.name] = tuple(
+                (name, target)
+                for name, target in keys
+                if target is not None and not target.is_value and target.primary_key == ("id",)
+            )
+        return made
 
     def close(self) -> None:
         """Close both connections."""
