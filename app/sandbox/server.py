@@ -209,15 +209,17 @@ class Server:
             return result, commit
 
     def _tell(self, commit: Commit) -> None:
-        """Have the listeners called, in commit order: soon, or after a large answer has left (see :meth:`_api`)."""
+        """Call the listeners, in commit order: at once, or for a large commit after its answer has left.
+
+        At once means before the answer, so that whoever has the answer can rely on the event being kept.
+        """
         if not commit.changes:
             return
         self._untold.append(commit)
-        loop = asyncio.get_running_loop()
         if len(commit.changes) <= _LARGE:
-            loop.call_soon(self._call_listeners)
+            self._call_listeners()
         else:
-            loop.call_later(_PATIENCE, self._call_listeners)
+            asyncio.get_running_loop().call_later(_PATIENCE, self._call_listeners)
 
     def _call_listeners(self) -> None:
         while self._untold:
