@@ -195,6 +195,7 @@ class Service:
             on_question=self._question,
             on_state=self._listener_says,
             on_events=self._events_kept,
+            on_gap=self._order_catch_up,
         )
         if self._registry is not None:
             self._responder = Responder(
@@ -218,6 +219,10 @@ class Service:
     def _events_kept(self, _count: int) -> None:
         self.wake_worker()
         self._wake.set()
+
+    def _order_catch_up(self, since: float, until: float) -> None:
+        self.journal.order("catch_up", {"since": since, "until": until}, "signalbox")
+        self.wake_worker()
 
     def _listener_says(self, state: ListenerState) -> None:
         if self._journal is not None:
@@ -258,7 +263,7 @@ class Service:
             ("settings", 1.0, self.installation.store.reload_if_changed),
             ("names", 0.1, lambda: self._learn(librarian)),
             ("health", 1.0, health.turn if self._with_worker else lambda: None),
-            ("retention", _FORGET_SECONDS, self._forget),
+            ("retention", _FORGET_SECONDS, self._forget_lines),
         ]
         if self._plain_log is not None:
             chores.append(("log file", _HOUSEKEEPING_SECONDS, self._plain_log.turn))
@@ -284,10 +289,10 @@ class Service:
         if self._with_listener and self._listener is not None and self._listener.connected and librarian.turn():
             self._wake.set()
 
-    def _forget(self) -> None:
+    def _forget_lines(self) -> None:
         settings = self.installation.store.section("journal", JournalSettings)
-        while not self._ending.is_set() and self.journal.forget(time.time() - settings.keep_days * _DAY):
-            self._ending.wait(0.05)  # room for the listener's transactions
+        if self._logs is not None:
+            self._logs.forget(time.time() - settings.keep_log_days * _DAY)
 
     def _lamps_off(self) -> None:
         for name in ("site", "queue", "workers", "slack", "drives", "journal"):

@@ -146,6 +146,13 @@ class SiteFactory:
             self._known[name] = known
         return known[1]
 
+    def close_thread(self) -> None:
+        """End the calling thread's sessions."""
+        for _, door in self._local.__dict__.pop("doors", {}).values():
+            door.close()
+            with self._lock:
+                self._open = [one for one in self._open if one is not door]
+
     def close(self) -> None:
         """End every session of every thread."""
         with self._lock:
@@ -189,6 +196,7 @@ def build_doors(installation: Installation) -> BuiltDoors:
         slack=slack,
         settings=installation.settings,
         secret=secret,
+        close_site=sites.close_thread,
     )
     return BuiltDoors(doors, sites, slack, drives)
 

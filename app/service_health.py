@@ -1,4 +1,7 @@
-"""The lamps of the health strip: queue, workers, Slack, drives, journal. The listener sets its own."""
+"""The lamps of the health strip: Slack, drives, journal, and a worker that is not there.
+
+The listener sets its own, and so does the worker (queue, workers) while it runs.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,9 @@ class HealthWatch:
 
     def turn(self) -> None:
         """Look at what is due."""
-        length = self._journal.queue_length()
-        self._set("queue", "ok" if length < 500 else "warning", f"{length} waiting" if length else "nothing waits")
         alive, words = self._workers()
-        self._set("workers", "ok" if alive else "error", words)
+        if not alive:
+            self._set("workers", "error", words)
         for name, pause, look in (
             ("journal", _SPACE_SECONDS, self._space),
             ("slack", _SLACK_SECONDS, self._slack),

@@ -43,6 +43,11 @@ class Logs:
         logging.getLogger().addHandler(handler)
         self._handlers.append(handler)
 
+    def forget(self, before: float) -> None:
+        """Delete lines older than ``before`` (UTC epoch seconds)."""
+        while self._store is not None and self._store.forget(before):
+            pass
+
     def close(self) -> None:
         """Write what waits and take the sinks away."""
         root = logging.getLogger()

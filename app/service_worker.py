@@ -1,0 +1,100 @@
+"""The worker process: opens the journal under the host's lock, builds its own doors, and runs the engine.
+
+Started by the host (see `app.service`); its stdin is the host's life-line: a byte wakes it, the end stops it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from app.effects import KINDS
+from app.engine.worker import Engine, run_worker
+from app.handlers import all_handlers
+from app.journal.journal import Journal
+from app.journal.rows import JournalError
+from app.service_doors import Installation, build_doors
+from app.service_logging import Logs
+from app.settings.models import JournalSettings
+from app.settings.store import SettingsError
+
+log = logging.getLogger("signalbox.worker")
+
+BAD_START = 1
+
+
+def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool = False) -> int:
+    """Run the engine until SIGTERM or until the host is gone; returns the exit code.
+
+    Args:
+        journal: The journal's folder.
+        settings: The settings file; None: the usual one.
+        lock_fd: Descriptor of the journal's lock, inherited from the host.
+        log_stream: Whether log lines go to stderr too.
+
+    Raises:
+        SettingsError, JournalError.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    # Ctrl+C in a terminal reaches host and worker; the host ends this process in its own time.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    installation = Installation.load(settings, journal)
+    handlers = all_handlers()
+    for handler in handlers:
+        installation.store.declare(f"handlers.{handler.id}", handler.settings_model)
+    wanted = installation.store.section("journal", JournalSettings)
+    opened = Journal.open(journal, "engine", lock_fd=lock_fd, group=wanted.group)
+    logs = Logs(journal, wanted.log_level, stream=log_stream, group=wanted.group)
+    built = build_doors(installation)
+
+    def reload() -> None:
+        installation.store.reload_if_changed()
+
+    try:
+        engine = Engine(opened, built.doors, handlers, kinds=KINDS, reload=reload)
+        watch = threading.Thread(target=_watch_settings, args=(installation, stop), name="settings", daemon=True)
+        watch.start()
+        wake = sys.stdin.fileno()
+        os.set_blocking(wake, False)
+        run_worker(engine, wake, stop)
+    finally:
+        stop.set()
+        built.sites.close()
+        logs.close()
+        opened.close()
+    return 0
+
+
+def _watch_settings(installation: Installation, stop: threading.Event) -> None:
+    """Settings written by the panel or by hand take effect within a second."""
+    told = ""
+    while not stop.wait(1.0):
+        installation.store.reload_if_changed()
+        if installation.store.problem and installation.store.problem != told:
+            log.error("%s; the settings before it stay in force", installation.store.problem)
+        told = installation.store.problem
+
+
+def main() -> int:
+    """The process's command line."""
+    parser = argparse.ArgumentParser(prog="python -m app.service_worker")
+    parser.add_argument("--journal", type=Path, required=True)
+    parser.add_argument("--settings", type=Path)
+    parser.add_argument("--lock-fd", type=int, required=True)
+    parser.add_argument("--log-stream", action="store_true")
+    given = parser.parse_args()
+    try:
+        return work(given.journal, given.settings, given.lock_fd, log_stream=given.log_stream)
+    except (SettingsError, JournalError) as error:
+        sys.stderr.write(f"the worker cannot start: {error}\n")
+        return BAD_START
+
+
+if __name__ == "__main__":
+    sys.exit(main())
