@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 _DIGITS = re.compile(r"\d+")
 
-ALONE_UP_TO = 60
+ALONE_UP_TO = 14
 """Jobs of at most so many tasks are drawn task by task."""
 MAX_CARDS = 400
 """More cards than this are merged by type and layer."""

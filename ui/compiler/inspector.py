@@ -39,7 +39,8 @@ class Inspector(QWidget):
         self.browser = QTextBrowser()
         self.browser.setOpenLinks(False)
         self.browser.setFrameShape(QFrame.Shape.NoFrame)
-        self.browser.setStyleSheet("QTextBrowser { border: 0; border-radius: 0; padding: 0 4px; }")
+        self.browser.setStyleSheet("QTextBrowser { border: 0; border-radius: 0; padding: 0; }")
+        self.browser.document().setDocumentMargin(theme.SPACE.M)
         self.browser.anchorClicked.connect(self._clicked)
         self.platforms = QButtonGroup(self)
         buttons: list[QWidget | int | None] = []

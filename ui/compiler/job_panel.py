@@ -17,20 +17,19 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from app.jobs.api import SampleJob, SettingField
 from ui import theme
-from ui.compiler.parts import bar, label, tool_button
+from ui.compiler.parts import bar, label, spin_box, tool_button
 from ui.compiler.settings_form import SettingsForm
 
 log = logging.getLogger("signalbox.ui.compiler")
 
 PLATFORMS = ("linux", "windows", "darwin")
-NO_SAMPLE = "No sample: values below"
+NO_SAMPLE = "No sample job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ class JobPanel(QWidget):
 
     def _make_job_fields(self) -> QWidget:
         self.name = QLineEdit("Preview")
-        self.priority = QSpinBox()
+        self.priority = spin_box()
         self.priority.setRange(-1000, 1000)
         self.priority.setValue(50)
         self.submitter = QComboBox()

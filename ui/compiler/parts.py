@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from ui import theme
 from ui.theme import Role
@@ -67,17 +68,31 @@ def bar(*items: QWidget | int | None, kind: str = "bar", spacing: int = theme.SP
     """A strip with widgets in a row; a number is that much room in pixels, None stretches."""
     frame = QFrame()
     frame.setProperty("kind", kind)
-    row = QHBoxLayout(frame)
-    row.setContentsMargins(theme.SPACE.M, 5, theme.SPACE.S, 5)
-    row.setSpacing(spacing)
+    line = QHBoxLayout(frame)
+    line.setContentsMargins(theme.SPACE.M, 5, theme.SPACE.S, 5)
+    line.setSpacing(spacing)
     for item in items:
         if item is None:
-            row.addStretch(1)
+            line.addStretch(1)
         elif isinstance(item, int):
-            row.addSpacing(item)
+            line.addSpacing(item)
         else:
-            row.addWidget(item, 1 if isinstance(item, ElidedLabel) else 0)
+            line.addWidget(item, 1 if isinstance(item, ElidedLabel | _Wide) else 0)
     return frame
+
+
+def row(*items: QWidget | None, spacing: int = theme.SPACE.S) -> QWidget:
+    """Widgets side by side without a frame; None stretches."""
+    made = _Wide()
+    layout = QHBoxLayout(made)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    for item in items:
+        if item is None:
+            layout.addStretch(1)
+        else:
+            layout.addWidget(item)
+    return made
 
 
 class ElidedLabel(QLabel):
@@ -88,7 +103,7 @@ class ElidedLabel(QLabel):
         self._full = ""
         self._mode = mode
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         if kind:
             self.setProperty("kind", kind)
         self.set_full(text)
@@ -97,20 +112,40 @@ class ElidedLabel(QLabel):
         """Another text."""
         self._full = text
         self.setToolTip(text)
+        self.updateGeometry()
         self._fit()
 
     def full(self) -> str:
         """The text without the ellipsis."""
         return self._full
 
-    def resizeEvent(self, event: object) -> None:
-        super().resizeEvent(event)  # type: ignore[arg-type]
+    def sizeHint(self) -> QSize:
+        margins = self.contentsMargins()
+        width = self.fontMetrics().horizontalAdvance(self._full) + margins.left() + margins.right() + 2
+        return QSize(width, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(24, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
         QLabel.setText(
             self, self.fontMetrics().elidedText(self._full.replace("\n", "  "), self._mode, self.contentsRect().width())
         )
+
+
+def spin_box() -> QSpinBox:
+    """A box for whole numbers, its digits as far from the edge as the words of a line edit."""
+    spin = QSpinBox()
+    spin.lineEdit().setTextMargins(5, 0, 0, 0)
+    return spin
+
+
+class _Wide(QWidget):
+    """Takes what room a bar has left."""
 
 
 class Notice(QFrame):

@@ -127,7 +127,8 @@ class ScriptsList(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._rows = _Row(self.list)
         self.list.setItemDelegate(self._rows)
-        self.list.currentItemChanged.connect(lambda item, _before: self._chosen(item))
+        # Not the current item: the list gives itself one when it gets the focus, and nobody chose that.
+        self.list.itemSelectionChanged.connect(self._chosen)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._menu)
         self.new_button = tool_button("new", "New script from a template", self.new_wanted.emit, role=Role.TEXT)
@@ -187,8 +188,8 @@ class ScriptsList(QWidget):
         self.empty.setVisible(not self._infos)
         self._filter_bar.setVisible(len(self._infos) > 8 or bool(needle))
 
-    def _chosen(self, item: QListWidgetItem | None) -> None:
-        if item is not None:
+    def _chosen(self) -> None:
+        for item in self.list.selectedItems():
             self.opened.emit(item.data(_INFO).name)
 
     def _menu(self, at: QPoint) -> None:

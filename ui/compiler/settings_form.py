@@ -19,14 +19,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from app.jobs.api import SettingField
 from ui import theme
-from ui.compiler.parts import label, tool_button
+from ui.compiler.parts import label, spin_box, tool_button
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 
@@ -103,7 +102,7 @@ class Field(QWidget):
         return line
 
     def _make_int(self) -> QWidget:
-        spec, spin = self.spec, QSpinBox()
+        spec, spin = self.spec, spin_box()
         low = INT_MIN if spec.minimum is None else max(int(spec.minimum), INT_MIN)
         high = INT_MAX if spec.maximum is None else min(int(spec.maximum), INT_MAX)
         spin.setRange(low, high)
@@ -120,6 +119,7 @@ class Field(QWidget):
 
     def _make_float(self) -> QWidget:
         spec, spin = self.spec, _FloatSpin()
+        spin.lineEdit().setTextMargins(5, 0, 0, 0)
         spin.setDecimals(6)
         spin.setRange(-1e12 if spec.minimum is None else spec.minimum, 1e12 if spec.maximum is None else spec.maximum)
         spin.setValue(float(spec.default or 0.0))

@@ -38,7 +38,7 @@ from ui.compiler.editor import make_editor
 from ui.compiler.find_bar import FindBar
 from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel
 from ui.compiler.language import Vocabulary
-from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button, tool_button
+from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button, row, tool_button
 from ui.compiler.preview import PreviewRunner
 from ui.compiler.preview_panel import PreviewPanel
 from ui.compiler.problems import Problems
@@ -100,10 +100,10 @@ class Workbench(QWidget):
         self.preview.set_deployed_request(self._deployed_request)
         self.preview.reset("Choose a script", "Or start a new one from a template.")
         self._set_enabled(False)
-        self.setFocusProxy(self.scripts.list)
-        self.scripts.list.setFocus()
         self.refresh_scripts()
         self._ask_manager()
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocus()
 
     # -- building ----------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class Workbench(QWidget):
         self.deploy_button.setToolTip("Check, compare and write this script to the Manager's scripts folder")
         self._edit_buttons = (self.undo_button, self.redo_button, self.find_button, self.format_button)
         buttons = (*self._edit_buttons, self.history_button, theme.SPACE.XS, self.deploy_button)
-        return bar(self.title, self.state, theme.SPACE.XS, *buttons)
+        return bar(row(self.title, self.state, None), theme.SPACE.XS, *buttons)
 
     def _foot(self) -> QWidget:
         self.place = label("", "muted")

@@ -46,6 +46,7 @@ __all__ = [
     "pixmap",
     "resource",
     "set_icon",
+    "style_sheet",
     "ui_font",
 ]
 
