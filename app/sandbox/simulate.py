@@ -129,6 +129,7 @@ class _World:
     shots: dict[str, tuple[str, str]] = field(default_factory=dict)
     upload_type: str = ""
     schema: str = ""
+    disk: str = ""
 
 
 class Artists:
@@ -242,6 +243,8 @@ class Artists:
         if not world.projects or not schemas or not uploads:
             raise RequestRefused("the site has no production to act in: start it with the studio profile")
         world.schema, world.upload_type = schemas[0]["id"], uploads[0]["id"]
+        disks = rows("select id from Disk order by name limit 1")
+        world.disk = disks[0]["id"] if disks else ""
         world.artists = {
             row["username"]: row["id"]
             for row in rows("select id, username from User where is_active is true order by username")
@@ -327,6 +330,7 @@ class Artists:
                     name=name,
                     full_name=name.replace("_", " ").title(),
                     project_schema_id=self._world.schema,
+                    disk_id=self._world.disk or None,
                     status="active",
                 )
             ],
