@@ -278,6 +278,36 @@ def _replay_words(outcome: dict[str, Any]) -> Iterator[str]:
 
 
 @app.command()
+def lever(
+    handler: Annotated[str, typer.Argument(help="The handler's id, e.g. create_task_folder.")],
+    position: Annotated[str, typer.Argument(help="off, dry or on.")],
+    project: Annotated[str, typer.Option("--project", help="Only for this project.")] = "",
+    why: Annotated[str, typer.Option("--why", help="Kept with the lever.")] = "",
+    process_kept: Annotated[
+        bool, typer.Option("--process-kept", help="Turning on: process the events kept while it was off.")
+    ] = False,
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move a handler's lever: off (events are kept), dry (plans only) or on."""
+    if position not in {"off", "dry", "on"}:
+        _fail(f"{position!r} is no position: off, dry or on", 2)
+    with _told():
+        from app.service_orders import set_lever
+
+        outcome = set_lever(settings, journal, handler, position, project=project, why=why, process_kept=process_kept)
+        if as_json:
+            typer.echo(json.dumps(outcome, ensure_ascii=False))
+        elif not outcome.get("refused"):
+            typer.echo(f"{handler}{' for ' + project if project else ''} is {position}")
+            if outcome["kept_events"] and position != "off" and not process_kept:
+                typer.echo(f"{outcome['kept_events']} events since it was off; --process-kept gives them to it")
+        if outcome.get("refused"):
+            _fail(str(outcome["refused"]), REFUSED)
+
+
+@app.command()
 def doctor(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
     """Check settings, site, Slack, drives, journal and programs, and say what to do."""
     from app.service_doctor import examine

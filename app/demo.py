@@ -27,7 +27,7 @@ from typing import Any
 from app.journal.journal import Journal
 from app.process import python_child
 from app.resources import resource
-from app.sandbox.simulate import Artists, Client, RequestRefused
+from app.sandbox.simulate import BAD_NAMES, Artists, Client, RequestRefused
 from app.sandbox.slack_api import Member, SlackServer
 from app.service import Installation, Service
 from app.settings.store import SettingsStore
@@ -178,6 +178,8 @@ class Demo:
             teller.start()
         try:
             self.artists.run(seconds, self._rate, self._stop_acting)
+            while self.artists.done["bad task created"] < len(BAD_NAMES) and not self._stop_acting.is_set():
+                self.artists.step()  # a very short demo shows them too
         except (RequestRefused, OSError) as error:
             self._trouble.append(f"the artists had to stop: {error}")
             log.exception("the artists had to stop")

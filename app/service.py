@@ -87,7 +87,7 @@ class Service:
         self._listener: Listener | None = None
         self._responder: Responder | None = None
         self._worker: ChildKeeper | None = None
-        self._worker_state = (False, "not started")
+        self._worker_state = (True, "starting")
         self._ending = threading.Event()
         self._wake = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)

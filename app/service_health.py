@@ -42,12 +42,15 @@ class HealthWatch:
         self._built = built
         self._workers = workers
         self._due: dict[str, float] = {}
+        self._worker_state: tuple[bool, str] | None = None
 
     def turn(self) -> None:
         """Look at what is due."""
-        alive, words = self._workers()
-        if not alive:
-            self._set("workers", "error", words)
+        state = self._workers()
+        if state != self._worker_state:
+            # Said once at each turn of events; while it runs, the worker itself says what it does.
+            self._worker_state = state
+            self._set("workers", "ok" if state[0] else "error", state[1])
         for name, pause, look in (
             ("journal", _SPACE_SECONDS, self._space),
             ("slack", _SLACK_SECONDS, self._slack),

@@ -151,6 +151,50 @@ def _told(journal: Journal, run: RunRow) -> dict[str, Any]:
     }
 
 
+def set_lever(
+    settings: Path | None,
+    journal: Path | None,
+    handler: str,
+    position: str,
+    *,
+    project: str = "",
+    why: str = "",
+    process_kept: bool = False,
+    wait: float = 30.0,
+) -> dict[str, Any]:
+    """Move a lever, as the window does.
+
+    Args:
+        settings: The settings file; None: the usual one.
+        journal: The journal's folder; None: the usual one.
+        handler: The handler's id.
+        position: "off", "dry" or "on".
+        project: Only for this project.
+        why: Kept with the lever.
+        process_kept: When turned on: process the events kept meanwhile.
+        wait: Seconds to wait for the outcome.
+
+    Returns:
+        ``{"handler", "project", "position", "kept_events"}``, or ``{"refused": why}``.
+
+    Raises:
+        SettingsError, JournalError.
+    """
+    installation = Installation.load(settings, journal)
+    with _attended(installation) as opened:
+        deadline = time.monotonic() + wait
+        kept = next((one.kept_events for one in opened.levers() if (one.handler, one.project) == (handler, project)), 0)
+        orders = [("set_lever", {"handler": handler, "project": project, "position": position, "why": why})]
+        if process_kept and position != "off":
+            orders.append(("process_kept", {"handler": handler}))
+        for kind, args in orders:
+            answer = _answer(opened, opened.order(kind, args, whose()), deadline)
+            if answer is None or answer.get("refused"):
+                why_not = str(answer["refused"]) if answer else f"nobody carried the order out within {wait:g} s"
+                return {"refused": why_not}
+        return {"handler": handler, "project": project, "position": position, "kept_events": kept}
+
+
 def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
     """What a running server is doing, from its journal. Raises SettingsError, JournalError."""
     installation = Installation.load(settings, journal)
