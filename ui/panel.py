@@ -469,7 +469,7 @@ class Panel(QMainWindow):
             "Process them",
             self,
         )
-        dialog.confirm.setDefault(False)
+        dialog.prefer_cancel()
         dialog.accepted.connect(
             lambda: self.hub.order("process_kept", {"handler": handler}, f"Processing the kept events of {title}")
         )

@@ -49,7 +49,7 @@ def _known_zone(value: str) -> str:
     if value:
         try:
             zoneinfo.ZoneInfo(value)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones
             raise ValueError(f"{value!r} is not a time zone (use a name such as Europe/Berlin)") from error
     return value
 

@@ -111,6 +111,14 @@ class Confirm(Dialog):
             listing = ItemList("Items")
             listing.fill([("event", words, Role.MUTED) for words in items])
             self.body.addWidget(listing)
-        self.add_cancel()
+        self.cancel = self.add_cancel()
         self.confirm = self.add_button(verb, "danger" if danger else "primary", default=True)
         self.confirm.clicked.connect(self.accept)
+
+    def prefer_cancel(self) -> None:
+        """Make leaving everything as it is the answer that Return gives."""
+        self.confirm.setAutoDefault(False)
+        self.confirm.setDefault(False)
+        self.cancel.setAutoDefault(True)
+        self.cancel.setDefault(True)
+        self.cancel.setFocus()

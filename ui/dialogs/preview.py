@@ -118,7 +118,7 @@ class PreviewDialog(Dialog):
         self._clear()
         self.said.setText("Planning…")
         args = {"event_row": self._rows[place].id, "handler": self._handler}
-        self._hub.order("preview", args, "Preview", self._ordered)
+        self._hub.order("preview", args, "Preview", self._ordered, quiet=True)
 
     def _ordered(self, result: Mapping[str, Any]) -> None:
         if result.get("refused"):

@@ -55,7 +55,7 @@ class UndoDialog(Dialog):
         self.confirm = self.add_button("Undo", "danger", default=True)
         self.confirm.setEnabled(False)
         self.confirm.clicked.connect(self._order)
-        hub.order("preview_undo", {"run": run}, "Looking at what can be undone", self._previewed)
+        hub.order("preview_undo", {"run": run}, "Looking at what can be undone", self._previewed, quiet=True)
 
     def _previewed(self, result: Mapping[str, Any]) -> None:
         if result.get("refused"):

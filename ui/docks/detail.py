@@ -59,7 +59,8 @@ class EventStory:
 
 def read_story(journal: Journal, event_row: int) -> EventStory:
     """Read an event and its runs. Raises KeyError when retention took it."""
-    rows = journal.runs_of_event(event_row)[-60:]
+    # The list that an undo's dialog showed is no run of the event.
+    rows = [row for row in journal.runs_of_event(event_row) if not (row.kind == "preview" and row.undo_of)][-60:]
     hashes = {row.id: journal.plan_hash(row.id) for row in rows if row.state == "planned"}
     return EventStory(journal.event(event_row), tuple(journal.run(row.id) for row in rows), hashes)
 
@@ -370,7 +371,7 @@ class RunCard(QFrame):
             button("Resume", "Go on with the stored plan", partial(self._order, "resume", f"Resuming {title}"))
         if row.state in _OPEN:
             button("Cancel", "Give this run up", partial(self._order, "cancel", f"Cancelling {title}"))
-        if row.state == "planned" and self.detail.effects and row.kind != "undo":
+        if row.state == "planned" and self.detail.effects and row.kind in {"handler", "action", "catch_up"}:
             button("Apply", "Plan again and, if nothing changed, do it", self._apply)
         if row.state in _UNDOABLE and row.kind != "undo" and any(e.state in _DONE for e in self.detail.effects):
             button("Undo…", "Take back what this run did; the list comes first", lambda: self.undo.emit(row.id))

@@ -441,14 +441,14 @@ class LeverGrid(QWidget):
                 lever = SmallLever(f"{self._hub.snapshot.title(handler)} in {show}")
                 lever.setObjectName(f"lever_{handler}_{show}")
                 lever.moved.connect(partial(self._moved, handler, show))
-                lever.follow_wanted.connect(partial(self._moved, handler, show, "follow"))
+                lever.follow_wanted.connect(partial(self._moved, handler, show, None))
                 self._levers[handler, show] = lever
                 self._grid.addWidget(lever, line, column)
         self._grid.setColumnStretch(len(shows) + 1, 1)
         self._grid.setRowStretch(len(handlers) + 1, 1)
 
-    def _moved(self, handler: str, project: str, position: str) -> None:
-        word = LEVERS[position][0] if position in LEVERS else "follow its own lever"
+    def _moved(self, handler: str, project: str, position: str | None) -> None:
+        word = LEVERS[position][0] if position is not None else "follow its own lever"
         words = f"{self._hub.snapshot.title(handler)} in {project} to {word}"
         args = {"handler": handler, "project": project, "position": position, "why": "moved in the panel"}
         self._hub.order("set_lever", args, words, lambda _result: self._hub.read())

@@ -473,6 +473,9 @@ class RowsView(QAbstractScrollArea):
             self._extend(self._model.id_at(index))
             self._reveal(index)
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         index = self._index_at(event.position().toPoint())
         if index < self._model.count():

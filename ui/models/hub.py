@@ -65,6 +65,7 @@ class _Waiting:
     answer: Callable[[Mapping[str, Any]], None] | None
     since: float
     words: str
+    quiet: bool = False
     said: bool = False
 
 
@@ -135,6 +136,8 @@ class Hub(QObject):
         args: Mapping[str, Any],
         words: str,
         answer: Callable[[Mapping[str, Any]], None] | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         """Give the engine an order.
 
@@ -143,6 +146,7 @@ class Hub(QObject):
             args: Its arguments.
             words: What was ordered, for messages ("Undo of run 12").
             answer: Called with the engine's result when it has one ({"refused": why} included).
+            quiet: Whoever gets the answer says a refusal himself.
         """
         if self.read_only:
             self.trouble.emit(f"{words}: this journal is open for reading only, so no order can be given from here.")
@@ -151,13 +155,13 @@ class Hub(QObject):
         self.journal.ask(
             slot,
             lambda journal: journal.order(kind, dict(args), self.who),
-            lambda order_id: self._ordered(order_id, words, answer),
+            lambda order_id: self._ordered(order_id, _Waiting(answer, time.monotonic(), words, quiet)),
             owner=self,
             problem=lambda why: self.trouble.emit(f"{words}: {why}"),
         )
 
-    def _ordered(self, order_id: int, words: str, answer: Callable[[Mapping[str, Any]], None] | None) -> None:
-        self._orders[order_id] = _Waiting(answer, time.monotonic(), words)
+    def _ordered(self, order_id: int, waiting: _Waiting) -> None:
+        self._orders[order_id] = waiting
         self._check_orders()
 
     def _check_orders(self) -> None:
@@ -177,7 +181,7 @@ class Hub(QObject):
                 continue
             del self._orders[row.id]
             refused = row.result.get("refused")
-            if refused:
+            if refused and not waiting.quiet:
                 self.trouble.emit(f"{waiting.words}: {refused}")
             if waiting.answer is not None:
                 waiting.answer(row.result)

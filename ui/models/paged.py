@@ -99,6 +99,7 @@ class PagedRows(QObject):
         self._rows: OrderedDict[int, Row] = OrderedDict()
         self._wanted: tuple[int, int] = (0, -1)
         self._fetching = False
+        self._fetches = 0
         self._stale = False
         self._asking_span = False
         self._span_again = False
@@ -175,7 +176,10 @@ class PagedRows(QObject):
                 found.extend(source.rows(store, ids[start : start + 1_000]))
             return found
 
-        self._reader.ask(f"{self._name}.copy", question, answer, owner=self, problem=self.problem.emit)
+        # Each has a slot of its own: an export does not give way to a copy.
+        self._fetches += 1
+        slot = f"{self._name}.copy.{self._fetches}"
+        self._reader.ask(slot, question, answer, owner=self, problem=self.problem.emit)
 
     def refresh(self) -> None:
         """Look for new rows, and at the visible ones again where rows change."""
