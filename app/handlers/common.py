@@ -236,13 +236,28 @@ def added_since(ctx: Context, since: dt.datetime, entity_type: str) -> Iterator[
         }
     else:
         chains = _chains(ctx, [row["id"] for row in rows], {table})
+    began = _first_statuses(ctx, [row["id"] for row in rows]) if status else {}
     for row in rows:
         chain = chains.get(row["id"])
         if chain is not None:
             changes: dict[str, tuple[Any, Any]] = {"id": (None, row["id"])}
-            if row.get("status_id"):
-                changes[STATUS_KEY] = (None, row["status_id"])
+            born_with = began.get(row["id"], row.get("status_id"))
+            if born_with:
+                changes[STATUS_KEY] = (None, born_with)
             yield _found(f"catch-up:added:{row['id']}", "add", chain, changes, row[when], None, ctx)
+
+
+def _first_statuses(ctx: Context, ids: Sequence[str]) -> dict[str, str | None]:
+    """The status that entities were created with, for those whose status has changed since."""
+    first: dict[str, tuple[str, str | None]] = {}
+    for chunk in _chunks(ids):
+        rows = ctx.site.rows(
+            f"select id, parent_id, date, from_status_id from StatusChange where parent_id in {id_list(chunk)}"
+        )
+        for row in rows:
+            entry = (str(row["date"]), row.get("from_status_id"))
+            first[row["parent_id"]] = min(entry, first.get(row["parent_id"], entry), key=lambda one: one[0])
+    return {entity: status for entity, (_, status) in first.items()}
 
 
 def _found(

@@ -12,7 +12,7 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from app.settings.redact import redact
+from app.settings.redact import know, redact
 from app.slack.errors import SlackLater, SlackRefused, refusal
 
 __all__ = ["EVENT_TYPE", "SlackClient", "escape"]
@@ -156,21 +156,25 @@ class SlackClient:
         token = self._token()
         if not token:
             raise refusal("not_authed", about)
+        know(token)
         settings = self._settings()
         # The outbox decides when to try again: a retry hidden in the client could send a message twice.
         client = WebClient(
             token=token, base_url=_with_slash(settings.base_url), timeout=int(settings.timeout) or 1, retry_handlers=[]
         )
         try:
-            answer = client.api_call(method, json=arguments) if writes else client.api_call(method, params=arguments)
+            form = {"json": arguments} if writes or not arguments else {"params": arguments}
+            answer = client.api_call(method, **form)
         except SlackApiError as error:
-            return self._refused(error, about, absent)
+            return self._refused(error, about, absent, writes=writes)
         except (SlackClientError, urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             raise _network(error, settings.base_url, writes=writes) from None
         data = answer.data
         return data if isinstance(data, dict) else {}
 
-    def _refused(self, error: SlackApiError, about: str, absent: frozenset[str] | set[str]) -> Mapping[str, Any]:
+    def _refused(
+        self, error: SlackApiError, about: str, absent: frozenset[str] | set[str], *, writes: bool
+    ) -> Mapping[str, Any]:
         response: Any = error.response
         data = response.data if isinstance(getattr(response, "data", None), dict) else {}
         code = str(data.get("error") or "")
@@ -180,8 +184,12 @@ class SlackClient:
             raise SlackLater(f"Slack asks to wait {seconds:g} s before the next message.", seconds) from None
         if code in absent:
             return {}
-        if code in _TROUBLE_OF_SLACK or (not code and status >= 500):
-            raise SlackLater(f"Slack has trouble of its own ({code or status}).", _TROUBLE_SECONDS) from None
+        if " " in code or status >= 500:  # no code of Slack's: a proxy or a broken server answered
+            told = f"Slack has trouble of its own (status {status})."
+            raise SlackLater(told, _TROUBLE_SECONDS, in_doubt=writes) from None
+        if code in _TROUBLE_OF_SLACK:
+            told = f"Slack has trouble of its own ({code})."
+            raise SlackLater(told, _TROUBLE_SECONDS, in_doubt=writes) from None
         raise refusal(code or f"HTTP {status}", about, str(data.get("needed") or "")) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.rules.outcomes import Later, PlanError
+from app.settings.redact import redact
 
 __all__ = ["SlackLater", "SlackRefused", "refusal"]
 
@@ -32,7 +33,7 @@ class SlackLater(Later):
         self.in_doubt = in_doubt
 
 
-_NEW_TOKEN_NEEDED = (
+_SIGN_IN_AGAIN = (
     "Slack does not accept the token: create a new bot token in the app's settings on api.slack.com and enter it in "
     "the Slack settings."
 )
@@ -47,11 +48,11 @@ _ADVICE = {
     "not_in_channel": (
         "The bot is not in the Slack channel {channel}: type /invite with the bot's name there, then retry the message."
     ),
-    "invalid_auth": _NEW_TOKEN_NEEDED,
+    "invalid_auth": _SIGN_IN_AGAIN,
     "not_authed": "No Slack token is set: enter the bot's token in the Slack settings.",
-    "account_inactive": _NEW_TOKEN_NEEDED,
-    "token_revoked": _NEW_TOKEN_NEEDED,
-    "token_expired": _NEW_TOKEN_NEEDED,
+    "account_inactive": _SIGN_IN_AGAIN,
+    "token_revoked": _SIGN_IN_AGAIN,
+    "token_expired": _SIGN_IN_AGAIN,
     "missing_scope": (
         "The Slack app lacks a permission ({needed}): add the scope on api.slack.com and install the app again."
     ),
@@ -70,4 +71,4 @@ _ADVICE = {
 def refusal(code: str, channel: str, needed: str = "") -> SlackRefused:
     """The refusal for one of Slack's error codes, in words and with advice."""
     text = _ADVICE.get(code, "Slack refused the message for {channel}: {code}.")
-    return SlackRefused(code, text.format(channel=channel, code=code, needed=needed or "unknown"))
+    return SlackRefused(redact(code), redact(text.format(channel=channel, code=code, needed=needed or "unknown")))

@@ -217,14 +217,13 @@ class Production:
         row = self.one(f'select id, status_id from {entity_type} where id is "{entity_id}"')
         old = row["status_id"]
         new = self.named("Status", status)
+        history = f'select id from StatusChange where parent_id is "{entity_id}"'
+        before = {one["id"] for one in self.site.rows(history)}
         self.update(entity_type, entity_id, status_id=new)
         if at is not None:
-            rows = self.site.rows(
-                f'select id, date from StatusChange where parent_id is "{entity_id}" and status_id is "{new}"'
-            )
-            newest = max(rows, key=lambda one: (one["date"], one["id"]))
+            (made,) = {one["id"] for one in self.site.rows(history)} - before
             moment = at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            self.update("StatusChange", newest["id"], date={"__type__": "datetime", "value": moment})
+            self.update("StatusChange", made, date={"__type__": "datetime", "value": moment})
         return self.change(entity_type, entity_id, "update", {"statusid": (old, new)})
 
     def metadata(self, entity_id: str) -> dict[str, str]:

@@ -265,7 +265,9 @@ def test_undo_takes_back_only_folders_we_made_that_are_still_empty(show: Product
     assert show.tree() == ["production", "production/io", "production/io/delivery.mov", "reference"]
 
 
-def test_two_servers_at_once_make_one_tree(show: Production) -> None:
+def test_two_servers_at_once_make_one_tree(show: Production, tmp_path: Path) -> None:
+    (tmp_path / "no_templates").mkdir()
+    show.set(HANDLER, task_templates=str(tmp_path / "no_templates"))
     plan = show.plan(HANDLER, show.added("Project", show.project))
     begin, failures = threading.Barrier(2), []
 
