@@ -32,6 +32,7 @@ from app.sandbox.contract import (
     Json,
     Reader,
 )
+from app.sandbox.history import write_history
 from app.sandbox.http import api_response, error_response, identity_of, read_operations
 from app.sandbox.live import LiveValues
 from app.sandbox.operations import BatchRun, RowReader
@@ -40,6 +41,7 @@ from app.sandbox.query.compiler import unknown_action
 from app.sandbox.query.results import Queries
 from app.sandbox.schema import Schema
 from app.sandbox.search import search
+from app.sandbox.snapshots import Snapshots
 from app.sandbox.store import Store
 
 logger = logging.getLogger(__name__)
@@ -87,6 +89,7 @@ class Server:
         self.app = web.Application(client_max_size=512 * 1024 * 1024)
         self.app.router.add_post("/api", self._api)
         self.app.router.add_get("/widget/{name}", self._widget)
+        Snapshots(self.app, self, directory / "snapshots", self.snapshot, self.restore)
         for name in ("delayed_job", "permissions"):
             self.on_action(name, lambda _batch, _operation: {})
 
@@ -200,6 +203,7 @@ class Server:
             try:
                 result = work(batch)
                 commit = batch.commit_record()
+                write_history(batch, commit)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from app.sandbox.query.syntax import (
 )
 from app.sandbox.schema import Attribute, EntityType, Link, Schema
 from app.sandbox.store import LINK_TABLE, link_name
+
+MANY_VALUES = 50
+"""Lists longer than this are one JSON parameter."""
 
 Binder = Callable[[Sequence[str]], Value]
 """Makes one SQL parameter from the quoted values of a query."""
@@ -83,9 +87,9 @@ class Compiler:
     def condition(self, node: Node, entity: EntityType, alias: str) -> str:
         """SQL of a condition on a row of ``entity`` at ``alias``."""
         if isinstance(node, And):
-            return " AND ".join(f"({self.condition(part, entity, alias)})" for part in node.parts)
+            return joined(" AND ", [f"({self.condition(part, entity, alias)})" for part in node.parts])
         if isinstance(node, Or):
-            return " OR ".join(f"({self.condition(part, entity, alias)})" for part in node.parts)
+            return joined(" OR ", [f"({self.condition(part, entity, alias)})" for part in node.parts])
         if isinstance(node, Not):
             return f"NOT ({self.condition(node.part, entity, alias)})"
         return self.walk(node.path, node, entity, alias)
@@ -200,13 +204,14 @@ class Compiler:
         negation = "NOT " if node.negated else ""
         if node.query is not None:
             return f"{left} {negation}IN ({self.subquery(node.query)})"
+        convert: Callable[[str], Value] = lambda text: parameter(attribute, text)  # noqa: E731
         if attribute.data_type == "variable":
-            left = f'{alias}."__text__"'
-            for literal in node.values:
-                self.bind(literal, _variable)
-        else:
-            for literal in node.values:
-                self.bind(literal, lambda text: parameter(attribute, text))
+            left, convert = f'{alias}."__text__"', _variable
+        if len(node.values) > MANY_VALUES:
+            self.binders.append(_list_binder(node.values, convert))
+            return f"{left} {negation}IN (SELECT value FROM json_each(?))"
+        for literal in node.values:
+            self.bind(literal, convert)
         return f"{left} {negation}IN ({', '.join('?' * len(node.values))})"
 
     def compare_variable(self, node: Compare, alias: str) -> str:
@@ -284,6 +289,24 @@ class Compiler:
             f'(SELECT {inner} FROM "{target.table}" {there}'
             f' WHERE {there}."{target.primary_key[0]}" = {alias}."{attribute.column}")'
         )
+
+
+def joined(word: str, parts: Sequence[str]) -> str:
+    """Conditions joined as a balanced tree: SQLite refuses a chain of more than a thousand."""
+    if len(parts) <= 2:
+        return word.join(parts)
+    middle = len(parts) // 2
+    return f"({joined(word, parts[:middle])}){word}({joined(word, parts[middle:])})"
+
+
+def _list_binder(literals: Sequence[Literal], convert: Callable[[str], Value]) -> Binder:
+    """One parameter for a long list: SQLite has a limit on their number."""
+
+    def bind(values: Sequence[str]) -> Value:
+        words = (values[literal.index] if literal.index >= 0 else literal.word for literal in literals)
+        return json.dumps([convert(word) for word in words])
+
+    return bind
 
 
 def _variable(text: str) -> Value:

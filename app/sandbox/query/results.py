@@ -89,7 +89,10 @@ class Queries:
         tokens, values = tokenize(expression)
         plan = self.plans.get(tokens)
         if plan is None:
-            plan = self.compile(parse(tokens, expression), expression)
+            try:
+                plan = self.compile(parse(tokens, expression), expression)
+            except RecursionError as error:
+                raise parse_error(expression[:200], "it is nested too deeply") from error
             if len(self.plans) > 5_000:
                 self.plans.clear()
             self.plans[tokens] = plan
@@ -97,7 +100,10 @@ class Queries:
 
     def run(self, connection: apsw.Connection, plan: Plan, values: Sequence[str]) -> tuple[list[Entity], int | None]:
         """Run a compiled query with the quoted values it was written with."""
-        rows = connection.execute(plan.sql, [bind(values) for bind in plan.binders]).fetchall()
+        try:
+            rows = connection.execute(plan.sql, [bind(values) for bind in plan.binders]).fetchall()
+        except apsw.SQLError as error:
+            raise ApiError("ParseError", f"Failed to parse: the query is too large ({error})") from error
         following = None
         if plan.limit is not None and len(rows) > plan.limit:
             del rows[plan.limit :]
