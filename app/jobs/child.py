@@ -26,7 +26,7 @@ from app.jobs import frames, outcomes, requests
 
 DATA_LIMIT = 2 * 1024**3
 RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "job_compiler"
-_GRACE = 1.5
+_TRACED_TASKS = 5000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -109,11 +109,11 @@ class Tools:
 class Engine:
     """Answers requests one after the other; keeps one world ahead."""
 
-    def __init__(self, send: Callable[[bytes, bytes], None]) -> None:
+    def __init__(self, send: Callable[[bytes, bytes], None], like: Engine | None = None) -> None:
         self.send = send
-        self.prelude = (RESOURCES / "prelude.js").read_text("utf-8")
+        self.prelude = like.prelude if like else (RESOURCES / "prelude.js").read_text("utf-8")
         self.world: World | None = None
-        self.tools: Tools | None = None
+        self.tools: Tools | None = like.tools if like else None
         self.v8 = ""
 
     def warm(self) -> None:
@@ -215,7 +215,39 @@ class Run:
             self.header |= outcomes.hang("the script was still running after its time was up", "hang")
         except JSOOMException:
             self.header |= outcomes.hang("the script needs more and more memory", "memory")
+        except JSEvalException as error:
+            # The script spoiled what the collection of results stands on (poisoned built-ins, endless depth).
+            self.unreadable(str(error).split("\n", 1)[0])
+        if self.request.get("lint"):
+            self.trace()
         return self.header
+
+    def unreadable(self, reason: str) -> None:
+        """The job ran but its result cannot be shown."""
+        message = "the job was compiled but the preview cannot read it: " + reason
+        self.header |= {
+            "outcome": "error",
+            "error": {"message": message, "kind": "preview-limit", "hint": "The Manager has no such limit."},
+        }
+        self.header.pop("http", None)
+
+    def trace(self) -> None:
+        """Run once more, noting where tasks were made, when a finding of the first run has no place."""
+        wanted = any("stack" not in finding for finding in self.header["findings"])
+        count = (self.header.get("summary") or {}).get("tasks", 0)
+        if not wanted or self.request.get("trace") or not 0 < count <= _TRACED_TASKS or self.left() < 0.5:
+            return
+        traced = World(self.engine.prelude)
+        request = {**self.request, "trace": True}
+        try:
+            again = Run(Engine(lambda _kind, _payload: None, self.engine), traced, request)
+            again.end = self.end
+            again.stages()
+            self.header["places"] = again.header.get("places")
+        except (JSTimeoutException, JSOOMException, JSEvalException):
+            return
+        finally:
+            traced.close()
 
     def analysis(self) -> dict[str, Any]:
         """What the parser says about the script (always: V8 takes more than the Manager's engine)."""
@@ -278,6 +310,8 @@ class Run:
             line, column = (place.line, place.column) if place else (0, 0)
             self.syntax_error({"message": message, "line": line, "column": column})
             return False
+        except (JSTimeoutException, JSOOMException):
+            raise
         except JSEvalException as error:
             self.failed(str(error), "")
             if "error" in self.header:
@@ -312,6 +346,8 @@ class Run:
                 f"{name}.undeclared(()=>JOB_TYPE)?{name}.jobType(undefined,false):{name}.jobType(JOB_TYPE,true)",
                 timeout_sec=self.left(),
             )
+        except (JSTimeoutException, JSOOMException):
+            raise
         except JSEvalException as error:
             self.failed(str(error), "")
             return False
@@ -353,6 +389,8 @@ class Run:
                 f'{name}.compile(typeof compileJob==="undefined"?undefined:compileJob)\n//# sourceURL=sb-call.js',
                 timeout_sec=self.left(),
             )
+        except (JSTimeoutException, JSOOMException):
+            raise
         except JSEvalException as error:
             self.failed(str(error), "compileJob")
             return
@@ -377,8 +415,13 @@ class Run:
         else:
             job["settings_error"] = head["settings_error"]
         job["metadata"] = json.loads(head["metadata"])
-        self.header |= {key: head[key] for key in ("summary", "findings", "events", "modules", "declared", "milliseconds")}
+        self.header |= {
+            key: head[key] for key in ("summary", "findings", "events", "modules", "declared", "milliseconds")
+        }
         self.header["job"] = job
+        if head["too_deep"]:
+            self.unreadable("values are nested too deeply")
+            return
         if head["store_error"]:
             self.header |= {
                 "outcome": "store_error",
@@ -387,8 +430,12 @@ class Run:
                 "http": dict(outcomes.STORE_ANSWER),
             }
         elif head["null_dependency"]:
-            self.header |= outcomes.panic("runtime.errorString: runtime error: invalid memory address or nil pointer dereference")
+            self.header |= outcomes.panic(
+                "runtime.errorString: runtime error: invalid memory address or nil pointer dereference"
+            )
         self.send_pages(head["summary"]["tasks"])
+        if self.request.get("lint"):
+            self.header["command_shapes"] = self.world.call("commandShapes", seconds=self.left())
         if self.request.get("trace"):
             self.header["places"] = self.world.call("places", seconds=self.left())
 
@@ -406,7 +453,9 @@ class Run:
                 return
             self.engine.send(frames.PAGE, data)
         if count:
-            self.engine.send(frames.COLUMNS, self.world.text("columns", seconds=self.left()).encode("utf-8", "surrogatepass"))
+            self.engine.send(
+                frames.COLUMNS, self.world.text("columns", seconds=self.left()).encode("utf-8", "surrogatepass")
+            )
         self.header["milliseconds"] = self.header.get("milliseconds", 0.0) + (time.perf_counter() - started) * 1000
         self.header["bytes"] = total
 

@@ -265,7 +265,9 @@ class CompilerPool:
         try:
             sent = requests.prepare(request)
         except requests.Refused as refused:
-            return self._settled(number, CompileResult(number, OutcomeKind.ERROR, error=refused.error, http=refused.http))
+            return self._settled(
+                number, CompileResult(number, OutcomeKind.ERROR, error=refused.error, http=refused.http)
+            )
         except (OSError, ValueError) as error:
             reason = CompileError(str(error), "file" if isinstance(error, OSError) else "request")
             return self._settled(number, CompileResult(number, OutcomeKind.ERROR, error=reason))

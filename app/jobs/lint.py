@@ -157,7 +157,10 @@ def _from_folder(sent: dict[str, Any]) -> list[Diagnostic]:
 
 _RUN_TEXTS = {
     "duplicate-task": (Severity.ERROR, 'the task "{task}" is added twice: the Manager cannot store the job'),
-    "null-dependency": (Severity.ERROR, 'the task "{task}" depends on nothing (null): the Manager crashes on storing it'),
+    "null-dependency": (
+        Severity.ERROR,
+        'the task "{task}" depends on nothing (null): the Manager crashes on storing it',
+    ),
     "dependency-not-added": (
         Severity.WARNING,
         'the task "{task}" depends on "{dependency}", which is never added to the job: the Manager silently drops this '
@@ -234,7 +237,9 @@ def _missing_setting(raw: dict[str, Any], header: dict[str, Any], sent: dict[str
     if declared[key].get("required"):
         text = f'the required setting "{key}" is missing in this job: the script reads undefined (the Manager does not check)'
         return [Diagnostic(Severity.WARNING, "required-setting-missing", text, line, column, file=file)]
-    text = f'the setting "{key}" is missing in this job: the script reads undefined, no default is applied by the Manager'
+    text = (
+        f'the setting "{key}" is missing in this job: the script reads undefined, no default is applied by the Manager'
+    )
     return [Diagnostic(Severity.INFO, "setting-missing", text, line, column, file=file)]
 
 
@@ -249,9 +254,7 @@ def _limited(found: list[Diagnostic], most: int = 20) -> list[Diagnostic]:
     return kept
 
 
-def _from_commands(
-    header: dict[str, Any], known: list[Diagnostic], file: str, version: str
-) -> list[Diagnostic]:
+def _from_commands(header: dict[str, Any], known: list[Diagnostic], file: str, version: str) -> list[Diagnostic]:
     """Commands of the compiled tasks that a Worker would refuse and that were not already seen in the text."""
     texts = {finding.message for finding in known}
     lines = {call["name"]: (call["line"], call["column"]) for call in header.get("analysis", {}).get("commands", ())}

@@ -13,17 +13,28 @@ UNKNOWN_TYPE = "job type unknown"
 OUTDATED = "rejecting job because its settings are outdated, refresh the job type"
 NEVER = {"status": 0, "message": "no answer: the request never ends and keeps a processor core busy for ever"}
 
-_FRAME = re.compile(r"^\s+at (?:async )?(?:(?P<function>.+?) \()?(?P<file>sb[m0-9]*\.js):(?P<line>\d+):(?P<column>\d+)\)?$")
+_FRAME = re.compile(
+    r"^\s+at (?:async )?(?:(?P<function>.+?) \()?(?P<file>sb[m0-9]*\.js):(?P<line>\d+):(?P<column>\d+)\)?$"
+)
 _PLACE = re.compile(r"(?P<file>sb[m0-9]*\.js|<anonymous>|[^\n:]*):(?P<line>\d+): ")
 _ANY_FRAME = re.compile(r"^\s+at ")
 
 _WORDING: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"^(TypeError: )Cannot read properties of (undefined|null) \(reading '(.*)'\)$"), r"\1Cannot read property '\3' of \2"),
-    (re.compile(r"^(TypeError: )Class constructor .* cannot be invoked without 'new'$"), r"\1Class constructor cannot be invoked without 'new'"),
-    (re.compile(r"^(ReferenceError: )Cannot access '.*' before initialization$"), r"\1Cannot access a variable before initialization"),
+    (
+        re.compile(r"^(TypeError: )Cannot read properties of (undefined|null) \(reading '(.*)'\)$"),
+        r"\1Cannot read property '\3' of \2",
+    ),
+    (
+        re.compile(r"^(TypeError: )Class constructor .* cannot be invoked without 'new'$"),
+        r"\1Class constructor cannot be invoked without 'new'",
+    ),
+    (
+        re.compile(r"^(ReferenceError: )Cannot access '.*' before initialization$"),
+        r"\1Cannot access a variable before initialization",
+    ),
     (re.compile(r"^(TypeError: ).* is not a constructor$"), r"\1Value is not a constructor"),
     (re.compile(r"^(TypeError: )(?:[\w$.\[\]]+\.)([\w$]+) is not a function$"), r"\1Object has no member '\2'"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)

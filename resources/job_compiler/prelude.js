@@ -59,6 +59,7 @@
   let config = null;            // what begin() was given
   let tainted = false;          // a value that native JSON would misprint went into storage
   let hang = null;              // why the Manager would hang: wins over whatever the script does next
+  let tooDeep = false;          // nested beyond what the serialiser can follow
   const prints = [];
   let printedChars = 0;
   const events = [];            // observations for lint: {code, data, stack}
@@ -250,7 +251,7 @@
     if (weakHas(userProxies, v)) { return emptyMap(); }
     if (seen === null) seen = new Map();
     const known = mapGet(seen, v);
-    if (known !== undefined) return known;
+    if (known !== undefined) { tainted = true; return known; }
     if (isArray(v)) {
       const length = v.length;
       const out = [];
@@ -341,12 +342,12 @@
   }
 
   function exportRecord(record) {
-    if (record.k === undefined) return record;                  // a map: shared, as in Go
+    if (protoOf(record) === null) return record;                // a map: shared, as in Go
     if (record.k === TYPED_SLICE) {
       if (record.elem === "any") return record.n === record.a.length ? record.a : slice(record.a, 0, record.n);
       if (record.elem === "string" || record.elem === "number") return slice(record.a, 0, record.n);
       tainted = true;
-      return record;
+      return record.copyHeader();
     }
     if (record.k === GO_INT) return record.value;
     tainted = true;
@@ -357,8 +358,8 @@
   function wrap(v) {
     if (typeof v !== "object" || v === null) return v;
     if (isArray(v)) return sliceProxy(new Slice(v, v.length, v.length, "any"));
+    if (protoOf(v) === null) return mapProxy(v);
     switch (v.k) {
-      case undefined: return mapProxy(v);
       case TASK: return taskProxy(v);
       case COMMAND: return commandProxy(v);
       case TIME: return timeProxy(v);
@@ -387,6 +388,7 @@
     },
     set(m, key, value) {
       if (typeof key === "symbol") throw new TypeError("Cannot set Symbol properties on Go maps");
+      if (isObject(value) && weakGet(recordOf, value) !== undefined) tainted = true;   // may close a cycle
       m[wellFormed(key)] = exportValue(value, null);
       return true;
     },
@@ -470,6 +472,7 @@
     }
     put(i, value) {
       const s = this.s;
+      if (isObject(value) && s.elem === "any" && weakGet(recordOf, value) !== undefined) tainted = true;
       const converted = CONVERT[s.elem](value);
       if (i >= s.n) {
         if (i > config.limits.max_tasks * 64) wouldHang(`a list is grown to ${i} elements`);
@@ -675,7 +678,7 @@
     if (isNil(v)) return null;
     if (!isObject(v)) throw error(noConversion(v, "job_compilers.AuthoredCommandParameters"));
     const record = weakGet(recordOf, v);
-    if (record !== undefined && record.k === undefined) return record;
+    if (record !== undefined && protoOf(record) === null) return record;
     if (record === undefined && !weakHas(userProxies, v) && !isArray(v) && typeof v !== "function") {
       const proto = protoOf(v);
       if (proto === ObjProto || proto === null) return exportKeys(v, new Map());
@@ -1416,7 +1419,16 @@
     }
     return a.length - b.length;
   };
-  function goJson(v, depth, seen) {
+  // Go looks for cycles only below a thousand containers: which one it names depends on that count.
+  const CYCLES_FROM = 1000;
+  function guarded(key, level, seen, type, work) {
+    if (level <= CYCLES_FROM) return work();
+    if (setHas(seen, key)) throw new JsonFailure("json: unsupported value: encountered a cycle via " + type);
+    setAdd(seen, key);
+    try { return work(); } finally { setDelete(seen, key); }
+  }
+  const setDelete = uncurry(Set.prototype.delete);
+  function goJson(v, level, seen) {
     switch (typeof v) {
       case "string": return jsonString(v);
       case "number": return jsonNumber(v);
@@ -1424,58 +1436,53 @@
       case "undefined": return "null";
     }
     if (v === null) return "null";
-    if (v.k === undefined || isArray(v)) {
-      if (setHas(seen, v)) {
-        throw new JsonFailure("json: unsupported value: encountered a cycle via " + (isArray(v) ? "[]interface {}" : "map[string]interface {}"));
-      }
-      setAdd(seen, v);
-      const text = isArray(v) ? listJson(v, v.length, depth, seen) : mapJson(v, depth, seen);
-      seen.delete(v);
-      return text;
+    if (isArray(v)) return guarded(v, level + 1, seen, "[]interface {}", () => listJson(v, v.length, level + 1, seen));
+    if (protoOf(v) === null) {
+      const type = v === seen.root ? "job_compilers.AuthoredCommandParameters" : "map[string]interface {}";
+      return guarded(v, level + 1, seen, type, () => mapJson(v, level + 1, seen));
     }
-    return recordJson(v, depth, seen);
+    return recordJson(v, level, seen);
   }
-  const setDelete = uncurry(Set.prototype.delete);
-  class Path extends Set { delete(v) { return setDelete(this, v); } }
-  function listJson(list, n, depth, seen) {
+  class Path extends Set { constructor(root) { super(); this.root = root; } }
+  function listJson(list, n, level, seen) {
     const parts = [];
-    for (let i = 0; i < n; i += 1) parts[i] = goJson(list[i], depth + 1, seen);
+    for (let i = 0; i < n; i += 1) parts[i] = goJson(list[i], level, seen);
     return "[" + join(parts, ",") + "]";
   }
-  function mapJson(m, depth, seen) {
+  function mapJson(m, level, seen) {
     const keys = sort(objectKeys(m), byteOrder);
     const parts = [];
-    for (let i = 0; i < keys.length; i += 1) parts[i] = jsonString(keys[i]) + ":" + goJson(m[keys[i]], depth + 1, seen);
+    for (let i = 0; i < keys.length; i += 1) parts[i] = jsonString(keys[i]) + ":" + goJson(m[keys[i]], level, seen);
     return "{" + join(parts, ",") + "}";
   }
-  function recordJson(r, depth, seen) {
+  function recordJson(r, level, seen) {
     switch (r.k) {
       case GO_FUNC: throw new JsonFailure("json: unsupported type: " + r.type);
       case TIME: return jsonString(timeJson(r));
       case BYTES: return jsonString(base64(r.bytes));
       case STORAGE: return '{"ShamanCheckoutID":' + jsonString(r.shamanCheckoutID) + "}";
-      case COMMAND: return commandJson(r, depth, seen);
-      case TASK: return taskJson(r, depth, seen);
-      case JOB: return jobJson(r, depth, seen);
+      case COMMAND: return commandJson(r, level, seen);
+      case TASK:
+        if (r.cell) return taskJson(r, level, seen);
+        return guarded(r, level + 1, seen, "*job_compilers.AuthoredTask", () => taskJson(r, level + 1, seen));
+      case JOB: return guarded(r, level + 1, seen, "*job_compilers.AuthoredJob", () => jobJson(r, level + 1, seen));
       case TYPED_SLICE:
         if (r.n === 0 && r.c === 0 && r.elem === "task") return "null";
-        if (setHas(seen, r.a)) throw new JsonFailure("json: unsupported value: encountered a cycle via " + GO_TYPE[r.elem]);
-        setAdd(seen, r.a);
-        try { return listJson(r.a, r.n, depth, seen); } finally { setDelete(seen, r.a); }
+        return guarded(r.a, level + 1, seen, GO_TYPE[r.elem], () => listJson(r.a, r.n, level + 1, seen));
       default: return "{}";
     }
   }
-  const commandJson = (r, depth, seen) => '{"Name":' + jsonString(r.name) + ',"Parameters":'
-    + (r.parameters === null ? "null" : goJson(r.parameters, depth + 1, seen)) + ',"TotalStepCount":' + r.totalStepCount + "}";
-  const taskJson = (r, depth, seen) => '{"UUID":' + jsonString(uuidText(r.id)) + ',"Name":' + jsonString(r.name) + ',"Type":'
-    + jsonString(r.type) + ',"Priority":' + r.priority + ',"Commands":' + recordJson(r.commands, depth + 1, seen)
-    + ',"omitempty":' + recordJson(r.dependencies, depth + 1, seen) + "}";
-  function jobJson(r, depth, seen) {
+  const commandJson = (r, level, seen) => '{"Name":' + jsonString(r.name) + ',"Parameters":'
+    + (r.parameters === null ? "null" : goJson(r.parameters, level, seen)) + ',"TotalStepCount":' + r.totalStepCount + "}";
+  const taskJson = (r, level, seen) => '{"UUID":' + jsonString(uuidText(r.id)) + ',"Name":' + jsonString(r.name) + ',"Type":'
+    + jsonString(r.type) + ',"Priority":' + r.priority + ',"Commands":' + recordJson(r.commands, level, seen)
+    + ',"omitempty":' + recordJson(r.dependencies, level, seen) + "}";
+  function jobJson(r, level, seen) {
     return '{"JobID":' + jsonString(r.jobID) + ',"WorkerTagUUID":' + jsonString(r.workerTagUUID) + ',"Name":' + jsonString(r.name)
       + ',"JobType":' + jsonString(r.jobType) + ',"Priority":' + r.priority + ',"Status":' + jsonString(r.status)
-      + ',"Created":' + jsonString(timeJson(r.created)) + ',"Settings":' + goJson(r.settings, depth + 1, seen)
-      + ',"Metadata":' + goJson(r.metadata, depth + 1, seen) + ',"Storage":' + recordJson(r.storage, depth, seen)
-      + ',"Tasks":' + recordJson(r.tasks, depth + 1, seen) + "}";
+      + ',"Created":' + jsonString(timeJson(r.created)) + ',"Settings":' + goJson(r.settings, level, seen)
+      + ',"Metadata":' + goJson(r.metadata, level, seen) + ',"Storage":' + recordJson(r.storage, level, seen)
+      + ',"Tasks":' + recordJson(r.tasks, level, seen) + "}";
   }
   const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   function base64(bytes) {
@@ -1489,9 +1496,10 @@
   }
   /** Text of Go's JSON, or the error Go would give. */
   function tryJson(v) {
-    try { return { text: goJson(v, 0, new Path()) }; } catch (e) {
+    try { return { text: goJson(v, 1, new Path(v)) }; } catch (e) {
       if (e instanceof JsonFailure) return { error: e.message };
-      if (e instanceof RangeError) return { error: "json: unsupported value: encountered a cycle via map[string]interface {}" };
+      if (e instanceof RangeError) tooDeep = true;
+      if (e instanceof RangeError) return { error: "nested too deeply for the preview" };
       throw e;
     }
   }
@@ -1748,7 +1756,11 @@
     stripTo(Uint8Array.prototype, "BYTES_PER_ELEMENT");
     const wanted = new Set(split(KEEP[""], " "));
     const names = ownKeys(G);
-    for (let i = 0; i < names.length; i += 1) if (!setHas(wanted, names[i])) deleteProperty(G, names[i]);
+    for (let i = 0; i < names.length; i += 1) {
+      if (setHas(wanted, names[i]) || deleteProperty(G, names[i])) continue;
+      const left = ownDesc(G, names[i]);
+      if (left !== undefined && left.writable) G[names[i]] = undefined;
+    }
     replaceSymbol();
     replaceProxy();
     replaceDate();
@@ -1914,6 +1926,7 @@
     head.summary = scan.summary;
     head.findings = scan.findings;
     head.events = events;
+    head.too_deep = tooDeep;
     head.milliseconds = hrNow() - started;
     return stringify(head);
   }
@@ -2026,9 +2039,8 @@
         ? { name: t.name, type: t.type, priority: t.priority, commands, dependencies: storedEdges[i] }
         : { name: t.name, type: t.type, priority: t.priority, commands, dependencies: storedEdges[i], lost_dependencies: lost };
     }
-    try { return stringify(out); } catch (e) {
-      if (!(e instanceof TypeError)) throw e;
-      tainted = true;                 // a cycle made by assignment: say where
+    try { return stringify(out); } catch {
+      tainted = true;                 // a cycle made by assignment, or nested too deeply: say where
       return slowPage(start, last);
     }
   }
@@ -2051,6 +2063,35 @@
         + ',"commands":[' + join(commands, ",") + '],"dependencies":[' + join(storedEdges[i], ",") + "]" + lostText + "}";
     }
     return "[" + join(parts, ",") + "]";
+  }
+  /** The distinct shapes of commands: name and kinds of parameters, for the check against what Workers accept. */
+  function commandShapes() {
+    const { a, n } = job.tasks;
+    const seen = new Set(), shapes = [];
+    for (let i = 0; i < n && shapes.length < 100; i += 1) {
+      const commands = a[i].commands;
+      for (let j = 0; j < commands.n; j += 1) {
+        const c = commands.a[j];
+        const kinds = { __proto__: null };
+        let text = c.name;
+        const keys = c.parameters === null ? [] : objectKeys(c.parameters);
+        for (let q = 0; q < keys.length && q < 100; q += 1) {
+          const kind = kindOf(c.parameters[keys[q]]);
+          kinds[keys[q]] = kind;
+          text += "\u0000" + keys[q] + "\u0000" + kind;
+        }
+        if (setHas(seen, text)) continue;
+        setAdd(seen, text);
+        push(shapes, { name: c.name, kinds });
+      }
+    }
+    return stringify(shapes);
+  }
+  function kindOf(v) {
+    if (v === null) return "null";
+    if (v === "" || v === 0) return "empty";
+    if (isArray(v)) return "list";
+    return typeof v === "object" ? "object" : typeof v;
   }
   /** Names, types and dependencies of all tasks. */
   function columns() {
@@ -2083,5 +2124,5 @@
   function undeclared(read) { try { read(); return false; } catch { return true; } }
 
   takeAway();
-  return { undeclared, begin, jobType, compile, finish, page, columns, places, expression, state };
+  return { undeclared, commandShapes, begin, jobType, compile, finish, page, columns, places, expression, state };
 })
