@@ -395,18 +395,16 @@ def install_service(
 
 
 def _register_rooms() -> None:
-    """Commands that other rooms bring along."""
-    from importlib.util import find_spec
+    """Commands that other rooms bring along: imported only when one of them, or the list of all, is asked for."""
+    from app.jobs.cli import register
 
-    if find_spec("app.jobs.cli") is not None:
-        from app.jobs.cli import register
-
-        register(app)
+    register(app)
 
 
 def main() -> None:
     """The program."""
-    if len(sys.argv) > 1:
+    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    if len(sys.argv) > 1 and sys.argv[1] not in own:
         _register_rooms()
     app()
 

@@ -46,11 +46,11 @@ class HealthWatch:
 
     def turn(self) -> None:
         """Look at what is due."""
-        state = self._workers()
-        if state != self._worker_state:
+        worker = self._workers()
+        if worker != self._worker_state:
             # Said once at each turn of events; while it runs, the worker itself says what it does.
-            self._worker_state = state
-            self._set("workers", "ok" if state[0] else "error", state[1])
+            self._worker_state = worker
+            self._set("workers", "ok" if worker[0] else "error", worker[1])
         for name, pause, look in (
             ("journal", _SPACE_SECONDS, self._space),
             ("slack", _SLACK_SECONDS, self._slack),
