@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
@@ -53,7 +54,7 @@ class DeployDialog(QDialog):
 
     def __init__(
         self,
-        deployer: DeployerLike,
+        deployer: Callable[[], DeployerLike],
         background: Background,
         script: str,
         text: str,
@@ -116,7 +117,7 @@ class DeployDialog(QDialog):
 
     def _make_plan(self) -> None:
         self._background.run(
-            lambda _still_wanted: self._deployer.plan(self._script, self._text, opened_sha256=self._opened),
+            lambda _still_wanted: self._deployer().plan(self._script, self._text, opened_sha256=self._opened),
             self._show_plan,
             self._failed,
             slot="deploy plan",
@@ -157,7 +158,7 @@ class DeployDialog(QDialog):
         self.cancel_button.setEnabled(False)
         self._words.setText("Writing and verifying …")
         self._background.run(
-            lambda _still_wanted: self._deployer.apply(plan, force=force), self._done, self._failed, slot="deploy"
+            lambda _still_wanted: self._deployer().apply(plan, force=force), self._done, self._failed, slot="deploy"
         )
 
     def _done(self, report: DeployReport) -> None:
@@ -186,7 +187,7 @@ class HistoryDialog(QDialog):
     restored = Signal(object)
 
     def __init__(
-        self, deployer: DeployerLike, background: Background, script: str, current: str, parent: QWidget
+        self, deployer: Callable[[], DeployerLike], background: Background, script: str, current: str, parent: QWidget
     ) -> None:
         super().__init__(parent)
         self._deployer, self._background, self._script, self._current = deployer, background, script, current
@@ -220,7 +221,7 @@ class HistoryDialog(QDialog):
         layout.addWidget(self.notice)
         layout.addWidget(split, 1)
         layout.addWidget(foot)
-        background.run(lambda _still_wanted: deployer.history(script), self._show, self._failed, slot="history")
+        background.run(lambda _still_wanted: deployer().history(script), self._show, self._failed, slot="history")
 
     def _show(self, entries: list[HistoryEntry]) -> None:
         self._entries = list(entries)
@@ -246,14 +247,14 @@ class HistoryDialog(QDialog):
             self.restore_button.setEnabled(True)
 
         self._background.run(
-            lambda _still_wanted: self._deployer.history_text(entry.entry_id), show, self._failed, slot="history text"
+            lambda _still_wanted: self._deployer().history_text(entry.entry_id), show, self._failed, slot="history text"
         )
 
     def _restore(self) -> None:
         entry = self._entries[self.list.currentRow()]
         self.restore_button.setEnabled(False)
         self._background.run(
-            lambda _still_wanted: self._deployer.restore(entry.entry_id), self._done, self._failed, slot="restore"
+            lambda _still_wanted: self._deployer().restore(entry.entry_id), self._done, self._failed, slot="restore"
         )
 
     def _done(self, report: DeployReport) -> None:

@@ -54,6 +54,8 @@ class Document(QObject):
         self._scripts_dir = scripts_dir
         self._read_text = read_text
         self._warned = False
+        self.quiet = False
+        """Whether the program itself is writing the file: what changes then is no surprise."""
         self._timer = QTimer(self, singleShot=True, interval=autosave_ms)
         self._timer.timeout.connect(self.save_draft)
         self._watcher = QFileSystemWatcher(self)
@@ -105,6 +107,27 @@ class Document(QObject):
             lambda problem: self.failed.emit(f"The draft of {name} could not be discarded: {problem}"),
         )
 
+    def written(self, sha256: str, target: Path, then: Callable[[], None]) -> None:
+        """The file under the open script was written by us (`sha256` "" = taken away): compare with that from now on.
+
+        A draft that says the same as the file is forgotten; one that differs is kept, on top of the new file.
+        """
+        script = self.script
+        if script is None:
+            return
+        text = self._read_text()
+        self.script = ScriptText(script.name, text, sha256, target if sha256 else None)
+        self._warned = False
+        if sha256 and sha256_of(text) == sha256:
+            self._timer.stop()
+            self.dirty = False
+            name = script.name
+            self.io.run(lambda _still_wanted: self.library.discard_draft(name), lambda _nothing: None)
+        else:
+            self.dirty = True
+            self.save_draft()
+        self.refresh_deployed(then)
+
     def refresh_deployed(self, then: Callable[[], None]) -> None:
         """Read again what is deployed under the open script's name, as after a deployment."""
         name = self.name
@@ -131,13 +154,15 @@ class Document(QObject):
         self._target_sha = (
             "" if deployed is None else hashlib.sha256(deployed.encode("utf-8", "surrogateescape")).hexdigest()
         )
-        if script.recovered and script.sha256:
+        deployed_one = script.path is not None and script.path.parent == self._scripts_dir
+        if script.recovered and script.sha256 and deployed_one:
             # The draft was begun on an older text: deploying over anything else is to be said.
             self._target_sha = script.sha256
         self.dirty = False
         self._warned = False
         self._watch()
         self.opened.emit(script)
+        self.look_outside()
 
     def _cannot_open(self, name: str, problem: Exception) -> None:
         why = "there is no script of that name any more" if isinstance(problem, KeyError) else str(problem)
@@ -185,11 +210,11 @@ class Document(QObject):
     def look_outside(self) -> None:
         """See whether the file changed since it was opened; `changed_outside` follows, once an opening."""
         script = self.script
-        if script is None or self._warned:
+        if script is None or self._warned or self.quiet:
             return
 
         def answered(changed: bool) -> None:
-            if changed and script is self.script and not self._warned:
+            if changed and script is self.script and not self._warned and not self.quiet:
                 self._warned = True
                 self.changed_outside.emit()
 
@@ -197,7 +222,19 @@ class Document(QObject):
 
     def accept_outside(self) -> None:
         """A person keeps the text in the window: the file as it is now is what it is compared with from here on."""
-        self.refresh_deployed(lambda: None)
+        script = self.script
+        if script is None:
+            return
+
+        def rebase() -> None:
+            if script is self.script:
+                path = script.path if self.deployed is not None else None
+                self.script = ScriptText(script.name, script.text, self._target_sha, path)
+                self.dirty = True
+                self.save_draft()
+                self._warned = False
+
+        self.refresh_deployed(rebase)
 
     def _look_soon(self) -> None:
         self._look.start()

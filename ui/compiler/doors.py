@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from app.jobs.api import CompilerPoolLike, DeployerLike, SampleJobsLike, ScriptLibraryLike, Variable
+from app.jobs.api import CompilerPoolLike, DeployerLike, SampleJob, SampleJobsLike, ScriptLibraryLike, Variable
 from app.jobs.model import DEFAULT_MANAGER_VERSION
 from ui.compiler.language import ApiEntryLike
 from ui.compiler.scripts_list import TemplateLike
@@ -27,6 +28,13 @@ class ManagerFacts:
     variables: Mapping[str, Variable]
 
 
+class Deploying(DeployerLike, Protocol):
+    """A deployer that can also take a first deployment back."""
+
+    def remove(self, script: str) -> str | None:
+        """Take a deployed script away; it goes to the history first. The entry, or None when nothing was there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """The workbench's doors.
@@ -35,7 +43,8 @@ class Doors:
         pool: The compiler; the workbench does not close it.
         library: Scripts: built-in, deployed, drafts.
         samples: Sample jobs per script.
-        deployer: Writes to the Manager's scripts folder; None: deploying is off, and the button says why.
+        deployer: Makes what writes to the Manager's scripts folder, given the sample jobs that must compile and the
+            Manager's version; None: deploying is off, and the button says why.
         scripts_dir: The Manager's scripts folder, for helpers and neighbours of a script; None when there is none.
         memory: Folder for the inputs as they were left, per script; None: not kept.
         ask_manager: Asks a running Manager for its facts; may block and raise. None: no Manager is known.
@@ -47,7 +56,7 @@ class Doors:
     pool: CompilerPoolLike
     library: ScriptLibraryLike
     samples: SampleJobsLike
-    deployer: DeployerLike | None = None
+    deployer: Callable[[Sequence[SampleJob], str], Deploying] | None = None
     scripts_dir: Path | None = None
     memory: Path | None = None
     ask_manager: Callable[[], ManagerFacts] | None = None

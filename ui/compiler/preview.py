@@ -6,6 +6,7 @@ compiler keeps only its newest few results while the last good preview may be lo
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +21,13 @@ from app.jobs.api import (
     OutcomeKind,
     TaskColumns,
 )
+from app.jobs.model import PAGE_SIZE
+from ui.compiler.background import Background
 
-PAGE = 250
-"""Tasks per page."""
+log = logging.getLogger("signalbox.ui.compiler")
+
+PAGE = PAGE_SIZE
+"""Tasks per page: the compiler's own, so that each is decoded once."""
 KEEP_ALL_UP_TO = 20_000
 """Results of at most so many tasks are read whole in the background."""
 
@@ -48,6 +53,8 @@ class PreviewRunner(QObject):
         self._submitted: dict[int, float] = {}
         self._handle: CompileHandleLike | None = None
         self._closed = False
+        # Submitting reads the scripts folder, which may be a slow mount: one thread of its own, so in order.
+        self._sender = Background(self, workers=1)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(debounce_ms)
@@ -80,6 +87,7 @@ class PreviewRunner(QObject):
         """Stop for good."""
         self._closed = True
         self.reset()
+        self._sender.close()
 
     def _submit(self) -> None:
         if self._make is None or self._closed:
@@ -88,10 +96,18 @@ class PreviewRunner(QObject):
         generation = self._generation
         self._submitted[generation] = time.perf_counter()
         request = self._make()
-        self._handle = self._pool.submit(request, channel="preview")
         self.started.emit(generation)
-        # The pool calls back from its own thread: only the signal crosses over.
-        self._handle.add_done_callback(lambda handle: self._arrive(handle, generation))
+
+        def send(_still_wanted: object) -> None:
+            handle = self._handle = self._pool.submit(request, channel="preview")
+            # The pool calls back from its own thread: only the signal crosses over.
+            handle.add_done_callback(lambda done: self._arrive(done, generation))
+
+        self._sender.run(send, lambda _nothing: None, lambda problem: self._refused(problem, generation), slot="send")
+
+    def _refused(self, problem: Exception, generation: int) -> None:
+        self._submitted.pop(generation, None)
+        log.error("A preview could not be started: %s", problem)
 
     def _arrive(self, handle: CompileHandleLike, generation: int) -> None:
         if not self._closed:
@@ -100,6 +116,9 @@ class PreviewRunner(QObject):
     @Slot(object, int)
     def _receive(self, result: CompileResult, generation: int) -> None:
         began = self._submitted.pop(generation, None)
+        # What a newer request pushed aside before it was sent never answers.
+        for older in [number for number in self._submitted if number < generation]:
+            del self._submitted[older]
         if self._closed or began is None or generation <= self._shown or result.outcome is OutcomeKind.CANCELLED:
             return
         self._shown = generation

@@ -64,10 +64,12 @@ class PreviewPanel(QWidget):
     """Signals:
     place_wanted: file, line and column of the error.
     previewed: the newest good result is on the screen (its number of tasks).
+    recompile_wanted: newer results pushed this one out of the compiler; it is wanted again.
     """
 
     place_wanted = Signal(str, int, int)
     previewed = Signal(int)
+    recompile_wanted = Signal()
 
     def __init__(self, pool: CompilerPoolLike, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -273,8 +275,12 @@ class PreviewPanel(QWidget):
                 text = json.dumps(json.loads(text), ensure_ascii=False, indent=2)
             return text[:JSON_SHOWN], size > JSON_SHOWN
 
-        def gone(_problem: Exception) -> None:
-            self.raw.show_text("", cut=False)
+        def gone(problem: Exception) -> None:
+            if isinstance(problem, KeyError):
+                self._raw_stale = True
+                self.recompile_wanted.emit()
+            else:
+                self.raw.show_text(f"The result cannot be shown: {problem}", cut=False)
 
         self._background.run(work, lambda answer: self.raw.show_text(*answer), gone, slot="raw")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -33,7 +33,7 @@ from ui.compiler import outcome
 from ui.compiler.background import Background
 from ui.compiler.deploy import DeployDialog, HistoryDialog
 from ui.compiler.document import Document, time_words
-from ui.compiler.doors import PLAIN_VARIABLES, Doors, ManagerFacts
+from ui.compiler.doors import PLAIN_VARIABLES, Deploying, Doors, ManagerFacts
 from ui.compiler.editor import make_editor
 from ui.compiler.find_bar import FindBar
 from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel
@@ -53,6 +53,13 @@ VERSIONS = ("3.9", "3.8.5", "3.7", "3.6", "3.5")
 class Workbench(QWidget):
     """See the module. `shutdown` must be called before the doors are closed.
 
+    Args:
+        doors: What it reaches the world through; None: the installation's own, closed by `shutdown`.
+        parent: Qt parent.
+        debounce_ms: Pause in typing after which a preview is compiled.
+        autosave_ms: Pause in typing after which the draft is written.
+        plain_editor: Use the plain editor even where the native one can be loaded.
+
     Signals:
         previewed: a good preview is on the screen (number of tasks).
         title_changed: name of the open script with a dot when it has unsaved changes.
@@ -63,7 +70,7 @@ class Workbench(QWidget):
 
     def __init__(
         self,
-        doors: Doors,
+        doors: Doors | None = None,
         parent: QWidget | None = None,
         *,
         debounce_ms: int = 180,
@@ -71,6 +78,11 @@ class Workbench(QWidget):
         plain_editor: bool = False,
     ) -> None:
         super().__init__(parent)
+        self._own_pool = doors is None
+        if doors is None:
+            from ui.compiler.standard import standard_doors
+
+            doors = standard_doors()
         self.doors = doors
         self.background = Background(self)
         self.editor = make_editor(plain=plain_editor)
@@ -183,6 +195,7 @@ class Workbench(QWidget):
         self.inputs.sample_deleted.connect(self._delete_sample)
         self.preview.place_wanted.connect(self.go_to)
         self.preview.previewed.connect(self.previewed)
+        self.preview.recompile_wanted.connect(lambda: self._request(now=True))
         self.runner.finished.connect(self._show_result)
         self.version.currentTextChanged.connect(lambda _text: self._request())
 
@@ -546,7 +559,7 @@ class Workbench(QWidget):
             return
         self.document.save_draft()
         dialog = DeployDialog(
-            self.doors.deployer,
+            self._deployer_maker(self.document.name),
             self.background,
             self.document.name,
             self.editor.text(),
@@ -554,6 +567,8 @@ class Workbench(QWidget):
             self,
         )
         dialog.deployed.connect(self._deployed)
+        self.document.quiet = True
+        dialog.finished.connect(self._writing_ended)
         dialog.open()
 
     def show_history(self) -> None:
@@ -561,33 +576,56 @@ class Workbench(QWidget):
         if self.doors.deployer is None or not self.document.name:
             return
         dialog = HistoryDialog(
-            self.doors.deployer, self.background, self.document.name, self.document.deployed or "", self
+            self._deployer_maker(""), self.background, self.document.name, self.document.deployed or "", self
         )
         dialog.restored.connect(lambda report: self._after_write(report, f"{report.script} is back as it was."))
+        self.document.quiet = True
+        dialog.finished.connect(self._writing_ended)
         dialog.open()
 
+    def _deployer_maker(self, script: str) -> Callable[[], Deploying]:
+        """Makes the deployer on a worker thread, with the sample jobs of `script` that must compile."""
+        make, version, samples = self.doors.deployer, self.version.currentText(), self.doors.samples
+        if make is None:
+            raise RuntimeError("deploying is off")
+        return lambda: make(samples.list(script) if script else [], version)
+
+    def _writing_ended(self, _result: int) -> None:
+        self.document.quiet = False
+
     def _deployed(self, report: DeployReport) -> None:
-        actions = [("Take back", lambda: self._take_back(report))] if report.backup is not None else []
-        self._after_write(report, f"{report.script} is deployed.", *actions)
+        self._after_write(report, f"{report.script} is deployed.", ("Take back", lambda: self._take_back(report)))
 
     def _take_back(self, report: DeployReport) -> None:
-        deployer, entry = self.doors.deployer, report.backup
-        if deployer is None or entry is None:
-            return
-        self.notice.say("info", f"Taking {report.script} back …", closable=False)
-        self.background.run(
-            lambda _still_wanted: deployer.restore(entry),
-            lambda back: self._after_write(back, f"{back.script} is back as it was. Your text is still here."),
-            lambda problem: self.notice.say("error", f"Not taken back: {problem}"),
-            slot="restore",
-        )
+        """One click back: the version that was there before, or nothing where nothing was."""
+        deployer, script = self._deployer_maker(""), report.script
+        self.notice.say("info", f"Taking {script} back …", closable=False)
+        self.document.quiet = True
+
+        def work(_still_wanted: object) -> DeployReport:
+            if report.backup is not None:
+                return deployer().restore(report.backup)
+            deployer().remove(script)
+            return DeployReport(script, report.target, None, "", None, "", report.restart)
+
+        def done(back: DeployReport) -> None:
+            words = f"{script} is back as it was" if report.backup is not None else f"{script} is not deployed any more"
+            self._after_write(back, f"{words}. Your text is still here, as a draft.")
+            self.document.quiet = False
+
+        def failed(problem: Exception) -> None:
+            self.document.quiet = False
+            self.notice.say("error", f"Not taken back: {problem}")
+
+        self.background.run(work, done, failed, slot="restore")
 
     def _after_write(self, report: DeployReport, words: str, *actions: tuple[str, Any]) -> None:
         state = "warning" if report.verified is False or report.restart else "ok"
         said = " ".join(part for part in (words, report.verification, report.restart) if part)
         self.notice.say(state, said, *actions)
-        self.document.refresh_deployed(self._request)
-        self.refresh_scripts()
+        if report.script == self.document.name:
+            self.document.written(report.sha256, report.target, self._request)
+        self.document.io.run(lambda _still_wanted: None, lambda _nothing: self.refresh_scripts())
 
     # -- the Manager -------------------------------------------------------------------------------------------------
 
@@ -627,6 +665,8 @@ class Workbench(QWidget):
         except OSError as problem:
             log.error("The draft of %s could not be saved at the end: %s", self.document.name, problem)
         self.background.close()
+        if self._own_pool:
+            self.doors.pool.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.shutdown()
