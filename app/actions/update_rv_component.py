@@ -1,0 +1,201 @@
+"""Update RV Component: the ``movie`` component is added or repaired, so that RV plays the original file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field as Setting
+
+from app.actions.base import Action, ActionSettings, Again, Asked, Go
+from app.actions.forms import Field, Form, read
+from app.actions.movie_component import UNMANAGED, movie_effects
+from app.effects.ftrack import DeleteEntity
+from app.engine.doors import SiteDoor
+from app.engine.protocol import Context, Effect, Expect, HandlerSettings, Launch, Note, Plan, natural_id
+from app.media import MediaRefused, Source, gather
+from app.media.sequences import frame_path
+from app.rules.roots import PathRefused, local_path, within_roots
+from app.site.query import chunks, id_list
+
+__all__ = ["UpdateRvComponent", "UpdateRvComponentSettings"]
+
+
+class UpdateRvComponentSettings(ActionSettings):
+    """Names and paths."""
+
+    component: str = Setting(default="movie", description="Name of the component that RV plays.")
+    metadata: str = Setting(default="source_file", description="Metadata key of the version that names the file.")
+    roots: list[str] = Setting(
+        default_factory=list, description="Folders whose files may be used; empty: the project's folder only."
+    )
+    path_maps: dict[str, str] = Setting(
+        default_factory=dict, description="Paths of other operating systems: prefix there = prefix here."
+    )
+    rv_maps: dict[str, str] = Setting(
+        default_factory=dict, description="Paths as the RV workstations see them: prefix here = prefix there."
+    )
+
+
+class UpdateRvComponent(Action):
+    """One page: a path for all selected versions, or each version's own from its metadata."""
+
+    id: ClassVar[str] = "update_rv_component"
+    title: ClassVar[str] = "Update RV Component"
+    help: ClassVar[str] = "Add or repair the component that RV plays, from the version's metadata or a path."
+    icon: ClassVar[str] = "film"
+    settings_model: ClassVar[type[HandlerSettings]] = UpdateRvComponentSettings
+    offered_on: ClassVar[frozenset[str]] = frozenset({"AssetVersion"})
+
+    def key(self, launch: Launch) -> str:
+        return f"version:{launch.selection[0][1]}"
+
+    def step(self, asked: Asked) -> Form | Again | Go:
+        versions = _versions(asked.site, [one.entity_id for one in asked.selection], asked.settings)
+        form = self._page(asked, versions)
+        if asked.values is None:
+            return form
+        good, problems = read(form, asked.values)
+        path = str(good.get("path") or "")
+        if not path and not any(_recorded(row, asked.settings) for row in versions.values()):
+            problems["path"] = "none of these versions names its file: type the path"
+        if problems:
+            return Again(form, problems)
+        count = len(asked.selection)
+        return Go({"path": path}, f"Started: {count} version{'s' if count != 1 else ''}.")
+
+    def _page(self, asked: Asked, versions: Mapping[str, Mapping[str, Any]]) -> Form:
+        lines = []
+        for one in asked.selection[:50]:
+            row = versions.get(one.entity_id)
+            if row is not None:
+                lines.append(f"{_label(row)}: {_recorded(row, asked.settings) or 'no file recorded'}")
+        start = _recorded(next(iter(versions.values()), {}), asked.settings) if len(asked.selection) == 1 else ""
+        hint = (
+            "{asset}, {version} and {task} stand for each version's own"
+            if len(asked.selection) > 1
+            else "Path of the file"
+        )
+        fields = (
+            Field(kind="note", label="\n".join(lines)),
+            Field(kind="path", name="path", label="Path (empty: as recorded)", value=start, help=hint),
+        )
+        return Form(title=self.title, fields=fields, submit="Update")
+
+    def plan(self, launch: Launch, ctx: Context) -> Plan:
+        settings: UpdateRvComponentSettings = ctx.settings
+        versions = _versions(ctx.site, [key for _, key in launch.selection], settings)
+        typed = str(launch.values.get("path") or "")
+        effects: list[Effect] = []
+        notes: list[Note] = []
+        warnings: list[str] = []
+        for _, key in launch.selection:
+            row = versions.get(key)
+            if row is None:
+                notes.append(Note(key, "skipped", "the version no longer exists"))
+                continue
+            try:
+                source = self._source(row, typed, settings, ctx)
+            except (PathRefused, MediaRefused) as refused:
+                notes.append(Note(key, "failed", f"{_label(row)}: {refused}"))
+                continue
+            made = _repair(row, source, settings, ctx)
+            effects += made
+            if not made:
+                notes.append(Note(key, "already", f"{_label(row)}: RV plays {_written(source)} already"))
+            elif source.missing:
+                warnings.append(f"{_label(row)}: {len(source.missing)} frames are missing")
+        return Plan(tuple(effects), tuple(notes), tuple(warnings))
+
+    def _source(self, row: Mapping[str, Any], typed: str, settings: UpdateRvComponentSettings, ctx: Context) -> Source:
+        """The file or sequence, proved to lie on an allowed drive. Raises PathRefused or MediaRefused."""
+        text = _filled(typed, row) if typed else _recorded(row, settings)
+        if not text:
+            raise MediaRefused("the version names no file; type its path")
+        roots = [Path(root) for root in settings.roots] or [ctx.disk.project_root(row["asset"]["parent"]["project"])]
+        path = local_path(text, settings.path_maps)
+        within_roots(path if path.exists() else path.parent, roots)
+        if path.is_dir():
+            raise MediaRefused(f"{path} is a folder; give a file, or a sequence such as name.%04d.exr [1001-1010]")
+        sources = gather([path])
+        for number in sources[0].frames:
+            within_roots(frame_path(sources[0], number), roots)
+        return sources[0]
+
+
+def _versions(site: SiteDoor, ids: list[str], settings: UpdateRvComponentSettings) -> dict[str, Mapping[str, Any]]:
+    del settings
+    found: dict[str, Mapping[str, Any]] = {}
+    for some in chunks(ids):
+        rows = site.rows(
+            "select id, version, asset.name, task.name, asset.parent.project.name, asset.parent.project.root, "
+            "asset.parent.project.disk.unix, asset.parent.project.disk.windows, metadata.key, metadata.value, "
+            "components.name, components.component_locations.location_id, "
+            f"components.component_locations.resource_identifier from AssetVersion where id in {id_list(some)}"
+        )
+        found.update({str(row["id"]): row for row in rows})
+    return found
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    return f"{(row.get('asset') or {}).get('name', '')} v{int(row.get('version') or 0):03d}"
+
+
+def _recorded(row: Mapping[str, Any], settings: UpdateRvComponentSettings) -> str:
+    found = row.get("metadata") or ()
+    return next((str(one.get("value") or "") for one in found if one.get("key") == settings.metadata), "")
+
+
+def _filled(pattern: str, row: Mapping[str, Any]) -> str:
+    """A path with the version's own names put in; other braces are part of the path."""
+    names = {
+        "{asset}": str((row.get("asset") or {}).get("name", "")),
+        "{version}": f"{int(row.get('version') or 0):03d}",
+        "{task}": str((row.get("task") or {}).get("name", "")),
+    }
+    for mark, name in names.items():
+        pattern = pattern.replace(mark, name)
+    return pattern
+
+
+def _written(source: Source) -> str:
+    return str(source.path) if source.kind == "file" else source.pattern
+
+
+def _seen_by_rv(path: str, settings: UpdateRvComponentSettings) -> str:
+    """The path as the RV workstations know it."""
+    return str(local_path(path, settings.rv_maps)) if settings.rv_maps else path
+
+
+def _repair(row: Mapping[str, Any], source: Source, settings: UpdateRvComponentSettings, ctx: Context) -> list[Effect]:
+    """Nothing when RV would resolve the component to this path; else the old one goes and a new one is made."""
+    key, wanted = str(row["id"]), _seen_by_rv(_written(source), settings)
+    old = [one for one in row.get("components") or () if one.get("name") == settings.component]
+    if len(old) == 1 and _resolves_to(old[0]) == wanted:
+        return []
+    effects: list[Effect] = [
+        DeleteEntity(
+            slot=f"old:{one['id']}", reason=f"it points to {_resolves_to(one) or 'no file'}", entity_id=key,
+            entity_type="Component", id=str(one["id"]), label=f"{settings.component} of {_label(row)}",
+            expects=(Expect("AssetVersion", key, "exists", True),),
+        )
+        for one in old
+    ]  # fmt: skip
+    files = [source.path] if source.kind == "file" else [frame_path(source, number) for number in source.frames]
+    made = movie_effects(
+        source,
+        name=settings.component,
+        version_id=key,
+        component_id=natural_id(ctx.site.server, "run", str(ctx.run_id), key, settings.component),
+        size=sum(path.stat().st_size for path in files),
+        reason=f"RV plays {wanted}",
+        path=wanted,
+    )
+    return effects + made
+
+
+def _resolves_to(component: Mapping[str, Any]) -> str:
+    """The path RV gets: the unmanaged location's identifier."""
+    places = component.get("component_locations") or ()
+    return next((str(one["resource_identifier"]) for one in places if one.get("location_id") == UNMANAGED), "")
