@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from app.engine.catch_up import order_catch_up
 from app.engine.changes import change_to_json, split
 from app.engine.doors import SiteDoor
 from app.engine.echo import Origin, origin_of
@@ -23,6 +24,8 @@ log = logging.getLogger("signalbox.dispatch")
 
 #: Events a transaction takes: enough to keep up with a storm, few enough not to hold the listener up.
 _EVENTS = 200
+#: The listener's own event after a gap.
+_GAP = "signalbox.gap"
 
 
 class Dispatcher:
@@ -57,9 +60,19 @@ class Dispatcher:
                 return total
             with self._journal.write():
                 for event in events:
+                    if event.topic == _GAP:
+                        self._catch_up(event)
                     self._journal.add_runs(self._runs_of(event))
                 self._journal.set_cursor(events[-1].id)
             total += len(events)
+
+    def _catch_up(self, event: StoredEvent) -> None:
+        """The listener was away from ``since`` until ``until``: every handler looks for what it missed."""
+        data = event.raw.get("data")
+        times = (data.get("since"), data.get("until")) if isinstance(data, Mapping) else (None, None)
+        if all(isinstance(each, (int, float)) for each in times):
+            since, until = (float(each) for each in times if each is not None)
+            order_catch_up(self._journal, self._handlers, since, until, self._settings(), f"gap-{event.id}")
 
     def replay(self, event_row: int, handler: str, *, kind: str, mark: str, dry: bool) -> list[int]:
         """Make runs of one event again, whatever happened to it before.

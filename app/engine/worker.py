@@ -38,7 +38,6 @@ log = logging.getLogger("signalbox.engine")
 _BLOCKED_AFTER = 0.06
 #: An extra thread that found nothing to do for so long ends.
 _IDLE_SECONDS = 20.0
-_RETENTION_EVERY = 1800.0
 _CHECKPOINT_EVERY = 10.0
 
 
@@ -199,11 +198,10 @@ class Engine:
         finally:
             self._doors.close_thread()
 
-    # -- dispatch, orders, housekeeping --------------------------------------------------------------------------
+    # -- dispatch and orders --------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        rings, retained, moved = 0, time.monotonic(), time.monotonic()
-        version = -1
+        rings, version, moved = 0, -1, time.monotonic()
         while not self._stop.is_set():
             now_version = self.journal.data_version()
             if now_version != version or rings != self._pump_bell.rings:
@@ -215,10 +213,6 @@ class Engine:
             if now - moved > _CHECKPOINT_EVERY:
                 moved = now
                 self.journal.checkpoint()
-                self._say_health()
-            if now - retained > _RETENTION_EVERY:
-                retained = now
-                self._forget()
             self._pump_bell.wait(rings, self._settings().poll)
 
     def _watch_silence(self) -> None:
@@ -230,19 +224,6 @@ class Engine:
                 work.tools.cancel_reason = f"no progress for {limit:g} s"
                 work.tools.cancel.set()
 
-    def _say_health(self) -> None:
-        waiting = self.journal.queue_length()
-        at_work = len(self._working)
-        self.journal.set_health("queue", "ok", f"{waiting} waiting" if waiting else "empty")
-        self.journal.set_health("workers", "ok", f"{at_work} at work" if at_work else "idle")
-
-    def _forget(self) -> None:
-        keep = float(self._doors.settings("journal").keep_days)
-        before = self.journal.now() - keep * 86400
-        # A chunk at a time, so that no transaction holds the listener up.
-        while self.journal.forget(before) and not self._stop.wait(0.05):
-            pass
-
     # -- runs ----------------------------------------------------------------------------------------------------
 
     def _add_worker(self) -> None:
@@ -253,7 +234,7 @@ class Engine:
         while not self._stop.is_set():
             batch = self._claim("main")
             if batch:
-                self._execute(batch, "main")
+                self._execute(batch)
                 idle_since = time.monotonic()
                 continue
             self._idle += 1
@@ -313,7 +294,7 @@ class Engine:
         found = self._handlers.get(handler)
         return found.batch if found is not None else 1
 
-    def _execute(self, batch: list[QueuedRun], lane: str) -> None:
+    def _execute(self, batch: list[QueuedRun]) -> None:
         work = self._working[batch[0].id]
         try:
             self._runner.execute(batch, work.tools)
@@ -326,7 +307,7 @@ class Engine:
         while not self._stop.is_set():
             batch = self._claim("heavy")
             if batch:
-                self._execute(batch, "heavy")
+                self._execute(batch)
                 continue
             rings = self._bell.wait(rings, 2.0)
 
@@ -355,11 +336,13 @@ class Engine:
         return self._at_rest()
 
     def _at_rest(self) -> bool:
-        if self.journal.cursor() < self.journal.last_event_id() or self.journal.open_orders() or self._working:
-            return False
-        now = self.journal.now()
-        due, message = self.journal.next_due(), self.journal.next_message_due()
-        return (due is None or due > now) and message is None
+        # Under the claim's lock: a run is either still due or already at work.
+        with self._claiming:
+            journal = self.journal
+            if max(journal.cursor(), 0) < journal.last_event_id() or journal.open_orders() or self._working:
+                return False
+            due = journal.next_due()
+            return (due is None or due > journal.now()) and not journal.runs_in_outbox()
 
 
 class _Preview:
