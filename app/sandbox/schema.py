@@ -266,6 +266,8 @@ class Schema:
     def event_type(self, entity_type: str) -> str:
         """The table name events use for a type: ``Shot`` is ``task``, ``Project`` is ``show``."""
         entity = self.types[entity_type]
+        if entity.root == "Component":
+            return "component"
         legacy = entity.legacy
         while isinstance(legacy, dict):
             legacy = legacy.get("id")

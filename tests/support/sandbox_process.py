@@ -126,6 +126,11 @@ class SandboxProcess:
         """The newest event's id."""
         return int(json.loads(self.request("/_sandbox/events?after=999999999")[1])["last"])
 
+    def subscriptions(self) -> list[str]:
+        """The expressions that anybody on the hub is subscribed to."""
+        shown = json.loads(self.request("/_sandbox/hub")[1])
+        return [str(row["subscription"]) for row in shown["subscriptions"]]
+
     def api(self, *operations: dict[str, Any], user: str = "") -> Any:
         """A batch, raw."""
         return json.loads(self.request("/api", list(operations), user=user)[1])

@@ -124,6 +124,20 @@ def test_fact_2_4_what_is_pushed_reaches_the_one_user_it_is_aimed_at(
             other.pushed(1)
 
 
+def test_fact_2_4_an_action_may_answer_with_a_widget(
+    web: WebClient, listen: Callable[..., Any], shot: dict[str, str]
+) -> None:
+    widget = {"success": True, "message": "", "type": "widget", "url": "http://127.0.0.1/info", "title": "Info"}
+    answering(listen("topic=nothing"), "topic=ftrack.action.launch", lambda _event: widget)
+    answer = web.launch("info", shot)
+    assert isinstance(answer, Message)
+    assert (answer.data["type"], answer.data["url"], answer.data["title"]) == (
+        "widget",
+        "http://127.0.0.1/info",
+        "Info",
+    )
+
+
 def test_an_action_that_nobody_answers_is_told_as_such(web: WebClient, shot: dict[str, str]) -> None:
     web._seconds = 0.3
     with pytest.raises(NothingCame, match=r"ftrack\.action\.launch"):

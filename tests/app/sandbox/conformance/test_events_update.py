@@ -321,9 +321,12 @@ def test_fact_2_3_a_dependency_a_job_and_a_timelog_are_told_of(
     session.create("TypedContextLink", {"from": task, "to": other})
     session.create("Job", {"user": mara, "status": "running"})
     session.create("Timelog", {"user": mara, "context": task, "duration": 60, "start": datetime(2026, 11, 1, 9, 0)})
+    session.create("FileComponent", {"name": "main", "version": session.query("AssetVersion").first()})
+    mara.start_timer(task, force=True)
+    mara.stop_timer()
     session.commit()
     told = {entity["entityType"] for event in updates() for entity in event["data"]["entities"]}
-    assert {"dependency", "job", "timelog"} <= told
+    assert {"dependency", "job", "timelog", "timer", "component"} <= told
 
 
 def test_fact_2_3_a_history_row_is_no_entity_of_its_own(

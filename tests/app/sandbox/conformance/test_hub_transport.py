@@ -242,6 +242,52 @@ def test_fact_2_2_every_replier_s_answer_reaches_the_one_who_asked_and_nobody_el
     assert stranger.quiet() == []
 
 
+def test_fact_2_2_a_reply_carries_the_replier_s_own_metadata_as_its_source(
+    listen: Callable[..., Any], open_session: Callable[..., ftrack_api.Session]
+) -> None:
+    replier = listen("topic=unrelated")
+    replier.session.event_hub.subscribe(
+        "topic=whoareyou", lambda _event: {"here": True}, subscriber={"id": "me", "applicationId": "my.app"}
+    )
+    replier.synchronise()
+    asker = open_session(hub=True)
+    answers: list[Any] = []
+    asker.event_hub.publish(Event("whoareyou"), on_reply=answers.append)
+    for _ in range(40):
+        asker.event_hub.wait(0.05)
+        if answers:
+            break
+    assert answers[0]["source"]["id"] == "me"
+    assert answers[0]["source"]["applicationId"] == "my.app"
+
+
+def test_fact_2_2_a_handler_that_returns_nothing_sends_no_reply(
+    live_site: SandboxProcess, listen: Callable[..., Any]
+) -> None:
+    listener = listen("topic=no.answer")
+    before = live_site.last_event()
+    listener.session.event_hub.publish(Event("no.answer"))
+    listener.wait()
+    listener.synchronise()
+    topics = [row["event"]["topic"] for row in live_site.events(before)]
+    assert [topic for topic in topics if topic == "ftrack.meta.reply"] == []
+
+
+def test_fact_2_2_after_reconnecting_the_same_subscriber_ids_are_welcome_again(
+    listen: Callable[..., Any], open_session: Callable[..., ftrack_api.Session]
+) -> None:
+    session = open_session(hub=True)
+    received: list[Any] = []
+    session.event_hub.subscribe("topic=again", received.append, subscriber={"id": "the-same"})
+    session.event_hub.disconnect(unsubscribe=False)
+    session.event_hub.connect()
+    session.event_hub.publish(Event("again"))
+    # The stock client may have told itself of the disconnect, which ends its first wait.
+    session.event_hub.wait(0.3)
+    session.event_hub.wait(0.3)
+    assert len(received) == 1
+
+
 def test_fact_2_2_the_server_adds_the_user_s_id_to_the_source(listen: Callable[..., Any]) -> None:
     listener = listen("topic=signed", user="mara.okafor")
     listener.session.event_hub.publish(Event("signed"))
@@ -283,6 +329,23 @@ def test_fact_2_5_session_topics_stay_in_the_client(
     assert [row for row in live_site.events(before) if row["event"]["topic"].startswith("ftrack.api.session")] == []
 
 
+def test_fact_2_5_a_remote_disconnected_event_ends_the_stock_client_s_wait(
+    live_site: SandboxProcess, open_session: Callable[..., ftrack_api.Session]
+) -> None:
+    session = open_session(hub=True)
+    session.event_hub.subscribe("topic=ftrack.meta.disconnected", lambda _event: None)
+    acknowledged = threading.Event()
+    session.event_hub._publish(Event("sync"), callback=lambda _answer: acknowledged.set())
+    assert acknowledged.wait(5)
+    waiting = threading.Thread(target=session.event_hub.wait, daemon=True)
+    waiting.start()
+    client = RawClient(live_site)
+    client.emit("ftrack.meta.disconnected")
+    waiting.join(5)
+    assert not waiting.is_alive()
+    client.socket.close()
+
+
 @LEAKS
 @pytest.mark.usefixtures("stock_client_leaks")
 @pytest.mark.parametrize("how", ["abort", "disconnect"])
@@ -294,7 +357,8 @@ def test_fact_2_6_after_an_abort_or_a_goodbye_the_stock_hub_is_back_with_its_sub
     live_site.faults(disconnect=how)
     hub = listener.session.event_hub
     until(lambda: hub.connected and hub._connection is not old, 10)
-    listener.synchronise()
+    # Connected is not yet subscribed: the stock client subscribes again after it says that it is connected.
+    until(lambda: "topic=after.loss" in live_site.subscriptions())
     hub.publish(Event("after.loss"))
     assert len(listener.wait()) == 1
 
@@ -329,6 +393,23 @@ def test_fact_2_6_events_while_away_are_lost_and_own_ones_are_sent_after_the_ret
     assert [event["data"] for event in listener.wait()] == [{"from": "me"}]
     assert len(listener.quiet()) == 1
     other.socket.close()
+
+
+def test_fact_2_6_status_changes_and_events_can_be_queried_to_catch_up(
+    open_session: Callable[..., ftrack_api.Session],
+) -> None:
+    session = open_session("mara.okafor")
+    task = session.query('Task where name is "lighting" and status.name is "Not started"').first()
+    task["status"] = session.query('Status where name is "In progress"').one()
+    session.commit()
+    changes = session.query(
+        "select parent_id, status.name, from_status.name, date, user.username from StatusChange "
+        f'where parent_id is "{task["id"]}" and date >= "2026-01-01T00:00:00" order by date descending'
+    ).all()
+    assert changes[0]["status"]["name"] == "In progress"
+    assert changes[0]["from_status"]["name"] == "Not started"
+    assert changes[0]["user"]["username"] == "mara.okafor"
+    assert isinstance(session.query("select id, action, insert from Event where id > 0 order by id").all(), list)
 
 
 def test_a_heartbeat_that_the_client_s_reader_answers_keeps_a_busy_handler_connected(
