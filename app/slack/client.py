@@ -163,8 +163,10 @@ class SlackClient:
             token=token, base_url=_with_slash(settings.base_url), timeout=int(settings.timeout) or 1, retry_handlers=[]
         )
         try:
-            form = {"json": arguments} if writes or not arguments else {"params": arguments}
-            answer = client.api_call(method, **form)
+            if writes or not arguments:
+                answer = client.api_call(method, json=arguments)
+            else:
+                answer = client.api_call(method, params=arguments)
         except SlackApiError as error:
             return self._refused(error, about, absent, writes=writes)
         except (SlackClientError, urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:

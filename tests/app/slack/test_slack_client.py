@@ -182,10 +182,12 @@ def test_the_token_is_in_no_error(answers: Answers) -> None:
         assert TOKEN not in repr(caught.value)
 
 
-def test_the_token_can_be_checked(workspace: SlackServer) -> None:
-    assert client(workspace.url).check() == "signalbox at Demo Studio"
-    with pytest.raises(SlackRefused, match="token"):
-        client(workspace.url, token="xoxb-0000000000-wrong").check()
+def test_the_token_can_be_checked(answers: Answers) -> None:
+    answers.body = {"ok": True, "user": "signalbox", "team": "Demo Studio"}
+    assert client(answers.url).check() == "signalbox at Demo Studio"
+    answers.body = {"ok": False, "error": "token_revoked"}
+    with pytest.raises(SlackRefused, match="new bot token"):
+        client(answers.url).check()
 
 
 def test_only_three_characters_mean_something_to_slack() -> None:
