@@ -75,7 +75,10 @@ class DiffView(QAbstractScrollArea):
         self._texts = ("", "")
         self._titles = ("", "")
         self._nothing = "No difference"
-        theme.notifier().changed.connect(lambda: self.viewport().update())
+        theme.notifier().changed.connect(self._restyle)
+
+    def _restyle(self) -> None:
+        self.viewport().update()
 
     def sizeHint(self) -> QSize:
         return QSize(820, 380)

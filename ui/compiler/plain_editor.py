@@ -202,6 +202,7 @@ class _Text(QPlainTextEdit):
         area = self.cursorRect()
         area.setWidth(260)
         self.completer.complete(area)
+        self.popup.setCurrentIndex(self.completer.completionModel().index(0, 0))
 
     def _complete(self, label: str) -> None:
         cursor = self.textCursor()

@@ -14,9 +14,8 @@ from app.jobs.api import (
     SampleJobs,
     ScriptLibrary,
     Variable,
-    ask_version,
-    get_json,
 )
+from app.jobs.versions_ask import ask_version, get_json
 from app.settings.models import FlamencoSettings
 from app.settings.paths import settings_path, state_folder
 from app.settings.store import SettingsStore
