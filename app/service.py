@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from app.actions import all_actions
+from app.actions.registry import ActionRegistry
 from app.journal.crash import CRASHED
 from app.journal.journal import Journal
 from app.process import python_child
@@ -54,7 +56,8 @@ class Service:
         installation: Settings and journal.
         listener: Whether events are listened to (an artist's upload tool does not).
         worker: Whether runs are worked on.
-        registry: Answers menus and forms; None: nobody does.
+        registry: Answers menus and forms; None: the built-in actions do.
+        actions: Whether menus are answered at all.
         log_stream: Whether log lines go to stderr too.
         environment: Environment of the worker; None: ours.
 
@@ -71,6 +74,7 @@ class Service:
         listener: bool = True,
         worker: bool = True,
         registry: Registry | None = None,
+        actions: bool = True,
         log_stream: bool = False,
         environment: dict[str, str] | None = None,
     ) -> None:
@@ -78,6 +82,7 @@ class Service:
         self._with_listener = listener
         self._with_worker = worker
         self._registry = registry
+        self._with_actions = actions
         self._log_stream = log_stream
         self._environment = environment
         self._journal: Journal | None = None
@@ -184,6 +189,8 @@ class Service:
     def _start_listener(self) -> None:
         credentials = self.installation.credentials()
         settings = self.installation.site_settings()
+        if self._registry is None and self._with_actions:
+            self._registry = self._built_in_actions()
         if self._registry is None:
             # Nobody here answers menus: the site need not ask us.
             wanted = [one for one in settings.subscriptions if "ftrack.action." not in one]
@@ -206,6 +213,18 @@ class Service:
                 patience=settings.form_patience,
             )
         self._listener.start()
+
+    def _built_in_actions(self) -> Registry:
+        actions = all_actions()
+        for action in actions:
+            self.installation.store.declare(f"actions.{action.id}", action.settings_model)
+        return ActionRegistry(
+            actions,
+            self.journal,
+            self.installation.settings,
+            lambda action: self.journal.lever(action)[0],
+            ordered=self.wake_worker,
+        )
 
     def _fresh_site(self) -> object:
         site = self.built.sites()

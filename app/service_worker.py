@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from app.actions import all_actions
 from app.effects import KINDS
 from app.engine.worker import Engine, run_worker
 from app.handlers import all_handlers
@@ -48,6 +49,9 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
     handlers = all_handlers()
     for handler in handlers:
         installation.store.declare(f"handlers.{handler.id}", handler.settings_model)
+    actions = all_actions()
+    for action in actions:
+        installation.store.declare(f"actions.{action.id}", action.settings_model)
     wanted = installation.store.section("journal", JournalSettings)
     opened = Journal.open(journal, "engine", lock_fd=lock_fd, group=wanted.group)
     logs = Logs(journal, wanted.log_level, stream=log_stream, group=wanted.group)
@@ -57,7 +61,7 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
         installation.store.reload_if_changed()
 
     try:
-        engine = Engine(opened, built.doors, handlers, kinds=KINDS, reload=reload)
+        engine = Engine(opened, built.doors, handlers, actions, kinds=KINDS, reload=reload)
         watch = threading.Thread(target=_watch_settings, args=(installation, stop), name="settings", daemon=True)
         watch.start()
         wake = sys.stdin.fileno()

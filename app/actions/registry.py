@@ -51,6 +51,7 @@ class ActionRegistry:
         settings: ``settings(section, project=None)``.
         lever: Position of an action's lever: "off" hides it.
         icon: URL or name of an icon for the menu.
+        ordered: Called when a launch was kept: wakes the worker.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class ActionRegistry:
         settings: Callable[..., Any],
         lever: Callable[[str], str],
         icon: Callable[[Action], str | None] = lambda _: None,
+        ordered: Callable[[], None] = lambda: None,
     ) -> None:
         self._actions = {action.id: action for action in actions}
         self._journal = journal
         self._settings = settings
         self._lever = lever
         self._icon = icon
+        self._ordered = ordered
         self._types = _TypeCache()
         self._people = _People()
 
@@ -157,7 +160,9 @@ class ActionRegistry:
             "username": launch.username,
             "dry": dry,
         }
-        return self._journal.order("launch", args, launch.username or launch.user_id or "unknown")
+        order = self._journal.order("launch", args, launch.username or launch.user_id or "unknown")
+        self._ordered()
+        return order
 
     def _page(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from app.effects.disk import CopyFile, MakeFolder, RemoveFile, RemoveFolders
 from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, UpdateEntity
 from app.effects.job import SubmitJob
+from app.effects.review_media import DropReviewMedia, MakeReviewMedia
 from app.effects.slack import SendSlack
 from app.effects.upload import UploadComponent
 from app.engine.protocol import Effect
@@ -26,5 +27,7 @@ KINDS: Mapping[str, type[Effect]] = {
         SendSlack,
         UploadComponent,
         SubmitJob,
+        MakeReviewMedia,
+        DropReviewMedia,
     )
 }
