@@ -89,6 +89,7 @@ class Panel(QMainWindow):
         self._quitting = False
         self._was_painted = False
         self._workbench: QWidget | None = None
+        self._shut_workbench: Callable[[], None] | None = None
         self._tray: QSystemTrayIcon | None = None
         self.setWindowIcon(theme.icon("signalbox", Role.ACCENT))
         self._build()
@@ -104,6 +105,7 @@ class Panel(QMainWindow):
         self.docks = QMainWindow()
         self.docks.setWindowFlags(Qt.WindowType.Widget)
         self.docks.setDockNestingEnabled(True)
+        self.docks.setAnimated(False)
         self.docks.setDockOptions(
             QMainWindow.DockOption.AllowTabbedDocks
             | QMainWindow.DockOption.AllowNestedDocks
@@ -357,8 +359,11 @@ class Panel(QMainWindow):
         if "journal" in self.notice.text.whole():
             self.notice.hide()
 
-    def _alarm(self, title: str, text: str) -> None:
-        self.notice.say("error", f"{title}: {text}")
+    def _alarm(self, title: str, text: str, run: int) -> None:
+        if run:
+            self.notice.say("error", f"{title}: {text}", "Show", lambda: self.go_to_run(run))
+        else:
+            self.notice.say("error", f"{title}: {text}")
         if self._tray is not None:
             self._tray.showMessage(title, text, QSystemTrayIcon.MessageIcon.Warning, 10_000)
 
@@ -373,9 +378,18 @@ class Panel(QMainWindow):
         self.pages.setCurrentIndex(index)
 
     def _make_workbench(self) -> QWidget:
+        from ui.compiler.standard import standard_doors
         from ui.compiler.workbench import Workbench
 
-        return Workbench()
+        doors = standard_doors()
+        workbench = Workbench(doors)
+
+        def shut() -> None:
+            workbench.shutdown()
+            doors.pool.close()
+
+        self._shut_workbench = shut
+        return workbench
 
     def _show_event(self, row: int) -> None:
         self.detail.show_event(row)
@@ -565,9 +579,9 @@ class Panel(QMainWindow):
         if self._tray is not None:
             self._tray.hide()
         self.log.close_files()
-        closing: Callable[[], None] | None = getattr(self._workbench, "shutdown", None)
-        if closing is not None:
-            closing()
+        if self._shut_workbench is not None:
+            self._shut_workbench()
+            self._shut_workbench = None
         self.hub.close()
 
 

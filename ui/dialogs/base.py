@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -106,7 +107,7 @@ class Confirm(Dialog):
         danger: bool = False,
     ) -> None:
         super().__init__(title, about, parent)
-        self.resize(520, 160 + min(9, len(items)) * 30)
+        self._wide, self._lines = 540, min(9, len(items))
         if items:
             listing = ItemList("Items")
             listing.fill([("event", words, Role.MUTED) for words in items])
@@ -114,6 +115,13 @@ class Confirm(Dialog):
         self.cancel = self.add_cancel()
         self.confirm = self.add_button(verb, "danger" if danger else "primary", default=True)
         self.confirm.clicked.connect(self.accept)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        # Wrapped words know their height only once they know their width.
+        layout = self.layout()
+        assert layout is not None
+        self.resize(self._wide, layout.totalHeightForWidth(self._wide) + self._lines * 24)
+        super().showEvent(event)
 
     def prefer_cancel(self) -> None:
         """Make leaving everything as it is the answer that Return gives."""

@@ -56,7 +56,6 @@ class HealthLamp(QFrame):
         theme.mark(self._title, kind="muted")
         line.addWidget(self._title)
         self.words = ElidedLabel("–")
-        self.words.setMinimumWidth(56)
         line.addWidget(self.words, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -64,7 +63,10 @@ class HealthLamp(QFrame):
     def say(self, state: str, words: str, tip: str) -> None:
         """Show a state: "ok", "warning", "error" or "off"."""
         self._lamp.set_look(*_LOOKS[state])
-        self.words.say(words)
+        short = brief(words, self.name)
+        self.words.say(short)
+        # A lamp gets the room its words need, so that the short ones leave it to the long ones.
+        self.words.setMinimumWidth(min(130, self.words.fontMetrics().horizontalAdvance(short) + 4))
         self.setToolTip(tip)
         self.setAccessibleName(f"{self._title.text()}: {words} ({state})")
 
@@ -133,11 +135,20 @@ class HealthStrip(QFrame):
         self._lamp("queue").say(state, words, f"{words}; the oldest waits for {lag:.0f} s")
 
     def _take_last(self, at: float | None) -> None:
-        row = self._hub.snapshot.health.get("listener")
+        row = self._hub.snapshot.health.get("listener") or self._hub.snapshot.health.get("site")
         state = row.state if row is not None and time.time() - row.at < STALE_SECONDS else "off"
         tip = f"{row.words}. " if row is not None else ""
         words = ago(at) if state in {"ok", "off"} or row is None else row.words
         self._lamp("listener").say(state, words, f"{tip}Last event {ago(at)}")
+
+
+def brief(words: str, name: str) -> str:
+    """The beginning of a lamp's words, as far as the strip needs it; the tooltip has all of them."""
+    text = words
+    for cut in (" to http", " as process", " (", "; ", ": "):
+        text = text.split(cut, maxsplit=1)[0]
+    title = TITLES.get(name, name)
+    return text[len(title) :].lstrip() if text.lower().startswith(title.lower() + " ") else text
 
 
 def _last_event(journal: object) -> float | None:

@@ -87,7 +87,8 @@ class Lever(QSlider):
 
     def set_position(self, position: str, *, paused: bool = False) -> None:
         """Show what the journal says; `paused` while the breaker holds the handler."""
-        self._paused = paused
+        # A lever that stands at Off is off, whatever the breaker says.
+        self._paused = paused and position != "off"
         index = POSITIONS.index(position)
         if index != self.value() and self._drag is None:
             self.setValue(index)

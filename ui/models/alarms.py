@@ -14,10 +14,10 @@ class Alarms(QObject):
     """Compares each snapshot with the one before it.
 
     Signals:
-        raised: title and text of something new that needs a person.
+        raised: title and text of something new that needs a person, and the run it speaks of (0 for none).
     """
 
-    raised = Signal(str, str)
+    raised = Signal(str, str, int)
 
     def __init__(self, hub: Hub, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -39,17 +39,17 @@ class Alarms(QObject):
         for key, lever in now.levers.items():
             old = before.levers.get(key)
             if lever.breaker and not (old and old.breaker):
-                self.raised.emit(f"{now.title(lever.handler)} is paused", lever.breaker)
+                self.raised.emit(f"{now.title(lever.handler)} is paused", lever.breaker, 0)
 
     def _lamps(self, before: Snapshot, now: Snapshot) -> None:
         for name in _WATCHED:
             row, old = now.health.get(name), before.health.get(name)
             if row is not None and row.state == "error" and (old is None or old.state != "error"):
-                self.raised.emit(f"{name.capitalize()}: trouble", row.words)
+                self.raised.emit(f"{name.capitalize()}: trouble", row.words, 0)
 
     def _failures(self, before: Snapshot, now: Snapshot) -> None:
         for handler, stats in now.stats.items():
             old = before.stats.get(handler)
             if old is not None and stats.failed > old.failed and stats.last_error_run != old.last_error_run:
                 new = many(stats.failed - old.failed, "run")
-                self.raised.emit(f"{now.title(handler)}: {new} failed", stats.last_error)
+                self.raised.emit(f"{now.title(handler)}: {new} failed", stats.last_error, stats.last_error_run or 0)
