@@ -6,15 +6,19 @@
     for task in pool.pages(result.result_id, 0, 200): ...
     pool.close()
 
-The protocols below are the contract; the classes of the same name without ``Like`` keep it.
+The protocols below are the contract; the classes of the same name without ``Like`` keep it. Nothing here starts V8:
+``CompilerPool`` does, in a child process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from app.jobs.commands import command_line, expand_variables
+from app.jobs.compiler import CompileHandle, CompilerClosed, CompilerPool
+from app.jobs.deploy import Deployer, DeployRefused
+from app.jobs.library import ScriptLibrary
 from app.jobs.model import (
     CommandLine,
     CompileError,
@@ -40,17 +44,30 @@ from app.jobs.model import (
     TaskColumns,
     Variable,
 )
+from app.jobs.reference import API_REFERENCE, ApiEntry, ApiParameter
+from app.jobs.samples import SampleJobs
+from app.jobs.settings_form import coerce_setting, settings_form, submitted_defaults
+from app.jobs.templates import TEMPLATES, Template
 
 __all__ = [
+    "API_REFERENCE",
+    "TEMPLATES",
+    "ApiEntry",
+    "ApiParameter",
     "CommandLine",
     "CompileError",
+    "CompileHandle",
     "CompileHandleLike",
     "CompileRequest",
     "CompileResult",
+    "CompilerClosed",
+    "CompilerPool",
     "CompilerPoolLike",
     "DeployCheck",
     "DeployPlan",
+    "DeployRefused",
     "DeployReport",
+    "Deployer",
     "DeployerLike",
     "Diagnostic",
     "Draft",
@@ -60,8 +77,10 @@ __all__ = [
     "OutcomeKind",
     "Print",
     "SampleJob",
+    "SampleJobs",
     "SampleJobsLike",
     "ScriptInfo",
+    "ScriptLibrary",
     "ScriptLibraryLike",
     "ScriptState",
     "ScriptText",
@@ -69,7 +88,13 @@ __all__ = [
     "Severity",
     "Summary",
     "TaskColumns",
+    "Template",
     "Variable",
+    "coerce_setting",
+    "command_line",
+    "expand_variables",
+    "settings_form",
+    "submitted_defaults",
 ]
 
 
@@ -85,7 +110,7 @@ class CompileHandleLike(Protocol):
     def cancel(self) -> None:
         """Stop it; the result becomes outcome ``cancelled``."""
 
-    def add_done_callback(self, callback: Callable[[CompileHandleLike], None]) -> None:
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         """Call back once with the handle from the pool's thread (or at once when done): hop to the GUI by a signal."""
 
 
@@ -146,7 +171,7 @@ class SampleJobsLike(Protocol):
     def list(self, script: str) -> list[SampleJob]:
         """Saved samples, by name; broken files are left out and named in ``problems``."""
 
-    def problems(self, script: str) -> list[str]:
+    def problems(self, script: str) -> tuple[str, ...]:
         """One sentence for each sample that cannot be read."""
 
     def save(self, sample: SampleJob) -> None:
@@ -174,14 +199,3 @@ class DeployerLike(Protocol):
 
     def restore(self, entry_id: str, *, force: bool = False) -> DeployReport:
         """Put a version back ("one click back"); the present one goes to the history first."""
-
-
-# Functions of this room (same names in app.jobs.api once imported):
-#   settings_form(job_type: Mapping) -> list[SettingField]
-#   coerce_setting(field: SettingField, value: object) -> object
-#   expand_variables(commands: Sequence[Mapping], variables: Mapping[str, Variable], platform: str) -> list[dict]
-#   command_line(command: Mapping, platform: str = "linux") -> CommandLine
-#   TEMPLATES: Mapping[str, Template]      Template(name, title, description, file_name, text)
-#   API_REFERENCE: Sequence[ApiEntry]      ApiEntry(name, kind, signature, summary, since, returns, parameters)
-SettingsForm = Callable[[Mapping[str, Any]], Sequence[SettingField]]
-ScriptsFolder = Path

@@ -111,7 +111,7 @@ class Engine:
 
     def __init__(self, send: Callable[[bytes, bytes], None], like: Engine | None = None) -> None:
         self.send = send
-        self.prelude = like.prelude if like else (RESOURCES / "prelude.js").read_text("utf-8")
+        self.prelude: str = like.prelude if like else (RESOURCES / "prelude.js").read_text("utf-8")
         self.world: World | None = None
         self.tools: Tools | None = like.tools if like else None
         self.v8 = ""
@@ -263,11 +263,12 @@ class Run:
         """No script provides the job type."""
         name = self.request["job_type"]
         ignored = "; ".join(f"{file}: {why}" for file, why in self.request["ignored"].items())
+        hint = f"No script makes {name!r}. {ignored}".strip()
         self.header |= {
             "outcome": "error",
-            "error": {"message": outcomes.UNKNOWN_TYPE, "kind": "unknown_type", "hint": f"No script makes {name!r}. {ignored}".strip()},
+            "error": {"message": outcomes.UNKNOWN_TYPE, "kind": "unknown_type", "hint": hint},
             "http": {"status": 400, "message": outcomes.UNKNOWN_TYPE},
-        }  # fmt: skip
+        }
         return self.header
 
     def syntax_error(self, problem: dict[str, Any]) -> dict[str, Any]:
@@ -469,9 +470,10 @@ def resident_mb() -> float:
     """Memory of this process in MiB; 0 where it cannot be told."""
     try:
         with Path("/proc/self/statm").open(encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1048576
+            pages = int(file.read().split()[1])
     except OSError:
         return 0.0
+    return pages * int(os.sysconf("SC_PAGE_SIZE")) / 1048576
 
 
 def confine() -> None:

@@ -121,7 +121,7 @@ def _with_defaults(pool: CompilerPool, request: CompileRequest, settings: dict[s
     )
 
 
-def compile_command(  # noqa: PLR0917
+def compile_command(
     script: Annotated[Path | None, typer.Argument(metavar="SCRIPT.js", help="The job compiler script.")] = None,
     job: Annotated[Path | None, typer.Option("--job", help="A job: the body of POST /api/v3/jobs.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of a setting; VALUE may be JSON.")] = None,
@@ -271,7 +271,9 @@ def lint_command(
     findings = list(result.lint)
     if result.outcome is not OutcomeKind.OK and result.error is not None and result.error.kind != "syntax":
         error = result.error
-        findings.append(Diagnostic(Severity.WARNING, "compile-" + error.kind, error.message, error.line, error.column, file=script.name))  # fmt: skip
+        code = "compile-" + error.kind
+        place = (error.line, error.column)
+        findings.append(Diagnostic(Severity.WARNING, code, error.message, *place, file=script.name))
     if as_json_:
         typer.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False))
     else:
@@ -283,7 +285,7 @@ def lint_command(
 
 
 # ------------------------------------------------------------------------------------------------ deploy
-def deploy_command(  # noqa: PLR0917
+def deploy_command(
     script: Annotated[Path, typer.Argument(metavar="SCRIPT.js", help="The job compiler script.")],
     to: Annotated[Path, typer.Option("--to", help="The Manager's scripts folder.")],
     manager: Annotated[str | None, typer.Option("--manager", help="The Manager's address, to verify.")] = None,

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +23,7 @@ from app.jobs.model import (
     CompileRequest,
     CompileResult,
     Diagnostic,
-    HttpAnswer,
-    Limits,
     OutcomeKind,
-    Print,
-    Summary,
     TaskColumns,
 )
 from app.jobs.spawn import python_module
@@ -51,6 +47,7 @@ class _Stored:
     header: dict[str, Any]
     pages: list[bytes]
     columns: bytes
+    result: CompileResult | None = None
 
 
 class _Child:
@@ -197,7 +194,7 @@ class _Job:
     timer: threading.Timer | None = None
 
     def __post_init__(self) -> None:
-        self.handle = CompileHandle(lambda: self.pool._cancel(self, 0.0))  # noqa: SLF001
+        self.handle = CompileHandle(lambda: self.pool._cancel(self, 0.0))
 
     def finish(self, stored: _Stored) -> None:
         """The child answered."""
@@ -208,7 +205,7 @@ class _Job:
         if self.cancelled:
             self._cancelled()
             return
-        self.handle._set(self.pool._keep(self, stored))  # noqa: SLF001
+        self.handle._set(self.pool._keep(self, stored))
 
     def died(self, code: int) -> None:
         """The child is gone: killed by us, by the memory limit, or by a script that crashes V8."""
@@ -224,10 +221,10 @@ class _Job:
         else:
             found = outcomes.hang("the script needs more memory than there is", "memory")
             found["error"]["hint"] += f" The preview's own process ended with code {code}."
-        self.handle._set(self.pool._keep(self, _Stored(found, [], b"")))  # noqa: SLF001
+        self.handle._set(self.pool._keep(self, _Stored(found, [], b"")))
 
     def _cancelled(self) -> None:
-        self.handle._set(CompileResult(self.job_id, OutcomeKind.CANCELLED))  # noqa: SLF001
+        self.handle._set(CompileResult(self.job_id, OutcomeKind.CANCELLED))
 
     def _stop_timer(self) -> None:
         if self.timer is not None:
@@ -312,12 +309,13 @@ class CompilerPool:
         """The whole result as JSON text in pieces, the shape of ``signalbox compile --json``."""
         from app.jobs.results import raw_json
 
-        number = result if isinstance(result, int) else result.result_id
         with self._lock:
-            stored = self._results.get(number)
-        if stored is None and isinstance(result, int):
-            raise KeyError(number)
-        return raw_json(result if isinstance(result, CompileResult) else stored, stored.pages if stored else [])
+            stored = self._results.get(result if isinstance(result, int) else result.result_id)
+        if isinstance(result, int):
+            if stored is None or stored.result is None:
+                raise KeyError(result)
+            result = stored.result
+        return raw_json(result, stored.pages if stored else [])
 
     def lint(
         self,
@@ -384,7 +382,7 @@ class CompilerPool:
 
     def _settled(self, _number: int, result: CompileResult) -> CompileHandle:
         handle = CompileHandle(lambda: None)
-        handle._set(result)  # noqa: SLF001
+        handle._set(result)
         return handle
 
     def _job(
@@ -502,20 +500,10 @@ class CompilerPool:
     def _keep(self, job: _Job, stored: _Stored) -> CompileResult:
         from app.jobs.results import build_result
 
+        result = build_result(job.job_id, stored.header, job.sent, want_lint=job.want_lint)
+        stored.result = result
         with self._lock:
             self._results[job.job_id] = stored
             while len(self._results) > KEPT_RESULTS:
                 self._results.popitem(last=False)
-        return build_result(job.job_id, stored.header, job.sent, want_lint=job.want_lint)
-
-
-__all__ = [
-    "CompileHandle",
-    "CompilerClosed",
-    "CompilerPool",
-    "HttpAnswer",
-    "Limits",
-    "Mapping",
-    "Print",
-    "Summary",
-]
+        return result

@@ -115,8 +115,12 @@ class Deployer:
             return None
         now = "" if old is None else files.sha256(old)
         if now == opened:
-            return DeployCheck("unchanged there", ok=True, blocking=True, detail="nobody else changed it since it was opened")
-        detail = "somebody changed the deployed script since it was opened; look at the difference, then force or reopen"
+            return DeployCheck(
+                "unchanged there", ok=True, blocking=True, detail="nobody else changed it since it was opened"
+            )
+        detail = (
+            "somebody changed the deployed script since it was opened; look at the difference, then force or reopen"
+        )
         return DeployCheck("unchanged there", ok=False, blocking=True, detail=detail)
 
     def _name_checks(self, script: str) -> list[DeployCheck]:
@@ -132,7 +136,9 @@ class Deployer:
             detail = f"{', '.join(siblings)} and {script} are both {job_type!r}; the Manager takes {winner}"
             checks.append(DeployCheck("job type is its own", ok=False, blocking=winner != script, detail=detail))
         if job_type in BUILT_IN_TYPES:
-            detail = f"it hides the Manager's built-in {job_type!r}; with a syntax error the built-in would silently run"
+            detail = (
+                f"it hides the Manager's built-in {job_type!r}; with a syntax error the built-in would silently run"
+            )
             checks.append(DeployCheck("hides no built-in", ok=False, blocking=False, detail=detail))
         if (self.target_dir / script).is_symlink():
             detail = "the Manager ignores symbolic links; the link is replaced by a file"

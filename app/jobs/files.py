@@ -51,7 +51,7 @@ def write_atomically(target: Path, data: bytes, step: Callable[[str], None] = la
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         temporary.chmod(mode)
         step("synced")
-        os.replace(temporary, target)
+        temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
+from typing import IO
 
 READY = b"R"
 REQUEST = b"Q"
@@ -20,14 +20,14 @@ class BrokenFrame(ValueError):
     """The stream does not hold frames (a child that printed something, a torn pipe)."""
 
 
-def write(stream: BinaryIO, kind: bytes, payload: bytes) -> None:
+def write(stream: IO[bytes], kind: bytes, payload: bytes) -> None:
     """Write one frame and flush it."""
     stream.write(_HEAD.pack(kind, len(payload)))
     stream.write(payload)
     stream.flush()
 
 
-def read(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+def read(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
     """The next frame, None at the end of the stream. Raises BrokenFrame."""
     head = stream.read(_HEAD.size)
     if not head:

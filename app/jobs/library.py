@@ -38,9 +38,10 @@ class ScriptLibrary:
     def list(self) -> list[ScriptInfo]:
         """All scripts by name. A folder that cannot be listed is left out; a script that cannot be read says so."""
         found: dict[str, ScriptInfo] = {}
-        for folder, state in ((self.built_in_dir, ScriptState.BUILT_IN), (self.scripts_dir, ScriptState.DEPLOYED)):
-            if folder is None:
-                continue
+        folders = [(self.built_in_dir, ScriptState.BUILT_IN)]
+        if self.scripts_dir is not None:
+            folders.append((self.scripts_dir, ScriptState.DEPLOYED))
+        for folder, state in folders:
             for path in self._scripts_in(folder):
                 known = path.name in found or loader.job_type_name(path.name) in BUILT_IN_TYPES
                 hides = state is ScriptState.DEPLOYED and known
@@ -50,18 +51,18 @@ class ScriptLibrary:
             state = ScriptState.DRAFT
             if there is not None:
                 state = ScriptState.CHANGED if files.sha256(draft.text) != there.sha256 else there.state
-            path = there.path if there else None
+            place = there.path if there else None
             found[draft.name] = ScriptInfo(
-                draft.name, loader.job_type_name(draft.name), state, path, files.sha256(draft.text), "", draft.saved
+                draft.name, loader.job_type_name(draft.name), state, place, files.sha256(draft.text), "", draft.saved
             )
         return [found[name] for name in sorted(found)]
 
-    def _scripts_in(self, folder: Path) -> list[Path]:
+    def _scripts_in(self, folder: Path) -> tuple[Path, ...]:
         try:
-            return sorted(path for path in folder.iterdir() if path.suffix == ".js" and not path.is_dir())
+            return tuple(sorted(path for path in folder.iterdir() if path.suffix == ".js" and not path.is_dir()))
         except OSError as error:
             log.warning("the scripts folder %s cannot be listed: %s", folder, error.strerror)
-            return []
+            return ()
 
     def _info(self, path: Path, state: ScriptState) -> ScriptInfo:
         job_type = loader.job_type_name(path.name)

@@ -163,13 +163,11 @@ _RUN_TEXTS = {
     ),
     "dependency-not-added": (
         Severity.WARNING,
-        'the task "{task}" depends on "{dependency}", which is never added to the job: the Manager silently drops this '
-        "dependency and all later ones",
+        'the task "{task}" depends on "{dependency}", which is never added: the Manager drops this and all later ones',
     ),
     "dependency-lost": (
         Severity.WARNING,
-        'the dependency of "{task}" on "{dependency}" is silently lost, because an earlier one is on a task that was '
-        "never added",
+        'the dependency of "{task}" on "{dependency}" is lost: an earlier one is on a task that was never added',
     ),
     "duplicate-dependency": (
         Severity.ERROR,
@@ -235,7 +233,7 @@ def _missing_setting(raw: dict[str, Any], header: dict[str, Any], sent: dict[str
         text = f'the setting "{key}" is read but not declared in JOB_TYPE: it is undefined unless somebody sends it'
         return [Diagnostic(Severity.WARNING, "unknown-setting", text, line, column, file=file)]
     if declared[key].get("required"):
-        text = f'the required setting "{key}" is missing in this job: the script reads undefined (the Manager does not check)'
+        text = f'the required setting "{key}" is missing in this job; the script reads undefined'
         return [Diagnostic(Severity.WARNING, "required-setting-missing", text, line, column, file=file)]
     text = (
         f'the setting "{key}" is missing in this job: the script reads undefined, no default is applied by the Manager'
