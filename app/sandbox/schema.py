@@ -114,6 +114,13 @@ class Attribute:
         """Whether a path may go on behind it."""
         return self.kind is not Kind.SCALAR
 
+    def comparable(self, alias: str) -> str:
+        """What conditions and orders compare: of structured values their text form, which has its own column."""
+        if self.data_type == "variable":
+            return f'{alias}."{"__text__" if self.name == "value" else "__default_text__"}"'
+        assert self.sql is not None
+        return self.sql.format(a=alias)
+
 
 @dataclass(slots=True, eq=False)
 class EntityType:

@@ -185,7 +185,7 @@ class Compiler:
         if node.value is None:
             return f"{left} IS {'NOT ' if node.operator == '!=' else ''}NULL"
         if attribute.data_type == "variable":
-            return self.compare_variable(node, alias)
+            return self.compare_variable(node, attribute.comparable(alias))
         if node.operator in ("like", "not_like"):
             self.bind(node.value, str)
             return f"{left} {'NOT ' if node.operator == 'not_like' else ''}LIKE ?"
@@ -206,7 +206,7 @@ class Compiler:
             return f"{left} {negation}IN ({self.subquery(node.query)})"
         convert: Callable[[str], Value] = lambda text: parameter(attribute, text)  # noqa: E731
         if attribute.data_type == "variable":
-            left, convert = f'{alias}."__text__"', _variable
+            left, convert = attribute.comparable(alias), _variable
         if len(node.values) > MANY_VALUES:
             self.binders.append(_list_binder(node.values, convert))
             return f"{left} {negation}IN (SELECT value FROM json_each(?))"
@@ -214,10 +214,9 @@ class Compiler:
             self.bind(literal, convert)
         return f"{left} {negation}IN ({', '.join('?' * len(node.values))})"
 
-    def compare_variable(self, node: Compare, alias: str) -> str:
+    def compare_variable(self, node: Compare, left: str) -> str:
         """A custom attribute value has the type of its configuration, so the word is tried as what it looks like."""
         assert node.value is not None
-        left = f'{alias}."__text__"'
         if node.operator in ("like", "not_like"):
             self.bind(node.value, str)
             return f"{left} {'NOT ' if node.operator == 'not_like' else ''}LIKE ?"
@@ -276,10 +275,7 @@ class Compiler:
         if attribute.sql is None and not rest:
             raise parse_error(self.expression, f"{head.name!r} cannot be ordered or grouped by")
         if not rest:
-            if attribute.data_type == "variable":
-                return f'{alias}."__text__"'
-            assert attribute.sql is not None
-            return attribute.sql.format(a=alias)
+            return attribute.comparable(alias)
         if attribute.link is not Link.COLUMN:
             raise parse_error(self.expression, f"{head.name!r} is not a single relation")
         target = self.entity(head.cast or attribute.target)

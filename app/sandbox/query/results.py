@@ -13,7 +13,7 @@ from app.sandbox.contract import ApiError
 from app.sandbox.encoding import Encoder, encoder
 from app.sandbox.query.compiler import Binder, Compiler, relatives
 from app.sandbox.query.syntax import Path, Select, parse, parse_error, tokenize
-from app.sandbox.schema import Attribute, EntityType, Link, Schema
+from app.sandbox.schema import Attribute, EntityType, Kind, Link, Schema
 from app.sandbox.store import LINK_TABLE, link_name
 
 Tree = dict[str, "Tree"]
@@ -103,7 +103,9 @@ class Queries:
         try:
             rows = connection.execute(plan.sql, [bind(values) for bind in plan.binders]).fetchall()
         except apsw.SQLError as error:
-            raise ApiError("ParseError", f"Failed to parse: the query is too large ({error})") from error
+            raise ApiError(
+                "ParseError", f"Failed to parse: the query is too large or odd for the database ({error})"
+            ) from error
         following = None
         if plan.limit is not None and len(rows) > plan.limit:
             del rows[plan.limit :]
@@ -196,11 +198,10 @@ class Queries:
                 continue
             if attribute.is_relation:
                 target = self.schema[attribute.target]
-                is_reference = attribute.data_type == "" and attribute.sql is not None
-                at = column(attribute.sql) if is_reference and attribute.sql is not None else -1
+                at = -1
+                if attribute.kind is Kind.REFERENCE:
+                    at = column(attribute.sql or "NULL")
                 shape.relations.append(Relation(attribute, target, tree.get(name, {}), at))
-                if not is_reference:
-                    column('{a}."id"')
             elif attribute.sql is None:
                 shape.live.append(name)
             else:
