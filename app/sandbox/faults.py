@@ -258,13 +258,14 @@ class Faults:
         return [connection for connection in everyone if user in (None, connection.identity.username)]
 
     async def _disconnect(self, how: str, user: str | None) -> None:
-        for connection in self._connections(user):
-            if how == "abort":
+        connections = self._connections(user)
+        if how == "abort":
+            for connection in connections:
                 connection.abort()
-            elif how == "close":
-                await connection.close_cleanly()
-            else:
-                await connection.disconnect()
+        elif how == "close":
+            await asyncio.gather(*(connection.close_cleanly() for connection in connections))
+        else:
+            await asyncio.gather(*(connection.disconnect() for connection in connections))
 
     def _set_clock(self, order: ClockOrder) -> None:
         if order.set is not None:

@@ -30,12 +30,15 @@ class FileStore:
     """Files by component id below one folder. A file is there completely or not at all.
 
     Args:
-        folder: Made when absent.
+        folder: Made when absent. Files that a killed site left half-written in it are removed.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        (folder / "incoming").mkdir(parents=True, exist_ok=True)
+        incoming = folder / "incoming"
+        incoming.mkdir(parents=True, exist_ok=True)
+        for leftover in incoming.iterdir():
+            leftover.unlink()
 
     def path(self, identifier: str) -> Path:
         """Where the file of a component is, or would be.

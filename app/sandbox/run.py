@@ -102,6 +102,7 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
             stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-sandbox-"))
         )  # fmt: skip
         key = _prepare(directory, profile)
+        stack.enter_context(_alone(directory))
         listening = stack.enter_context(_listen(options.port))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = Server(directory, key=key)
@@ -111,7 +112,7 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
         stack.callback(events.close)
         files = FileStore(directory / "files")
         await asyncio.to_thread(_seed_once, server, profile, files)
-        hub = _assemble(server, events, files, options)
+        hub = _assemble(server, events, files, options, profile)
         runner = web.AppRunner(server.app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -121,10 +122,10 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
             await runner.cleanup()
 
 
-def _assemble(server: Server, events: EventLog, files: FileStore, options: SiteOptions) -> EventHub:
+def _assemble(server: Server, events: EventLog, files: FileStore, options: SiteOptions, profile: Profile) -> EventHub:
     """Give the core everything that listens to it or adds to it."""
     Counters(server)
-    faults = Faults(server, options.latency, options.component_floor)
+    faults = Faults(server, options.latency, max(options.component_floor, profile.component_floor))
     hub = EventHub(server, events, faults, options.heartbeat_seconds)
     faults.attach(hub)
     EventPages(server, events, hub)
@@ -157,6 +158,20 @@ def _prepare(directory: Path, profile: Profile) -> str:
         return kept.read_text()
     except OSError as error:
         raise CannotStart(f"the site's folder {directory} cannot be used: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep a second site out of the folder for as long as the block lasts."""
+    with (directory / "lock").open("w") as lock:
+        if os.name == "posix":
+            import fcntl
+
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise CannotStart(f"another site is running in {directory}; end it or choose another folder") from error
+        yield
 
 
 @contextlib.contextmanager

@@ -180,10 +180,9 @@ class Transcoder:
     async def _work(self, identity: Identity, job_id: str, data: dict[str, Any]) -> None:
         async with self._one_at_a_time:
             try:
-                if self._site.reader.row("Job", job_id) is None:
-                    return  # the batch was rolled back, or someone deleted the job
-                await self._site.run(identity, lambda batch: batch.update("Job", job_id, {"status": "running"}))
-                await self._transcode(identity, job_id, data)
+                # Batches run one after the other: this one begins when the one that made the job has ended.
+                if await self._site.run(identity, lambda batch: _start(batch, job_id)):
+                    await self._transcode(identity, job_id, data)
             except Cancelled:
                 return  # the site is stopping: the next start takes the job up again
             except (UnreadableMedia, NoProgress, ProgramMissing, OSError) as error:
@@ -259,6 +258,14 @@ class Transcoder:
         self._cancel.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
+
+
+def _start(batch: Batch, job_id: str) -> bool:
+    """Mark a job as running; False when its batch was rolled back or somebody deleted it."""
+    if batch.row("Job", job_id) is None:
+        return False
+    batch.update("Job", job_id, {"status": "running"})
+    return True
 
 
 def _movie_metadata(movie: Movie) -> dict[str, Any]:

@@ -121,6 +121,7 @@ class Show:
         shots: How many shots a sequence has.
         builds: Asset builds: name -> type.
         tasks: Task types of a shot.
+        more: Sequence -> further task types of its shots.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Show:
     shots: int
     builds: Mapping[str, str]
     tasks: Sequence[str]
+    more: Mapping[str, Sequence[str]]
 
 
 SHOWS = (
@@ -147,6 +149,7 @@ SHOWS = (
             "storm_sky": "Matte Painting",
         },
         ("Layout", "Animation", "Lighting", "Compositing"),
+        {"001": ("Previz",), "003": ("FX",)},
     ),
     Show(
         "salt_marsh",
@@ -156,6 +159,7 @@ SHOWS = (
         4,
         {"heron": "Character", "skiff": "Vehicle", "reed_bed": "Environment"},
         ("Matchmove", "Rotoscoping", "Animation", "Lighting", "Compositing"),
+        {},
     ),
 )
 _BUILD_TASKS = {
@@ -329,7 +333,7 @@ class _Studio:
             length = 72 + (len(self.shots) * 17) % 90
             self.seeder.custom("ContextCustomAttributeValue", self.attributes["fend"], shot, 1000 + length)
             self.shots.setdefault(name, shot)
-            for task_type in show.tasks:
+            for task_type in (*show.tasks, *show.more.get(sequence, ())):
                 self._task(project, shot, (*names, name), task_type)
 
     def _task(self, project: str, parent: str, names: tuple[str, ...], task_type: str) -> None:

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from sandbox_process import SandboxProcess
 
+from app.sandbox.profiles.studio import ARTISTS
+
 
 def open_session(site: SandboxProcess, cache: Path) -> ftrack_api.Session:
     cache.mkdir(exist_ok=True)
@@ -74,8 +76,11 @@ def test_a_dozen_artists_have_mail_addresses_and_assignments(session: Any) -> No
     users = session.query("select username, email, is_active from User").all()
     assert sum("." in user["username"] for user in users) >= 12
     assigned = session.query("select resource_id, context_id from Appointment where type is assignment").all()
-    people = {row["resource_id"] for row in assigned} & {user["id"] for user in users if user["email"]}
-    assert len(people) >= 9
+    busy = {row["resource_id"] for row in assigned}
+    artists = {user["username"] for user in users if user["id"] in busy}
+    assert artists == set(ARTISTS)
+    assert len(artists) == 12
+    assert [user["username"] for user in users if not user["email"]] == ["omar.haddad"]
     (group,) = session.query("Group").all()
     members = session.query(f'Membership where group_id is "{group["id"]}"').all()
     assert len(members) == 2

@@ -115,6 +115,14 @@ def test_another_profile_does_not_take_over_a_folder(tmp_path: Path) -> None:
     assert 'holds a "cloud" site' in told
 
 
+def test_two_sites_do_not_share_a_folder(tmp_path: Path) -> None:
+    with SandboxProcess(tmp_path / "site", "cloud"):
+        second = start("--profile", "cloud", "--json", "--dir", str(tmp_path / "site"))
+        out, told = second.communicate(timeout=20)
+    assert (second.returncode, out) == (2, "")
+    assert "another site is running in" in told
+
+
 def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
