@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
+    QDockWidget,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -29,7 +30,7 @@ from ui.sample_day import Day
 def clipped(root: QWidget) -> Iterator[str]:
     """Widgets within `root` whose text needs more room than they have."""
     for widget in root.findChildren(QWidget):
-        if not widget.isVisible() or isinstance(widget, ElidedLabel):
+        if not widget.isVisible() or _in_a_tab_behind(widget) or isinstance(widget, ElidedLabel):
             # An elided label shows its ellipsis and has the whole as its tooltip: nothing is lost unseen.
             continue
         need = _need(widget)
@@ -37,8 +38,18 @@ def clipped(root: QWidget) -> Iterator[str]:
             continue
         if widget.width() < need.width() - 1 or widget.height() < need.height() - 1:
             yield f"{type(widget).__name__} {_text(widget)!r}: has {widget.size().toTuple()}, needs {need.toTuple()}"
-        elif _is_cut_by_parent(widget):
-            yield f"{type(widget).__name__} {_text(widget)!r} sticks out of {type(widget.parentWidget()).__name__}"
+        elif cutter := _cut_by(widget):
+            yield f"{type(widget).__name__} {_text(widget)!r} sticks out of {cutter}"
+
+
+def _in_a_tab_behind(widget: QWidget) -> bool:
+    """Qt keeps a dock whose tab is behind another's outside the window."""
+    parent = widget.parentWidget()
+    while parent is not None:
+        if isinstance(parent, QDockWidget) and not parent.isFloating():
+            return not parent.geometry().intersects(parent.parentWidget().rect())
+        parent = parent.parentWidget()
+    return False
 
 
 def _text(widget: Any) -> str:
@@ -77,17 +88,18 @@ def _icon_only(widget: QAbstractButton) -> bool:
     )
 
 
-def _is_cut_by_parent(widget: QWidget) -> bool:
-    """Whether a parent cuts it off, where no scroll area lets a person bring it into sight."""
+def _cut_by(widget: QWidget) -> str:
+    """The parent that cuts it off, where no scroll area lets a person bring it into sight; "" for none."""
     rect, parent = widget.geometry(), widget.parentWidget()
     while parent is not None and not parent.isWindow():
         if isinstance(parent.parentWidget(), QScrollArea) or isinstance(parent, QScrollArea):
-            return rect.right() > parent.width() + 1 and not isinstance(parent, QScrollArea)
+            cut = rect.right() > parent.width() + 1 and not isinstance(parent, QScrollArea)
+            return f"the scrolled {type(parent).__name__}" if cut else ""
         if not parent.rect().adjusted(-1, -1, 1, 1).contains(rect):
-            return True
+            return f"{type(parent).__name__} {parent.objectName()} {parent.size().toTuple()}: {rect.getRect()}"
         rect.translate(parent.pos())
         parent = parent.parentWidget()
-    return False
+    return ""
 
 
 @pytest.fixture(params=["dark", "light"])
