@@ -14,13 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.effects.disk import CopyFile, MakeFolder
 from app.engine.protocol import Change, Context, Effect, Handler, HandlerSettings, Note, Plan, PlanError, skip
 from app.handlers.common import added_since, anchor, folded, metadata_of, quoted, studio
+from app.resources import resource
 from app.rules.names import check_path_length, is_inside, slugify
 from app.rules.templates import render_path, render_text
 from app.settings.models import Mode, setting
 
 __all__ = ["CreateProjectFolder", "CreateProjectFolderSettings", "ProjectTemplate", "read_template"]
-
-_RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
 
 class TemplateFolder(BaseModel):
@@ -168,7 +167,7 @@ def _plan_project(project: Mapping[str, Any], place: Any, ctx: Context) -> Plan:
         _add_folder(draft, folder, ctx)
     for file in template.files:
         _add_files(draft, file, beside / file.source, ctx)
-    source = Path(settings.task_templates) if settings.task_templates else _RESOURCES / "task_templates"
+    source = Path(settings.task_templates) if settings.task_templates else resource("task_templates")
     target = TemplateFile(source=str(source), path=settings.task_template_folder)
     _add_files(draft, target, source, ctx)
     notes: tuple[Note, ...] = ()
@@ -183,7 +182,7 @@ def read_template(setting_value: str) -> tuple[ProjectTemplate, Path]:
     Raises:
         PlanError: the template vanished or is no template; names the file and the line.
     """
-    path = Path(setting_value) if setting_value else _RESOURCES / "project_template"
+    path = Path(setting_value) if setting_value else resource("project_template")
     if path.is_dir():
         path = path / "template.toml"
     try:

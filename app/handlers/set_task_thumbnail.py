@@ -31,11 +31,11 @@ from app.handlers.common import (
     reached_status,
     status_changes_since,
 )
+from app.resources import resource
 from app.settings.models import setting
 
 __all__ = ["SetTaskThumbnail", "SetTaskThumbnailSettings"]
 
-_RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "thumbnails"
 _NONE = "none"
 
 
@@ -141,7 +141,7 @@ def _image(settings: SetTaskThumbnailSettings, status_id: Any, ctx: Context) -> 
     if not file:
         return None
     path = Path(file)
-    return path if path.is_absolute() else _RESOURCES / path
+    return path if path.is_absolute() else resource("thumbnails") / path
 
 
 def _show(draft: _Draft, image: Path, entity_type: str, row: Mapping[str, Any], label: str, ctx: Context) -> None:
