@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_serializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_serializer, model_validator
 
 from app.engine.protocol import RESULT_MARK
 
@@ -21,6 +21,15 @@ class Result(BaseModel):
 
     slot: str
     field: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unmark(cls, data: Any) -> Any:
+        """As the journal keeps it, see `_mark`."""
+        if isinstance(data, Mapping) and RESULT_MARK in data:
+            slot, field = data[RESULT_MARK]
+            return {"slot": slot, "field": field}
+        return data
 
     @model_serializer
     def _mark(self) -> dict[str, Any]:

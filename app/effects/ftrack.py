@@ -338,7 +338,7 @@ class SetMetadata(FtrackEffect):
 
     entity_type: str
     id: str
-    values: dict[str, Any]
+    values: Values
     label: str
 
     def describe(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.engine.doors import Doors
 from app.engine.executor import Cut, Ending, NoProgress, Poke, RunCancelled, RunExecutor, Tools
+from app.engine.plans import ending_of
 from app.engine.protocol import Effect, Later
 from app.engine.retry import decide
 from app.journal.journal import Journal
@@ -88,6 +89,9 @@ class Runner:
         run = batch[0]
         journal = self.journal
         with journal.write():
+            if ending.lane == "outbox" and not journal.open_messages(run.id):
+                # The outbox was faster than this thread: the run has ended already.
+                ending = ending_of(journal, run, batch)
             waits = ending.state in ("queued", "retry", "waiting")
             # Without a plan the runs that joined may join again; with one they stay with it.
             release = waits and run.kind == "handler" and journal.queued_run(run.id).plan is None

@@ -123,8 +123,12 @@ class FtrackTransaction:
     def _refused(self, steps: Sequence[Step], refusal: SiteRefusal) -> None:
         """Nothing was stored. Somebody was faster, or one of the steps is not acceptable: find it by halving."""
         self.journal.mark_effects([step.id for step in steps], "planned")
-        todo, _ = self._judge(steps)
+        todo, seen = self._judge(steps)
         if not todo:
+            return
+        if len(todo) < len(steps):
+            # Somebody made a part of it meanwhile (the list that several workers wanted): the rest makes use of it.
+            self._commit(todo, seen)
             return
         units = _units(todo)
         if len(units) == 1:

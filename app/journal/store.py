@@ -42,6 +42,7 @@ class Store:
         self._readers: list[apsw.Connection] = []
         self._writer: apsw.Connection | None = None
         self._depth = 0
+        self._owner = 0
         self._full = False
         self._closed = False
 
@@ -63,7 +64,9 @@ class Store:
 
     @property
     def reader(self) -> apsw.Connection:
-        """The calling thread's connection for reading."""
+        """The calling thread's connection for reading; inside its own transaction, the one that sees its writes."""
+        if self._owner == threading.get_ident() and self._writer is not None:
+            return self._writer
         found: apsw.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self.connect(apsw.SQLITE_OPEN_READONLY)
@@ -108,6 +111,7 @@ class Store:
                 self._full = durable
             connection.execute("BEGIN IMMEDIATE")
             self._depth = 1
+            self._owner = threading.get_ident()
             try:
                 yield connection
             except BaseException:
@@ -122,10 +126,12 @@ class Store:
                     raise
             finally:
                 self._depth = 0
+                self._owner = 0
 
     def _writing(self) -> apsw.Connection:
         if self._writer is None:
             self._writer = self.connect(apsw.SQLITE_OPEN_READWRITE)
+            self._writer.create_scalar_function("matches", _matches, 2, deterministic=True)
             self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
             self._writer.execute("PRAGMA wal_autocheckpoint=0").fetchall()
             self._writer.execute("PRAGMA synchronous=NORMAL").fetchall()

@@ -181,9 +181,7 @@ class Room:
         executors: Any = None,
     ) -> Engine:
         """Start an engine with these handlers."""
-        self.engine = Engine(
-            self.journal, self.doors, handlers, actions, kinds=kinds or KINDS, executors=executors
-        )
+        self.engine = Engine(self.journal, self.doors, handlers, actions, kinds=kinds or KINDS, executors=executors)
         self.engine.start()
         return self.engine
 
