@@ -202,7 +202,6 @@ class Service:
             on_question=self._question,
             on_state=self._listener_says,
             on_events=self._events_kept,
-            on_gap=self._order_catch_up,
         )
         if self._registry is not None:
             self._responder = Responder(
@@ -238,10 +237,6 @@ class Service:
     def _events_kept(self, _count: int) -> None:
         self.wake_worker()
         self._wake.set()
-
-    def _order_catch_up(self, since: float, until: float) -> None:
-        self.journal.order("catch_up", {"since": since, "until": until}, "signalbox")
-        self.wake_worker()
 
     def _listener_says(self, state: ListenerState) -> None:
         if self._journal is not None:

@@ -74,7 +74,6 @@ class Listener:
         on_question: Given each discover and launch event (from the listener's thread: it must return at once).
         on_state: Told of each change of state.
         on_events: Told how many events were kept (to wake the engine).
-        on_gap: Told from when until when something may have been missed (UTC epoch seconds).
         clock: UTC epoch seconds.
     """
 
@@ -87,7 +86,6 @@ class Listener:
         on_question: Callable[[Mapping[str, Any]], None] | None = None,
         on_state: Callable[[ListenerState], None] | None = None,
         on_events: Callable[[int], None] | None = None,
-        on_gap: Callable[[float, float], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.id = new_id()
@@ -102,7 +100,6 @@ class Listener:
         self._on_question = on_question
         self._on_state = on_state
         self._on_events = on_events
-        self._on_gap = on_gap
         self._clock = clock
         self._pending: list[RawEvent] = []
         self._flush_at = 0.0
@@ -333,10 +330,8 @@ class Listener:
         since = self._alive
         if since is not None and now - since > self._settings.gap_tolerance:
             self._pending.append(_gap(since, now))
+            # Before the mark moves: should this process end here, the next one finds the same gap again.
             self._flush()
-            if self._on_gap is not None:
-                # Before the mark moves: should this process end here, the next one finds the same gap again.
-                self._on_gap(since, now)
         self._alive = now
         self.reconnects += 1
         self._connected.set()
