@@ -14,11 +14,15 @@ import threading
 from pathlib import Path
 
 from app.actions import all_actions
+from app.actions.base import Action
+from app.actions.reporting import ReportedActions
 from app.effects import KINDS
+from app.engine.executor import RunExecutor
+from app.engine.plans import ActionPlans
 from app.engine.worker import Engine, run_worker
 from app.handlers import all_handlers
 from app.journal.journal import Journal
-from app.journal.rows import JournalError
+from app.journal.rows import JournalError, RunKind
 from app.service_doors import Installation, build_doors
 from app.service_logging import Logs
 from app.settings.models import JournalSettings
@@ -61,7 +65,8 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
         installation.store.reload_if_changed()
 
     try:
-        engine = Engine(opened, built.doors, handlers, actions, kinds=KINDS, reload=reload)
+        own = _executors(actions)
+        engine = Engine(opened, built.doors, handlers, actions, kinds=KINDS, executors=own, reload=reload)
         watch = threading.Thread(target=_watch_settings, args=(installation, stop), name="settings", daemon=True)
         watch.start()
         wake = sys.stdin.fileno()
@@ -73,6 +78,12 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
         logs.close()
         opened.close()
     return 0
+
+
+def _executors(actions: list[Action]) -> dict[RunKind, RunExecutor]:
+    """The kinds of runs besides the engine's own; an action's run is also a Job on ftrack."""
+    by_id = {action.id: action for action in actions}
+    return {"action": ReportedActions(ActionPlans(by_id), by_id)}
 
 
 def _watch_settings(installation: Installation, stop: threading.Event) -> None:

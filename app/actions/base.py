@@ -92,11 +92,13 @@ class Action(EngineAction):
     Attributes:
         offered_on: Schema ids it is offered on; empty: any entity.
         single: Whether exactly one entity must be selected.
+        reports: Whether its runs show as a Job on ftrack.
     """
 
     settings_model: ClassVar[type[HandlerSettings]] = ActionSettings
     offered_on: ClassVar[frozenset[str]] = frozenset()
     single: ClassVar[bool] = False
+    reports: ClassVar[bool] = True
 
     def offered(self, selection: Sequence[Selected]) -> bool:
         """Whether the action belongs in the menu of this selection."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -19,6 +20,7 @@ __all__ = ["OWN_JOB", "ClearJobQueue", "ClearJobQueueSettings"]
 
 #: Key in a job's data that marks jobs this server made; those still running here are protected.
 OWN_JOB = "signalbox_run"
+_OWN_DAY = dt.timedelta(days=1)
 _OPEN = ("queued", "running")
 
 
@@ -48,6 +50,7 @@ class ClearJobQueue(Action):
     title: ClassVar[str] = "Clear Job Queue"
     help: ClassVar[str] = "Set your queued and running ftrack jobs to done."
     icon: ClassVar[str] = "queue"
+    reports: ClassVar[bool] = False
     settings_model: ClassVar[type[HandlerSettings]] = ClearJobQueueSettings
 
     def key(self, launch: Launch) -> str:
@@ -119,9 +122,8 @@ def _refusal(job: Mapping[str, Any] | None, launch: Launch, ctx: Context) -> tup
         return "already", f"the job is {job['status']} already"
     if job["user_id"] != launch.user_id and not launch.values.get("everybody"):
         return "skipped", "the job belongs to somebody else"
-    if _data(job).get(OWN_JOB):
+    if _ours(job, ctx.clock.now()):
         return "skipped", "this server is running the job; cancel its run in the panel instead"
-    del ctx
     return None
 
 
@@ -131,7 +133,25 @@ def _open_jobs(site: SiteDoor, settings: ClearJobQueueSettings, user_id: str) ->
         f'select id, status, type, user_id, data, created_at from Job where status in ("queued", "running") '
         f"and type in {types} and user_id is {quoted(user_id)} order by created_at limit {settings.most}"
     )
-    return [row for row in rows if not _data(row).get(OWN_JOB)]
+    now = dt.datetime.now(dt.UTC)
+    youngest = now - dt.timedelta(minutes=settings.protect_minutes)
+    return [row for row in rows if not _ours(row, now) and (_created(row) or now) <= youngest]
+
+
+def _ours(job: Mapping[str, Any], now: dt.datetime) -> bool:
+    """Whether this server is working on it: its own reports end with their runs, one left behind is a day old."""
+    created = _created(job)
+    return bool(_data(job).get(OWN_JOB)) and (created is None or now - created < _OWN_DAY)
+
+
+def _created(job: Mapping[str, Any]) -> dt.datetime | None:
+    value = job.get("created_at")
+    text = value.get("value") if isinstance(value, Mapping) else value
+    try:
+        moment = dt.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _data(job: Mapping[str, Any]) -> Mapping[str, Any]:
