@@ -100,7 +100,7 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
     with contextlib.ExitStack() as stack:
         directory = options.directory or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-sandbox-"))
-        )  # fmt: skip
+        )
         key = _prepare(directory, profile)
         stack.enter_context(_alone(directory))
         listening = stack.enter_context(_listen(options.port))
@@ -144,7 +144,7 @@ def _assemble(server: Server, events: EventLog, files: FileStore, options: SiteO
 def _prepare(directory: Path, profile: Profile) -> str:
     """The site's key, from its folder, which is made when absent."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = directory / "profile"
         if held.exists() and held.read_text() != profile.name:
             raise CannotStart(

@@ -166,7 +166,7 @@ class Artists:
             (6, "version published", self._publish),
             (6, "version reviewed", self._review),
             (3, "task handed over", self._hand_over),
-            (1, "task held or cut", self._hold),
+            (2, "task held or cut", self._hold),
             (2, "note written", self._write_note),
             (2, "task described", self._describe),
         )
@@ -306,9 +306,7 @@ class Artists:
         ]
         if self._dice.random() < 0.8:
             person = self._world.artists[self._somebody()]
-            operations.append(
-                self._create("Appointment", type="assignment", resource_id=person, context_id=task.id)
-            )  # fmt: skip
+            operations.append(self._create("Appointment", type="assignment", resource_id=person, context_id=task.id))
         if not name and shot in self._world.shots:
             self._world.tasks.append(task)
         return operations
@@ -485,9 +483,7 @@ class Artists:
         return f"{who} set {version.task.name} of {self._world.shots[version.task.shot][0]} to {version.status}"
 
     def _hand_over(self) -> str:
-        ready = [
-            task for task in self._world.tasks if task.kind in _HANDOVERS and task.status != _HANDOVERS[task.kind]
-        ]  # fmt: skip
+        ready = [task for task in self._world.tasks if task.kind in _HANDOVERS and task.status != _HANDOVERS[task.kind]]
         if not ready:
             return ""
         task, who = self._dice.choice(ready), self._somebody()
@@ -510,7 +506,5 @@ class Artists:
 
     def _describe(self) -> str:
         task, who = self._dice.choice(self._world.tasks), self._somebody()
-        self._client.call(
-            who, [self._set("Task", task.id, description=f"Pass {self._dice.randrange(9)}", bid=3600.0)]
-        )  # fmt: skip
+        self._client.call(who, [self._set("Task", task.id, description=f"Pass {self._dice.randrange(9)}", bid=3600.0)])
         return f"{who} described {task.name} of {self._world.shots[task.shot][0]}"

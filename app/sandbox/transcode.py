@@ -140,10 +140,14 @@ class Transcoder:
         suffix = str(source.get("file_type") or "").lower()
         is_image = suffix in _IMAGES
         outputs: list[dict[str, str]] = []
-        wanted = [("ftrackreview-image", ".jpg", "image/jpeg")] if is_image else [
-            ("ftrackreview-mp4", ".mp4", "video/mp4"),
-            ("thumbnail", ".jpg", "image/jpeg"),
-        ]  # fmt: skip
+        wanted = (
+            [("ftrackreview-image", ".jpg", "image/jpeg")]
+            if is_image
+            else [
+                ("ftrackreview-mp4", ".mp4", "video/mp4"),
+                ("thumbnail", ".jpg", "image/jpeg"),
+            ]
+        )
         for name, file_type, form in wanted:
             data: dict[str, Json] = {"name": name, "file_type": file_type, "size": 0}
             if name != "thumbnail":

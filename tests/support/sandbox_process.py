@@ -36,16 +36,14 @@ class SandboxProcess:
         self._command = [
             *(sys.executable, "-m", "app.sandbox.run", "--json", "--profile", profile, "--dir", str(folder)),
             *("--parent-pid", str(os.getpid()), *arguments),
-        ]  # fmt: skip
+        ]
         self._process: subprocess.Popen[str] | None = None
         self.start()
 
     def start(self, port: int = 0) -> None:
         """Start it (again: on the port given, with what its folder holds)."""
         command = [*self._command, *(("--port", str(port)) if port else ())]
-        self._process = subprocess.Popen(
-            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )  # fmt: skip
+        self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:

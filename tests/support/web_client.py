@@ -21,9 +21,7 @@ import ftrack_api.event.base
 APPLICATION = "ftrack.client.web"
 
 # The nine kinds of form items the web client renders; anything else it shows as nothing.
-ITEM_TYPES = frozenset(
-    {"label", "text", "textarea", "number", "date", "boolean", "hidden", "enumerator", "component"}
-)  # fmt: skip
+ITEM_TYPES = frozenset({"label", "text", "textarea", "number", "date", "boolean", "hidden", "enumerator", "component"})
 
 
 class NothingCame(TimeoutError):
@@ -243,9 +241,7 @@ class WebClient:
         self._replies[identifier] = []
         self.session.event_hub.publish(event, on_reply=self._on_reply)
         with self._news:
-            enough = self._news.wait_for(
-                lambda: replies > 0 and len(self._replies[identifier]) >= replies, seconds
-            )  # fmt: skip
+            enough = self._news.wait_for(lambda: replies > 0 and len(self._replies[identifier]) >= replies, seconds)
             answers = list(self._replies[identifier])
         if replies and not enough:
             raise NothingCame(f"{len(answers)} of {replies} replies to {topic} came in {seconds:g} s")

@@ -85,9 +85,7 @@ def seed(seeder: Seeder) -> None:
     )
     for number in range(1, _USERS):
         name = f"user{number:02d}"
-        seeder.create(
-            "User", (name,), username=name, first_name="User", last_name=f"{number:02d}", is_active=True
-        )  # fmt: skip
+        seeder.create("User", (name,), username=name, first_name="User", last_name=f"{number:02d}", is_active=True)
     attributes = _custom_attributes(seeder)
     _production(seeder, words, attributes)
 

@@ -169,16 +169,16 @@ _BUILD_TASKS = {
     "Environment": ("Modeling", "Texturing"),
     "Matte Painting": ("Concept",),
 }
-# What was published before today: sequence, shot, task type -> statuses of its versions, oldest first.
+# What was published before today: shot, task type -> statuses of its versions, oldest first.
 _PUBLISHED = (
-    ("001", "001_0010", "Layout", ("Review Changes", "Approved")),
-    ("001", "001_0010", "Animation", ("Pending Internal Review",)),
-    ("001", "001_0020", "Layout", ("Approved",)),
-    ("001", "001_0020", "Animation", ("Review Changes", "In progress")),
-    ("002", "002_0010", "Layout", ("Approved",)),
-    ("002", "002_0010", "Lighting", ("In progress",)),
-    ("003", "003_0030", "Compositing", ("Pending Client Review",)),
-    ("010", "010_0010", "Compositing", ("Review Changes", "Pending Client Review")),
+    ("001_0010", "Layout", ("Review Changes", "Approved")),
+    ("001_0010", "Animation", ("Pending Internal Review",)),
+    ("001_0020", "Layout", ("Approved",)),
+    ("001_0020", "Animation", ("Review Changes", "In progress")),
+    ("002_0010", "Layout", ("Approved",)),
+    ("002_0010", "Lighting", ("In progress",)),
+    ("003_0030", "Compositing", ("Pending Client Review",)),
+    ("010_0010", "Compositing", ("Review Changes", "Pending Client Review")),
 )
 _MOVIES = 3
 _SEEDED_AT = "2026-09-14"
@@ -318,18 +318,14 @@ class _Studio:
         self._task(project, project, (show.name, "project"), "Editing")
 
     def _context(self, entity_type: str, names: tuple[str, ...], project: str, parent: str, **more: str) -> str:
-        return self.seeder.create(
-            entity_type, names, name=names[-1], parent_id=parent, project_id=project, **more
-        )  # fmt: skip
+        return self.seeder.create(entity_type, names, name=names[-1], parent_id=parent, project_id=project, **more)
 
     def _sequence(self, show: Show, project: str, parent: str, episode: str, sequence: str) -> None:
         names = tuple(part for part in (show.name, episode, sequence) if part)
         above = self._context("Sequence", names, project, parent)
         for number in range(1, show.shots + 1):
             name = f"{sequence}_{number * 10:04d}"
-            shot = self._context(
-                "Shot", (*names, name), project, above, status_id=self.words.statuses["In progress"]
-            )  # fmt: skip
+            shot = self._context("Shot", (*names, name), project, above, status_id=self.words.statuses["In progress"])
             length = 72 + (len(self.shots) * 17) % 90
             self.seeder.custom("ContextCustomAttributeValue", self.attributes["fend"], shot, 1000 + length)
             self.shots.setdefault(name, shot)
@@ -371,7 +367,7 @@ class _Studio:
         """Versions with movies, pictures and notes."""
         with tempfile.TemporaryDirectory(prefix="signalbox-seed-") as name:
             movies = [media.movie(f"take {number}", f"movie {number}", Path(name)) for number in range(_MOVIES)]
-        for _sequence, shot, task_type, statuses in _PUBLISHED:
+        for shot, task_type, statuses in _PUBLISHED:
             for number, status in enumerate(statuses, 1):
                 self._publish(shot, task_type, number, status, movies[len(self.versions) % _MOVIES])
 

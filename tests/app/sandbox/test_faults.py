@@ -28,7 +28,7 @@ def session(site: SandboxProcess, tmp_path: Path) -> Iterator[ftrack_api.Session
     """A session whose faults end with it."""
     opened = ftrack_api.Session(
         site.url, site.key, site.user, schema_cache_path=str(tmp_path), auto_connect_event_hub=False
-    )  # fmt: skip
+    )
     yield opened
     site.faults(reset=True)
     opened.close()
@@ -153,7 +153,7 @@ def test_one_user_lacks_a_permission_and_others_do_not(
     site.faults(deny={"user01": ["create"]})
     other = ftrack_api.Session(
         site.url, site.key, "user01", schema_cache_path=str(tmp_path), auto_connect_event_hub=False
-    )  # fmt: skip
+    )
     assert other.query("User").first() is not None
     other.create("User", {"username": "not.allowed"})
     with pytest.raises(ftrack_api.exception.ServerError, match="PermissionError"):

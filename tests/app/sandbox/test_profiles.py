@@ -17,9 +17,7 @@ from app.sandbox.profiles.studio import ARTISTS
 
 def open_session(site: SandboxProcess, cache: Path) -> ftrack_api.Session:
     cache.mkdir(exist_ok=True)
-    return ftrack_api.Session(
-        site.url, site.key, site.user, schema_cache_path=str(cache), auto_connect_event_hub=False
-    )  # fmt: skip
+    return ftrack_api.Session(site.url, site.key, site.user, schema_cache_path=str(cache), auto_connect_event_hub=False)
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +53,33 @@ def test_the_studio_has_two_shows_with_episodes_sequences_shots_and_builds(sessi
 def test_the_workflow_has_the_studio_s_statuses_and_task_types(session: Any) -> None:
     schema = session.query('ProjectSchema where name is "VFX Scheme"').one()
     wanted = {
-        "Not started", "In progress", "Pending Internal Review", "Ready for Lighting", "Ready for Comp",
-        "Cut", "On Hold", "Approved", "Review Changes", "Omitted",
-    }  # fmt: skip
+        "Not started",
+        "In progress",
+        "Pending Internal Review",
+        "Ready for Lighting",
+        "Ready for Comp",
+        "Cut",
+        "On Hold",
+        "Approved",
+        "Review Changes",
+        "Omitted",
+    }
     assert wanted <= {status["name"] for status in schema.get_statuses("Task")}
     assert wanted <= {status["name"] for status in schema.get_statuses("AssetVersion")}
     types = {kind["name"]: kind for kind in schema.get_types("Task")}
     assert set(types) >= {
-        "Layout", "Previz", "Animation", "Lighting", "Compositing", "Rotoscoping",
-        "Modeling", "Rigging", "FX", "Lookdev", "Matchmove",
-    }  # fmt: skip
+        "Layout",
+        "Previz",
+        "Animation",
+        "Lighting",
+        "Compositing",
+        "Rotoscoping",
+        "Modeling",
+        "Rigging",
+        "FX",
+        "Lookdev",
+        "Matchmove",
+    }
     roto = {status["name"] for status in schema.get_statuses("Task", types["Rotoscoping"]["id"])}
     assert "Ready for Lighting" not in roto
     assert {project["project_schema"]["name"] for project in session.query("Project")} == {"VFX Scheme"}

@@ -153,7 +153,7 @@ def test_a_site_that_ends_says_goodbye_so_that_clients_come_back(tmp_path: Path)
     with SandboxProcess(tmp_path / "site", "ftrack-suite") as site:
         session = ftrack_api.Session(
             site.url, site.key, site.user, schema_cache_path=str(tmp_path), auto_connect_event_hub=False
-        )  # fmt: skip
+        )
         hub = session.event_hub
         hub._auto_reconnect_delay = 0.2
         codes: list[str] = []

@@ -32,9 +32,12 @@ def open_session(
 
     def open_one(user: str = "", hub: bool = False) -> ftrack_api.Session:
         session = ftrack_api.Session(
-            live_site.url, live_site.key, user or live_site.user, schema_cache_path=str(cache),
+            live_site.url,
+            live_site.key,
+            user or live_site.user,
+            schema_cache_path=str(cache),
             auto_connect_event_hub=False,
-        )  # fmt: skip
+        )
         sessions.append(session)
         if hub:
             session.event_hub.connect()

@@ -42,16 +42,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve frames of 101 x 75 pixels at 24 frames a second: odd sizes, as plates have."""
     path = tmp_path_factory.mktemp("media") / "clip.mov"
     source = "testsrc2=size=101x75:rate=24:duration=0.5"
-    subprocess.run(
-        [ffmpeg(), "-v", "error", "-y", "-f", "lavfi", "-i", source, "-c:v", "mjpeg", str(path)], check=True
-    )  # fmt: skip
+    subprocess.run([ffmpeg(), "-v", "error", "-y", "-f", "lavfi", "-i", source, "-c:v", "mjpeg", str(path)], check=True)
     return path
 
 
 def upload(session: ftrack_api.Session, path: Path, **data: Any) -> Any:
-    component = session.create_component(
-        str(path), data=data, location=session.get("Location", SERVER_LOCATION_ID)
-    )  # fmt: skip
+    component = session.create_component(str(path), data=data, location=session.get("Location", SERVER_LOCATION_ID))
     session.commit()
     return component
 
@@ -194,8 +190,14 @@ def test_fact_1_3_encode_media_makes_a_playable_movie_and_a_thumbnail(
     assert data["keep_original"] is False
     assert data["source_component_id"]
     wait = f'select status, data from Job where id is "{job["id"]}"'
-    done = until(lambda: (row := session.call([{"action": "query", "expression": wait}])[0]["data"][0])
-                 and row["status"] in ("done", "failed") and row, 30)  # fmt: skip
+    done = until(
+        lambda: (
+            (row := session.call([{"action": "query", "expression": wait}])[0]["data"][0])
+            and row["status"] in ("done", "failed")
+            and row
+        ),
+        30,
+    )
     assert done["status"] == "done", done
 
     movie, still = (output["component_id"] for output in data["output"])

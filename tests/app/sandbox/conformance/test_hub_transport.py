@@ -34,7 +34,7 @@ class RawClient:
         self.sid = self.handshake.split(":")[0]
         self.socket = websocket.create_connection(
             f"ws://127.0.0.1:{site.port}/socket.io/1/websocket/{self.sid}", timeout=5
-        )  # fmt: skip
+        )
         self.first = self.socket.recv()
 
     def emit(self, topic: str, data: object = None, number: int | None = 7, **more: Any) -> None:
