@@ -24,12 +24,15 @@ from ui.compiler.doors import Deploying, Doors, ManagerFacts
 PLATFORMS = ("linux", "windows", "darwin")
 
 
-def standard_doors(state: Path | None = None, settings: FlamencoSettings | None = None) -> Doors:
+def standard_doors(
+    state: Path | None = None, settings: FlamencoSettings | None = None, pool: CompilerPool | None = None
+) -> Doors:
     """Doors to the Manager and the folders the settings name; the pool in them is the caller's to close.
 
     Args:
         state: Where drafts, sample jobs, kept inputs and earlier versions live; the installation's by default.
         settings: Section `flamenco`; read from the settings file by default.
+        pool: A compiler that runs already; a new one by default.
 
     Raises:
         SettingsError: the settings file cannot be read.
@@ -39,13 +42,13 @@ def standard_doors(state: Path | None = None, settings: FlamencoSettings | None 
     home = (state or state_folder()) / "compiler"
     scripts_dir = Path(settings.scripts_folder).expanduser() if settings.scripts_folder else None
     url = settings.manager or None
-    pool = CompilerPool()
+    compiler = pool or CompilerPool()
 
     def deployer(samples: Sequence[SampleJob], version: str) -> Deploying:
         assert scripts_dir is not None
         return Deployer(
             scripts_dir,
-            pool,
+            compiler,
             history_dir=home / "deployments",
             samples=samples,
             manager_url=url,
@@ -53,7 +56,7 @@ def standard_doors(state: Path | None = None, settings: FlamencoSettings | None 
         )
 
     return Doors(
-        pool=pool,
+        pool=compiler,
         library=ScriptLibrary(scripts_dir, home / "drafts"),
         samples=SampleJobs(home / "sample_jobs"),
         deployer=deployer if scripts_dir is not None else None,

@@ -265,13 +265,12 @@ class Workbench(QWidget):
                     scripts={info.name: text},
                     scripts_dir=self.doors.scripts_dir,
                     script=info.name,
-                    job={"name": "check", "type": info.job_type, "settings": {}, "metadata": {}},
+                    job=JobInputs(name="check").job(info.job_type),
                     manager_version=version,
                     lint=False,
                 )
                 result = self.doors.pool.submit(request, channel="").result(30)
-                error = result.error
-                if result.job_type is None or (error is not None and error.kind in ("syntax", "incomplete")):
+                if _does_not_load(result):
                     broken.add(info.name)
             return broken
 
@@ -330,6 +329,7 @@ class Workbench(QWidget):
 
     def _opened(self, script: ScriptText) -> None:
         self.runner.reset()
+        self._refilled = False
         self.editor.set_text(script.text)
         self.editor.setEnabled(True)
         self.problems.show_findings([])
@@ -345,11 +345,11 @@ class Workbench(QWidget):
         self.title_changed.emit(script.name)
         name = script.name
 
-        def loaded(answer: tuple[dict[str, Any], list[SampleJob], list[str]]) -> None:
+        def loaded(answer: tuple[dict[str, Any], list[SampleJob], tuple[str, ...]]) -> None:
             if name == self.document.name:
                 self._inputs_loaded(*answer)
 
-        def load(_still_wanted: object) -> tuple[dict[str, Any], list[SampleJob], list[str]]:
+        def load(_still_wanted: object) -> tuple[dict[str, Any], list[SampleJob], tuple[str, ...]]:
             return self._memory.load(name), self.doors.samples.list(name), self.doors.samples.problems(name)
 
         self.document.io.run(load, loaded, self._samples_failed)
@@ -490,7 +490,7 @@ class Workbench(QWidget):
         found = outcome.findings(result, name)
         self.editor.set_diagnostics(found)
         self.problems.show_findings(found)
-        broken = result.job_type is None
+        broken = _does_not_load(result)
         if broken != (name in self._broken):
             self._broken = self._broken | {name} if broken else self._broken - {name}
             self.scripts.set_broken(self._broken)
@@ -539,11 +539,11 @@ class Workbench(QWidget):
         self._change_samples(lambda: self.doors.samples.delete(script, sample_name), script, "")
 
     def _change_samples(self, change: Any, script: str, chosen: str) -> None:
-        def work(_still_wanted: object) -> tuple[list[SampleJob], list[str]]:
+        def work(_still_wanted: object) -> tuple[list[SampleJob], tuple[str, ...]]:
             change()
             return self.doors.samples.list(script), self.doors.samples.problems(script)
 
-        def show(answer: tuple[list[SampleJob], list[str]]) -> None:
+        def show(answer: tuple[list[SampleJob], tuple[str, ...]]) -> None:
             if script == self.document.name:
                 self.inputs.show_samples(*answer, chosen)
 
@@ -671,6 +671,12 @@ class Workbench(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.shutdown()
         super().closeEvent(event)
+
+
+def _does_not_load(result: CompileResult) -> bool:
+    """Whether the Manager gets no job type out of the script, whatever the job."""
+    asked_wrongly = result.error is not None and result.error.kind in ("request", "etag")
+    return result.job_type is None and not asked_wrongly
 
 
 def _inputs_of(kept: Mapping[str, Any]) -> JobInputs:
