@@ -75,6 +75,11 @@ def api_response(results: Json, after: Callable[[], None]) -> web.Response:
     return answer
 
 
+def json_response(text: str) -> web.Response:
+    """An answer that is JSON text already."""
+    return web.Response(body=text.encode(), content_type="application/json")
+
+
 def error_response(error: ApiError, strict: bool) -> web.Response:
     """An error: an object where a list is expected, as 200 unless the client is strict."""
     body = {"exception": error.name, "content": error.content, "error_code": error.code}

@@ -260,6 +260,11 @@ class Schema:
         return [_wire(entity) for entity in self.types.values()]
 
     @cached_property
+    def wire_text(self) -> str:
+        """The same as JSON: the largest answer of every session's start."""
+        return json.dumps(self.wire)
+
+    @cached_property
     def hash(self) -> str:
         """MD5 of the schemas as a client computes it from its cache file: sorted keys, default separators."""
         return hashlib.md5(json.dumps(self.wire, sort_keys=True).encode("utf-8"), usedforsecurity=False).hexdigest()

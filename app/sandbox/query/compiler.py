@@ -272,6 +272,9 @@ class Compiler:
         """A scalar expression for a path over references (orders, groups, aggregates)."""
         head, rest = path[0], path[1:]
         attribute = self.attribute(entity, head.name, bool(rest))
+        if head.name in ("link", "_link") and "name" in entity.attributes:
+            # The last step of a link is the entity itself.
+            attribute = entity.attributes["name"]
         if attribute.sql is None and not rest:
             raise parse_error(self.expression, f"{head.name!r} cannot be ordered or grouped by")
         if not rest:
