@@ -90,8 +90,6 @@ class Server:
         self.app.router.add_post("/api", self._api)
         self.app.router.add_get("/widget/{name}", self._widget)
         Snapshots(self.app, self, directory / "snapshots", self.snapshot, self.restore)
-        for name in ("delayed_job", "permissions"):
-            self.on_action(name, lambda _batch, _operation: {})
 
     # contract.Site
 
