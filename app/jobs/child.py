@@ -7,13 +7,10 @@ RLIMIT_DATA, time by the parent's kill and an own watchdog, results are JSON tex
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
 import secrets
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +24,6 @@ from app.jobs import frames, outcomes, requests
 DATA_LIMIT = 2 * 1024**3
 RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "job_compiler"
 _TRACED_TASKS = 5000
-_PR_SET_PDEATHSIG = 1
 
 
 class World:
@@ -151,13 +147,12 @@ class Engine:
     def _in_world(self, work: Callable[[World], dict[str, Any]]) -> dict[str, Any]:
         world, self.world = self.world, None
         assert world is not None
-        watchdog = threading.Timer(120, os._exit, (86,))
-        watchdog.daemon = True
-        watchdog.start()
+        over = threading.Event()
+        threading.Thread(target=end_with_parent, args=(over, os.getppid()), daemon=True).start()
         try:
             return work(world)
         finally:
-            watchdog.cancel()
+            over.set()
             world.close()
 
     def _expression(self, world: World, request: dict[str, Any]) -> dict[str, Any]:
@@ -473,13 +468,19 @@ def resident_mb() -> float:
             pages = int(file.read().split()[1])
     except OSError:
         return 0.0
-    return pages * int(os.sysconf("SC_PAGE_SIZE")) / 1048576
+    mebibytes: float = pages * os.sysconf("SC_PAGE_SIZE") / 1048576
+    return mebibytes
+
+
+def end_with_parent(over: threading.Event, parent: int) -> None:
+    """While a script runs: end this process when its parent is gone (who would kill it otherwise?)."""
+    while not over.wait(1.0):
+        if os.getppid() != parent:
+            os._exit(86)
 
 
 def confine() -> None:
-    """Limit memory and tie this process's life to its parent's."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Limit the memory of this process and keep it from leaving core files."""
     if os.name == "posix":
         import resource
 

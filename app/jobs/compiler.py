@@ -61,6 +61,8 @@ class _Child:
         self.ready = threading.Event()
         self.dead = False
         self.rss_mb = 0.0
+        self.served = 0
+        self.spent = False
         environment = dict(os.environ) | {"TZ": timezone, "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(
             python_module("app.jobs.child"),
@@ -106,6 +108,9 @@ class _Child:
                 elif kind == frames.END:
                     job, self.job = self.job, None
                     self.rss_mb = float(header.get("rss_mb", 0.0))
+                    self.served += 1
+                    # V8 may be spoiled after it was stopped in the middle of something.
+                    self.spent = header.get("outcome") == "manager_hangs" or "died" in header
                     if job is not None:
                         job.finish(_Stored(header, pages, columns))
                     pages, columns, header = [], b"", {}
@@ -127,7 +132,7 @@ class _Child:
         job, self.job = self.job, None
         self.on_gone(self)
         if job is not None:
-            job.died(code)
+            job.died(code, used=self.served > 0)
 
 
 class CompileHandle:
@@ -190,6 +195,7 @@ class _Job:
     handle: CompileHandle = field(init=False)
     cancelled: bool = False
     killed_for_time: bool = False
+    retried: bool = False
     child: _Child | None = None
     timer: threading.Timer | None = None
 
@@ -207,9 +213,14 @@ class _Job:
             return
         self.handle._set(self.pool._keep(self, stored))
 
-    def died(self, code: int) -> None:
+    def died(self, code: int, *, used: bool = False) -> None:
         """The child is gone: killed by us, by the memory limit, or by a script that crashes V8."""
         self._stop_timer()
+        if used and not self.retried and not self.cancelled and not self.killed_for_time:
+            # An earlier script may have spoiled this child: a fresh one decides.
+            self.retried = True
+            if self.pool._again(self):
+                return
         if self.raw is not None:
             self.raw({"error": "the child ended", "died": code, "timeout": self.killed_for_time})
             return
@@ -448,6 +459,16 @@ class CompilerPool:
         job.timer.start()
         child.send(job)
 
+    def _again(self, job: _Job) -> bool:
+        """Put a job back in front of the queue; False when the pool is closed."""
+        with self._lock:
+            if self._closed:
+                return False
+            job.child = None
+            self._queue.insert(0, job)
+            self._dispatch()
+        return True
+
     def _out_of_time(self, job: _Job) -> None:
         with self._lock:
             child = job.child
@@ -483,7 +504,7 @@ class CompilerPool:
             if child.dead or self._closed:
                 child.kill()
                 return
-            if child.rss_mb > _FAT_CHILD_MB:
+            if child.spent or child.rss_mb > _FAT_CHILD_MB:
                 child.kill()
             else:
                 self._idle.append(child)

@@ -9,6 +9,7 @@ from typing import Any
 
 PANIC_ANSWER = {"status": 500, "message": "Internal Server Error"}
 STORE_ANSWER = {"status": 500, "message": "error persisting job in database"}
+LONGEST_MESSAGE = 8000
 UNKNOWN_TYPE = "job type unknown"
 OUTDATED = "rejecting job because its settings are outdated, refresh the job type"
 NEVER = {"status": 0, "message": "no answer: the request never ends and keeps a processor core busy for ever"}
@@ -126,6 +127,8 @@ def exception(text: str, script: str, modules: list[str], function: str = "") ->
     """The ``error`` part and HTTP message of an uncaught exception."""
     message, place, stack, raw_stack = parse_exception(text)
     message = go_wording(message)
+    if len(message) > LONGEST_MESSAGE:
+        message = message[:LONGEST_MESSAGE] + f"... ({len(message)} characters)"
     at = place
     if stack and (place is None or not _same_line(place, stack[0]) or "Error" in message):
         at = stack[0]
