@@ -276,7 +276,7 @@ def _user(member: Member) -> dict[str, Any]:
 async def _arguments(request: web.Request) -> dict[str, Any]:
     arguments: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
-        body = await request.json()
+        body = json.loads(await request.text() or "{}")
         arguments.update(body if isinstance(body, dict) else {})
     else:
         arguments.update({key: value for key, value in (await request.post()).items() if isinstance(value, str)})
