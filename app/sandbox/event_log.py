@@ -64,7 +64,7 @@ class EventLog:
         """
         self._last += 1
         user = event["source"].get("user") or {}
-        self._pending.append((self._last, time, event["topic"], str(user.get("username") or ""), encoded))
+        self._pending.append((self._last, time, _storable(event["topic"]), _storable(user.get("username")), encoded))
         if event["topic"] == "ftrack.update":
             self.flush()
         elif not self._flush_due:
@@ -97,3 +97,8 @@ class EventLog:
     def _flush_later(self) -> None:
         self._flush_due = False
         self.flush()
+
+
+def _storable(text: object) -> str:
+    """A client's text without what UTF-8 cannot hold."""
+    return str(text or "").encode("utf-8", "replace").decode("utf-8")

@@ -118,7 +118,8 @@ class EventHub:
             ExpressionError: Its target cannot be read.
         """
         recipients = self._router.recipients(event)
-        encoded = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+        # ASCII only: half a surrogate pair, legal in JSON, is not in UTF-8, which websocket and database want.
+        encoded = json.dumps(event, separators=(",", ":"))
         self._events.append(event, encoded, self._site.clock())
         if recipients:
             packet = event_packet(encoded)

@@ -66,8 +66,8 @@ def event_of(packet: Packet) -> dict[str, Any]:
     """
     try:
         payload = json.loads(packet.data)
-    except ValueError as error:
-        raise PacketError("an event packet that is not JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise PacketError("an event packet that is not JSON, or is nested too deeply") from error
     if not isinstance(payload, dict) or payload.get("name") != EVENT_NAMESPACE:
         raise PacketError(f'an event packet whose name is not "{EVENT_NAMESPACE}"')
     arguments = payload.get("args")

@@ -180,7 +180,7 @@ _PUBLISHED = (
     ("003_0030", "Compositing", ("Pending Client Review",)),
     ("010_0010", "Compositing", ("Review Changes", "Pending Client Review")),
 )
-_MOVIES = 3
+_MOVIES = 2
 _SEEDED_AT = "2026-09-14"
 
 

@@ -133,6 +133,20 @@ def test_fact_2_1_packets_that_are_no_packets_harm_nobody(live_site: SandboxProc
     client.socket.close()
 
 
+@pytest.mark.parametrize("data", [{"half": "\ud800"}, {"emoji": "\U0001f426"}, {"none": None}, [1, 2], "text", 7])
+def test_any_json_that_a_client_sends_is_passed_on_unharmed(live_site: SandboxProcess, data: Any) -> None:
+    client = RawClient(live_site)
+    client.subscribe("topic=any.json")
+    client.emit("any.json", data, number=None, source={"id": "me", "user": {"username": ["odd"]}})
+    assert client.event()["data"] == data
+    client.emit("\udfff", number=None)
+    client.socket.send('5:::{"name":"ftrack.event","args":[' + '{"topic":' * 20000)
+    client.emit("any.json", {"still": "alive"}, number=None)
+    assert client.event()["data"] == {"still": "alive"}
+    assert live_site.events(live_site.last_event() - 1)[0]["event"]["data"] == {"still": "alive"}
+    client.socket.close()
+
+
 def test_fact_2_1_an_event_arrives_with_exactly_seven_keys_whatever_was_sent(live_site: SandboxProcess) -> None:
     client = RawClient(live_site)
     client.subscribe("topic=exact.keys")
