@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from app.effects.disk import CopyFile, MakeFolder, RemoveFile, RemoveFolders
 from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, UpdateEntity
 from app.effects.job import SubmitJob
+from app.effects.remote import CopyBetweenSites, RemoteEntity
 from app.effects.review_media import DropReviewMedia, MakeReviewMedia
 from app.effects.slack import SendSlack
 from app.effects.upload import UploadComponent
@@ -29,5 +30,7 @@ KINDS: Mapping[str, type[Effect]] = {
         SubmitJob,
         MakeReviewMedia,
         DropReviewMedia,
+        RemoteEntity,
+        CopyBetweenSites,
     )
 }

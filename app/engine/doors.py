@@ -52,6 +52,9 @@ class SiteDoor(Protocol):
     ) -> dict[str, Any]:
         """Put a file into a location under a component id chosen by the caller; returns the component's row."""
 
+    def download(self, component_id: str, target: Path) -> None:
+        """Fetch a component's file into ``target``, whole or not at all."""
+
     def statuses(self) -> Mapping[str, Named]:
         """All statuses by id."""
 

@@ -205,6 +205,30 @@ class Site:
         if answer.status_code >= 400:
             raise SiteRefusal("UploadError", f"the site refused the file {path.name} (status {answer.status_code})")
 
+    def download(self, component_id: str, target: Path) -> None:
+        """Fetch a component's file from the site into ``target``, whole or not at all.
+
+        Raises:
+            SiteRefusal: the site does not hold the file. SiteUnreachable, OSError.
+        """
+        partial = target.with_name(f".{target.name}.part")
+        parameters = {"id": component_id, "username": self._credentials.api_user, "apiKey": self._credentials.api_key}
+        try:
+            with requests.get(
+                f"{self.server}/component/get", params=parameters, stream=True, timeout=self._timeout
+            ) as answer:
+                if answer.status_code >= 500:
+                    raise SiteUnreachable(f"{self.server} did not give the file (status {answer.status_code})")
+                if answer.status_code >= 400:
+                    raise SiteRefusal("DownloadError", f"{self.server} holds no file of the component {component_id}")
+                with partial.open("wb") as file:
+                    for block in answer.iter_content(1024 * 1024):
+                        file.write(block)
+        except requests.exceptions.RequestException:
+            # The library's own words carry the address with the key in it.
+            raise SiteUnreachable(f"{self.server} did not give the file of {component_id}") from None
+        partial.replace(target)
+
     # -- look-ups ----------------------------------------------------------------------------------------------------
 
     def _lend(self) -> LookUps:
