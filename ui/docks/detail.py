@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
@@ -24,8 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.journal.journal import Journal
-from app.journal.rows import EffectRow, LogFilter, RunDetail
+from app.journal.rows import LogFilter
 from ui import theme
 from ui.docks.handlers import ElidedLabel
 from ui.docks.lamps import Lamp
@@ -35,6 +34,10 @@ from ui.models.paged import PagedRows
 from ui.models.sources import LogSource
 from ui.models.words import clock_ms, effect_look, many, moment, span, state_look
 from ui.theme import Role
+
+if TYPE_CHECKING:
+    from app.journal.journal import Journal
+    from app.journal.rows import EffectRow, RunDetail
 
 EFFECTS_SHOWN = 40
 """Effects of a run that are shown at once; a button shows the rest."""

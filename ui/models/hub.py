@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.journal.journal import Journal
-from app.journal.log import LogStore
-from app.journal.rows import CatalogueRow, HandlerStats, HealthRow, LeverRow, OrderRow
-from app.journal.scan import project_names
 from ui.models.reader import Reader
+
+if TYPE_CHECKING:
+    # SQLite is loaded on the readers' threads, after the first paint.
+    from app.journal.journal import Journal
+    from app.journal.log import LogStore
+    from app.journal.rows import CatalogueRow, HandlerStats, HealthRow, LeverRow, OrderRow
 
 PULSE_MS = 500
 """Pause between two readings of counters and lamps, in milliseconds."""
@@ -91,7 +93,7 @@ class Hub(QObject):
         self.read_only = False
         self.who = _who()
         self._orders: dict[int, _Waiting] = {}
-        self.journal: Reader[Journal] = Reader("journal", lambda: Journal.open(folder, mode="panel"), self)
+        self.journal: Reader[Journal] = Reader("journal", lambda: _open_journal(folder), self)
         self.log: Reader[LogStore] = Reader("log", lambda: _open_log(folder), self)
         self.journal.opened.connect(self._opened)
         self.journal.moved.connect(self._check_orders)
@@ -189,14 +191,24 @@ class Hub(QObject):
                 self.said.emit(f"{waiting.words}: done.")
 
 
+def _open_journal(folder: Path) -> Journal:
+    from app.journal.journal import Journal
+
+    return Journal.open(folder, mode="panel")
+
+
 def _open_log(folder: Path) -> LogStore:
     """The log for reading. Raises FileNotFoundError before the engine has made it."""
+    from app.journal.log import LogStore
+
     if not (folder / "log.db").exists():
         raise FileNotFoundError(f"there is no log in {folder} yet")
     return LogStore.open(folder, read_only=True)
 
 
 def _read_snapshot(journal: Journal) -> Snapshot:
+    from app.journal.scan import project_names
+
     return Snapshot(
         catalogue=tuple(journal.catalogue()),
         levers={(row.handler, row.project): row for row in journal.levers()},

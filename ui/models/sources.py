@@ -7,14 +7,17 @@ import re
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from app.journal import scan
-from app.journal.journal import Journal
-from app.journal.log import LogStore
 from app.journal.rows import EventFilter, EventRow, LogFilter, LogRow
 from ui.models.paged import Row
 from ui.models.words import clock, clock_ms, level_name, level_role
 from ui.theme.colours import Role
+
+if TYPE_CHECKING:
+    from app.journal.journal import Journal
+    from app.journal.log import LogStore
 
 _BLOCK = 1 << 20
 _LEVEL = re.compile(rb"\b(DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)\b")
@@ -30,6 +33,13 @@ _TONES = {
 _VALUES = {b"DEBUG": 10, b"INFO": 20, b"WARNING": 30, b"WARN": 30, b"ERROR": 40, b"CRITICAL": 50, b"FATAL": 50}
 
 
+def _scan() -> ModuleType:
+    """SQLite is loaded on the reader's thread, after the first paint."""
+    from app.journal import scan
+
+    return scan
+
+
 class EventSource:
     """Events of the journal. Columns: time, topic, words, project, entity, user, lamps."""
 
@@ -41,16 +51,16 @@ class EventSource:
         self.recheck = bool(wanted.handlers or wanted.states)
 
     def span(self, store: Journal) -> tuple[int, int]:
-        return scan.event_span(store)
+        return _scan().event_span(store)
 
     def count(self, store: Journal, low: int, high: int) -> int:
-        return scan.count_between(store, "events", low, high)
+        return _scan().count_between(store, "events", low, high)
 
     def hits(self, store: Journal, low: int, high: int) -> Iterable[int]:
-        return scan.event_ids(store, self.wanted, low, high)
+        return _scan().event_ids(store, self.wanted, low, high)
 
     def rows(self, store: Journal, ids: Sequence[int]) -> list[Row]:
-        return [_event(row) for row in scan.events_by_id(store, ids)]
+        return [_event(row) for row in _scan().events_by_id(store, ids)]
 
 
 def _event(row: EventRow) -> Row:
@@ -72,16 +82,16 @@ class LogSource:
         self.filtered = wanted != LogFilter()
 
     def span(self, store: LogStore) -> tuple[int, int]:
-        return scan.log_span(store)
+        return _scan().log_span(store)
 
     def count(self, store: LogStore, low: int, high: int) -> int:
-        return scan.count_between(store, "lines", low, high)
+        return _scan().count_between(store, "lines", low, high)
 
     def hits(self, store: LogStore, low: int, high: int) -> Iterable[int]:
-        return scan.log_ids(store, self.wanted, low, high)
+        return _scan().log_ids(store, self.wanted, low, high)
 
     def rows(self, store: LogStore, ids: Sequence[int]) -> list[Row]:
-        return [_line(row) for row in scan.lines_by_id(store, ids)]
+        return [_line(row) for row in _scan().lines_by_id(store, ids)]
 
 
 def _line(row: LogRow) -> Row:
