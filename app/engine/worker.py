@@ -229,7 +229,16 @@ class Engine:
     def _add_worker(self) -> None:
         self._thread(f"worker-{len(self._threads)}", self._work)
 
+    def _warm(self) -> None:
+        """Open the thread's session before the first run needs it; a site that is away is met again there."""
+        try:
+            self._doors.site().fresh()
+            _ = self._doors.site().session
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run that needs the site says it properly
+            log.debug("the site cannot be reached yet: %s", error)
+
     def _work(self) -> None:
+        self._warm()
         rings, idle_since = -1, time.monotonic()
         while not self._stop.is_set():
             batch = self._claim("main")
