@@ -83,6 +83,8 @@ class Server:
         self._reader = RowReader(self.store, self.queries, self.store.reader)
         self._lock = asyncio.Lock()
         self._listeners: list[CommitListener] = []
+        self._credentials: dict[str, tuple[Identity, str | None]] = {}
+        self._new_keys = False
         self._untold: deque[Commit] = deque()
         self._hooks: list[ApiHook] = []
         self._actions: dict[str, ActionHandler] = {}
@@ -104,17 +106,19 @@ class Server:
 
     def identity(self, user: str, key: str) -> Identity | None:
         """The active user of these credentials, or ``None``. The site's key serves all, a reset key its own user."""
-        rows = self.store.select(
-            'SELECT r.id, k.secret FROM "Resource" r LEFT JOIN "__key__" k ON k.user_id = r.id'
-            " WHERE r.username = ? AND r.is_active = 1 AND r.__type__ = 'User'",
-            (user,),
-        )
-        if not rows:
-            return None
-        user_id, own = rows[0]
+        held = self._credentials.get(user)
+        if held is None:
+            rows = self.store.select(
+                'SELECT r.id, k.secret FROM "Resource" r LEFT JOIN "__key__" k ON k.user_id = r.id'
+                " WHERE r.username = ? AND r.is_active = 1 AND r.__type__ = 'User'",
+                (user,),
+            )
+            if not rows:
+                return None
+            held = self._credentials[user] = (Identity(rows[0][0], user), rows[0][1])
         given = key.encode()
-        if hmac.compare_digest(given, self.key.encode()) or (own and hmac.compare_digest(given, own.encode())):
-            return Identity(user_id, user)
+        if hmac.compare_digest(given, self.key.encode()) or (held[1] and hmac.compare_digest(given, held[1].encode())):
+            return held[0]
         return None
 
     def legacy_name(self, entity_type: str, attribute: str) -> str:
@@ -174,7 +178,9 @@ class Server:
 
     def run_offline(self, identity: Identity, work: Callable[[Batch], Json]) -> Json:
         """As :meth:`run`, before the site listens (seeds): nobody is told."""
-        return self._transact(identity, work)[0]
+        result, _commit = self._transact(identity, work)
+        self._credentials.clear()
+        return result
 
     def close(self) -> None:
         """Close the store. The site must no longer listen."""
@@ -190,6 +196,7 @@ class Server:
         async with self._lock:
             await asyncio.to_thread(self.store.restore, source)
             self.workflows.clear()
+            self._credentials.clear()
 
     # Operations
 
@@ -215,6 +222,9 @@ class Server:
 
         At once means before the answer, so that whoever has the answer can rely on the event being kept.
         """
+        if self._new_keys or any(self.schema[change.entity_type].root == "Resource" for change in commit.changes):
+            self._new_keys = False
+            self._credentials.clear()
         if not commit.changes:
             return
         self._untold.append(commit)
@@ -298,6 +308,7 @@ class Server:
             raise ApiError("IntegrityError", f"There is no User with the key {user_id!r}.", status=404)
         secret = secrets.token_hex(24)
         batch.select("INSERT OR REPLACE INTO __key__ VALUES (?, ?)", (user_id, secret))
+        self._new_keys = True
         return {"api_key": secret}
 
     def _invite(self, batch: Batch, operation: Operation) -> dict[str, Json]:
