@@ -1,0 +1,170 @@
+"""Effects on real folders: nothing is overwritten, nothing leaves its root, undo takes only what is still ours."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.disk import ProductionDrives
+from app.effects.disk import CopyFile, MakeFolder, RemoveFile, RemoveFolders, refused
+from app.engine.kinds import EffectFailed, LeaveAlone
+from app.engine.protocol import Later
+from app.settings.models import StudioSettings
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    (drive / ".signalbox-drive").touch()
+    return drive
+
+
+@pytest.fixture
+def disk() -> ProductionDrives:
+    return ProductionDrives(StudioSettings)
+
+
+def folder(root: Path, path: Path, **more: Any) -> MakeFolder:
+    return MakeFolder(slot="f", reason="so", path=path, root=root, **more)
+
+
+def copy(root: Path, source: Path, path: Path) -> CopyFile:
+    return CopyFile(slot="c", reason="so", source=source, path=path, root=root)
+
+
+def do(disk: ProductionDrives, effect: Any) -> dict[str, Any]:
+    before = effect.before(disk)
+    assert before is not None
+    after: dict[str, Any] = effect.apply(disk, before)
+    return after
+
+
+def test_a_folder_is_made_with_its_parents_and_mode_whatever_the_umask(root: Path, disk: ProductionDrives) -> None:
+    old = os.umask(0o077)
+    try:
+        after = do(disk, folder(root, root / "shots/001/comp", mode=0o2775))
+    finally:
+        os.umask(old)
+    assert after["made"] == [str(root / "shots"), str(root / "shots/001"), str(root / "shots/001/comp")]
+    assert stat.S_IMODE((root / "shots/001").stat().st_mode) == 0o2775
+
+
+def test_a_folder_that_is_there_is_left_as_it_is(root: Path, disk: ProductionDrives) -> None:
+    (root / "shots").mkdir(mode=0o700)
+    assert folder(root, root / "shots").before(disk) is None
+
+
+def test_making_a_folder_twice_changes_nothing_the_second_time(root: Path, disk: ProductionDrives) -> None:
+    effect = folder(root, root / "a/b")
+    before = effect.before(disk)
+    assert before is not None
+    assert effect.apply(disk, before)["made"]
+    assert effect.apply(disk, before)["made"] == []
+
+
+@pytest.mark.parametrize("path", ["../outside", "shots/../../outside", "/etc/signalbox", "link/inside"])
+def test_nothing_leaves_the_root(root: Path, disk: ProductionDrives, tmp_path: Path, path: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EffectFailed, match="leads outside"):
+        folder(root, root / path).before(disk)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_drive_that_is_not_mounted_makes_it_wait(tmp_path: Path, disk: ProductionDrives) -> None:
+    bare = tmp_path / "not-a-drive"
+    bare.mkdir()
+    with pytest.raises(Later, match="not mounted"):
+        folder(bare, bare / "shots").before(disk)
+    assert not list(bare.iterdir())
+
+
+def test_a_root_that_is_missing_is_never_made(root: Path, disk: ProductionDrives) -> None:
+    with pytest.raises(Later, match="never made"):
+        folder(root / "show", root / "show" / "shots").before(disk)
+    assert not (root / "show").exists()
+
+
+def test_a_file_is_copied_whole_and_an_existing_one_is_never_overwritten(root: Path, disk: ProductionDrives) -> None:
+    source = root / "template.nk"
+    source.write_text("template")
+    after = do(disk, copy(root, source, root / "comp_v01.nk"))
+    assert (root / "comp_v01.nk").read_text() == "template"
+    assert after["size"] == 8
+    (root / "comp_v01.nk").write_text("an artist's work")
+    assert copy(root, source, root / "comp_v01.nk").before(disk) is None
+    late = copy(root, source, root / "comp_v01.nk").apply(disk, {"sha256": "x"})
+    assert "kept" in late
+    assert (root / "comp_v01.nk").read_text() == "an artist's work"
+    assert not list(root.glob(".*signalbox-part"))
+
+
+def test_after_a_crash_a_copied_file_is_known_by_its_hash(root: Path, disk: ProductionDrives) -> None:
+    source = root / "template.nk"
+    source.write_text("template")
+    effect = copy(root, source, root / "comp_v01.nk")
+    before = effect.before(disk)
+    assert before is not None
+    assert effect.is_done(disk, before) is None
+    effect.apply(disk, before)
+    assert effect.is_done(disk, before) is not None
+    (root / "comp_v01.nk").write_text("another")
+    assert effect.is_done(disk, before) is None
+
+
+def test_a_template_that_vanished_is_named(root: Path, disk: ProductionDrives) -> None:
+    with pytest.raises(EffectFailed, match=r"gone\.nk vanished"):
+        copy(root, root / "gone.nk", root / "x.nk").before(disk)
+
+
+def test_a_name_that_is_too_long_fails_with_its_path(root: Path, disk: ProductionDrives) -> None:
+    effect = folder(root, root / ("x" * 300))
+    with pytest.raises((EffectFailed, OSError), match="x{20}"):
+        effect.apply(disk, {})
+
+
+def test_a_full_disk_is_worth_another_attempt_and_a_permission_is_for_a_person(root: Path) -> None:
+    full = refused(OSError(errno.ENOSPC, "No space left on device"), root)
+    assert isinstance(full, OSError)
+    assert "the disk is full" in str(full)
+    denied = refused(PermissionError(errno.EACCES, "Permission denied"), root)
+    assert isinstance(denied, EffectFailed)
+    assert str(root) in str(denied)
+    assert "belongs to" in str(denied)
+    read_only = refused(OSError(errno.EROFS, "Read-only file system"), root)
+    assert isinstance(read_only, OSError)
+    assert "read-only" in str(read_only)
+
+
+def test_undo_removes_empty_folders_only(root: Path, disk: ProductionDrives) -> None:
+    effect = folder(root, root / "a/b/c")
+    after = do(disk, effect)
+    (inverse,) = effect.inverse({}, after, frozenset())
+    assert isinstance(inverse, RemoveFolders)
+    (root / "a" / "keep.txt").touch()
+    assert do(disk, inverse)["removed"] == [str(root / "a/b/c"), str(root / "a/b")]
+    assert (root / "a" / "keep.txt").exists()
+    (root / "full").mkdir()
+    (root / "full" / "x").touch()
+    with pytest.raises(LeaveAlone, match="not empty"):
+        RemoveFolders(slot="u", reason="so", paths=(root / "full",), root=root).before(disk)
+
+
+def test_undo_removes_a_copied_file_only_while_it_is_still_ours(root: Path, disk: ProductionDrives) -> None:
+    source = root / "template.nk"
+    source.write_text("template")
+    effect = copy(root, source, root / "x.nk")
+    (inverse,) = effect.inverse({}, do(disk, effect), frozenset())
+    assert isinstance(inverse, RemoveFile)
+    (root / "x.nk").write_text("changed by an artist")
+    with pytest.raises(LeaveAlone, match="changed since"):
+        inverse.before(disk)
+    (root / "x.nk").write_text("template")
+    do(disk, inverse)
+    assert not (root / "x.nk").exists()
