@@ -125,7 +125,7 @@ def test_a_template_that_vanished_is_named(root: Path, disk: ProductionDrives) -
 
 def test_a_name_that_is_too_long_fails_with_its_path(root: Path, disk: ProductionDrives) -> None:
     effect = folder(root, root / ("x" * 300))
-    with pytest.raises((EffectFailed, OSError), match="x{20}"):
+    with pytest.raises((EffectFailed, OSError), match=r"x{20}"):
         effect.apply(disk, {})
 
 
