@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
 from aiohttp import web
 
 from app.sandbox.contract import Commit
@@ -105,11 +106,10 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
         stack.enter_context(_alone(directory))
         listening = stack.enter_context(_listen(options.port))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = Server(directory, key=key)
-        server.url = url
+        server, events = _open(directory, key)
         stack.callback(server.store.close)
-        events = EventLog(directory / "events.db")
         stack.callback(events.close)
+        server.url = url
         files = FileStore(directory / "files")
         await asyncio.to_thread(_seed_once, server, profile, files)
         hub = _assemble(server, events, files, options, profile)
@@ -120,6 +120,13 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
             yield Running(url, profile.api_user, key, server, hub)
         finally:
             await runner.cleanup()
+
+
+def _open(directory: Path, key: str) -> tuple[Server, EventLog]:
+    try:
+        return Server(directory, key=key), EventLog(directory / "events.db")
+    except apsw.Error as error:
+        raise CannotStart(f"the databases in {directory} cannot be read ({error}); choose another folder") from error
 
 
 def _assemble(server: Server, events: EventLog, files: FileStore, options: SiteOptions, profile: Profile) -> EventHub:

@@ -115,6 +115,16 @@ def test_another_profile_does_not_take_over_a_folder(tmp_path: Path) -> None:
     assert 'holds a "cloud" site' in told
 
 
+@pytest.mark.parametrize("name", ["site.db", "events.db"])
+def test_a_broken_database_is_said_in_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"this is no database" * 1000)
+    process = start("--profile", "cloud", "--json", "--dir", str(tmp_path))
+    out, told = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert told.startswith(f"The embedded site did not start: the databases in {tmp_path} cannot be read (")
+    assert len(told.splitlines()) == 1
+
+
 def test_two_sites_do_not_share_a_folder(tmp_path: Path) -> None:
     with SandboxProcess(tmp_path / "site", "cloud"):
         second = start("--profile", "cloud", "--json", "--dir", str(tmp_path / "site"))
