@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent, QShowEvent
@@ -40,6 +40,13 @@ from ui.models.hub import Hub
 from ui.models.words import many
 from ui.theme import Role
 
+if TYPE_CHECKING:
+    from ui.dialogs.base import Confirm
+    from ui.dialogs.finder import Finder
+    from ui.dialogs.preview import PreviewDialog
+    from ui.dialogs.settings import SettingsDialog
+    from ui.dialogs.undo import UndoDialog
+
 LAYOUT_VERSION = 1
 """Raised when docks come or go, so that a layout of an older window is not forced on a new one."""
 
@@ -72,6 +79,9 @@ class Panel(QMainWindow):
         folder: The journal's folder.
         site: Which site it shows.
 
+    Attributes:
+        hosting: Whether the event server runs behind this window, and will make the journal.
+
     Signals:
         closing: the window is closed for good; the program ends.
         painted: the first paint is done: heavy things may start now.
@@ -86,6 +96,7 @@ class Panel(QMainWindow):
         self.hub = Hub(folder, self)
         self.site = site or PanelSite()
         self.settings = panel_settings()
+        self.hosting = False
         self._quitting = False
         self._was_painted = False
         self._workbench: QWidget | None = None
@@ -353,6 +364,9 @@ class Panel(QMainWindow):
             self.notice.say("warning", "Read-only: you may not write this journal. Levers and orders are locked.")
 
     def _journal_shut(self, why: str) -> None:
+        if self.hosting and "yet" in why:
+            # The server behind this very window is about to make the journal.
+            return
         self.notice.say("info" if "yet" in why else "error", why[:1].upper() + why[1:] + ".")
 
     def _journal_open(self) -> None:
@@ -445,7 +459,7 @@ class Panel(QMainWindow):
 
     # Dialogs
 
-    def open_finder(self) -> QWidget:
+    def open_finder(self) -> Finder:
         """ "Why is there no folder for this task?"."""
         from ui.dialogs.finder import Finder
 
@@ -454,7 +468,7 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
-    def open_undo(self, run: int) -> QWidget:
+    def open_undo(self, run: int) -> UndoDialog:
         """The list of what an undo takes back, and the undo."""
         from ui.dialogs.undo import UndoDialog
 
@@ -462,7 +476,7 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
-    def open_preview(self, handler: str) -> QWidget:
+    def open_preview(self, handler: str) -> PreviewDialog:
         """ "What would it do?"."""
         from ui.dialogs.preview import PreviewDialog
 
@@ -470,7 +484,7 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
-    def open_kept(self, handler: str, kept: int) -> QWidget:
+    def open_kept(self, handler: str, kept: int) -> Confirm:
         """Offer the events that came while a lever was Off. The default is to leave them."""
         from ui.dialogs.base import Confirm
 
@@ -490,7 +504,7 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
-    def open_handler_settings(self, handler: str) -> QWidget:
+    def open_handler_settings(self, handler: str) -> SettingsDialog:
         """The settings of a handler or an action."""
         from ui.dialogs.settings import SettingsDialog
 
@@ -498,7 +512,7 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
-    def open_settings(self) -> QWidget:
+    def open_settings(self) -> SettingsDialog:
         """All settings."""
         from ui.dialogs.settings import SettingsDialog
 

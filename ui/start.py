@@ -163,6 +163,8 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
     crash = CrashHook(state_folder())
     crash.install()
     panel = Panel(folder, site)
+    panel.hosting = True
+    panel.notice.say("info", "Starting the event server…")
     host = Host(hosted, panel)
     _wire(app, panel, host, crash, alone)
     panel.painted.connect(host.start)

@@ -98,6 +98,7 @@ class Finder(Dialog):
         self.hits = QListWidget()
         self.hits.setAccessibleName("Found")
         self.hits.setMinimumWidth(220)
+        self.hits.setSpacing(3)
         split.addWidget(self.hits)
         self._story = QVBoxLayout()
         self._story.setContentsMargins(12, 4, 8, 8)

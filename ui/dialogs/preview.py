@@ -62,6 +62,7 @@ class PreviewDialog(Dialog):
         self.events = QListWidget()
         self.events.setAccessibleName("Events")
         self.events.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.events.setSpacing(2)
         self.events.setTextElideMode(Qt.TextElideMode.ElideRight)
         split.addWidget(self.events)
         self._plan = QVBoxLayout()

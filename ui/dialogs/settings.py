@@ -214,6 +214,7 @@ class SettingsDialog(Dialog):
         self.sections = QListWidget()
         self.sections.setAccessibleName("Sections")
         self.sections.setFixedWidth(196)
+        self.sections.setSpacing(3)
         self.sections.currentItemChanged.connect(lambda _now, _before: self._section_chosen())
         row.addWidget(self.sections)
         right = QVBoxLayout()
