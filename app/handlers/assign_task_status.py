@@ -30,6 +30,9 @@ class AssignTaskStatusSettings(HandlerSettings):
         "A version status that is not in the mapping gives the task the status of the same name.",
         per_project=True,
     )
+    when_added: bool = setting(
+        True, "The status a version is created with counts too, not only later changes.", per_project=True
+    )
     protected: list[str] = setting(
         [],
         "A task with one of these statuses is finished and is not opened again.",
@@ -99,7 +102,7 @@ def _plan_one(
     wanted = _task_status_name(status, settings)
     if not wanted:
         return Note(change.entity_id, "skipped", f"the version status {status} leaves the task alone (setting mapping)")
-    reason = _why_not_for(version, settings, ctx)
+    reason = _why_not_for(change, version, settings, ctx)
     if reason is not None:
         return Note(change.entity_id, "skipped", reason)
     allowed = ctx.site.allowed_statuses(project.get("project_schema_id") or "", "Task", task.get("type_id"))
@@ -126,7 +129,11 @@ def _why_not(change: Change, version: Mapping[str, Any] | None, ctx: Context) ->
     return None
 
 
-def _why_not_for(version: Mapping[str, Any], settings: AssignTaskStatusSettings, ctx: Context) -> str | None:
+def _why_not_for(
+    change: Change, version: Mapping[str, Any], settings: AssignTaskStatusSettings, ctx: Context
+) -> str | None:
+    if change.action == "add" and not settings.when_added:
+        return "the status a version is created with does not count (setting when_added)"
     asset_type = str(((version.get("asset") or {}).get("type") or {}).get("name") or "")
     if settings.asset_types and asset_type.casefold() not in folded(settings.asset_types):
         return f"versions of type {asset_type or 'none'} leave their task alone (setting asset_types)"

@@ -27,6 +27,8 @@ def test_a_version_created_with_a_status_sets_its_task(show: Production) -> None
     version = show.version(shot, task, status="Pending Internal Review")
     show.run(HANDLER, show.added("AssetVersion", version))
     assert show.status_of("Task", task) == "Pending Internal Review"
+    show.set(HANDLER, when_added=False)
+    assert "when_added" in show.run(HANDLER, show.added("AssetVersion", version)).reason
 
 
 def test_a_version_without_a_task_is_skipped(show: Production) -> None:
