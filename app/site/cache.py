@@ -86,12 +86,16 @@ class LookUps:
         return None
 
     def workflow(self, project_schema_id: str) -> Named | None:
-        """A workflow schema by id."""
+        """A workflow schema by id; ``extra["task_types"]`` has the names of its task types."""
         return self._workflows.get(project_schema_id)
 
     def _read_workflows(self) -> Mapping[str, Named]:
-        rows = self._rows("select id, name from ProjectSchema")
-        return {row["id"]: Named(row["id"], row.get("name") or "", row) for row in rows}
+        rows = self._rows("select id, name, _task_type_schema.types.name from ProjectSchema")
+        found: dict[str, Named] = {}
+        for row in rows:
+            types = [one["name"] for one in (row.get("_task_type_schema") or {}).get("types") or () if one.get("name")]
+            found[row["id"]] = Named(row["id"], row.get("name") or "", {**row, "task_types": types})
+        return found
 
     def own_user_id(self, username: str) -> str:
         """The id of the user with this name."""
@@ -119,8 +123,9 @@ class LookUps:
 
     def _read_allowed(self, project_schema_id: str) -> Mapping[tuple[str, str | None], Sequence[Named]]:
         rows = self._rows(
-            "select _task_workflow.statuses.name, _version_workflow.statuses.name, _overrides.type_id,"
-            " _overrides.workflow_schema.statuses.name, _schemas.type_id"
+            "select _task_workflow.statuses.name, _task_workflow.statuses.color,"
+            " _version_workflow.statuses.name, _version_workflow.statuses.color, _overrides.type_id,"
+            " _overrides.workflow_schema.statuses.name, _overrides.workflow_schema.statuses.color, _schemas.type_id"
             f' from ProjectSchema where id is "{escaped(project_schema_id)}"'
         )
         if not rows:
@@ -137,7 +142,8 @@ class LookUps:
             listed = ", ".join(f'"{key}"' for key in own)
             by_schema: dict[str, list[Any]] = {}
             for row in self._rows(
-                f"select schema_id, task_status.name, task_status.id from SchemaStatus where schema_id in ({listed})"
+                "select schema_id, task_status.name, task_status.color, task_status.id "
+                f"from SchemaStatus where schema_id in ({listed})"
             ):
                 by_schema.setdefault(row["schema_id"], []).append(row.get("task_status"))
             for key, object_type_id in own.items():
