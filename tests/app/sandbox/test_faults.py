@@ -35,52 +35,55 @@ def session(site: SandboxProcess, tmp_path: Path) -> Iterator[ftrack_api.Session
 
 
 @pytest.fixture
-def numbers(session: ftrack_api.Session) -> Callable[[int, float], list[int]]:
-    """Publishes numbers and returns those that came back, in the order they did."""
+def numbers(session: ftrack_api.Session) -> Callable[..., list[int]]:
+    """Publishes so many numbers and returns those that came back, in the order they did: at least ``expected``."""
     received: list[int] = []
     hub = session.event_hub
     hub.connect()
     hub.subscribe("topic=number", lambda event: received.append(event["data"]["n"]))
 
-    def publish(count: int, seconds: float) -> list[int]:
+    def publish(count: int, expected: int) -> list[int]:
         received.clear()
         for number in range(count):
             hub.publish(Event("number", data={"n": number}))
-        hub.wait(seconds)
+        deadline = time.monotonic() + 5
+        while len(received) < expected and time.monotonic() < deadline:
+            hub.wait(0.05)
+        hub.wait(0.2)
         return list(received)
 
-    assert publish(1, 0.3) == [0]
+    assert publish(1, 1) == [0]
     return publish
 
 
 def test_events_are_doubled_while_ordered_so(site: SandboxProcess, numbers: Callable[..., list[int]]) -> None:
     site.faults(duplicate=True)
-    assert numbers(2, 0.4) == [0, 0, 1, 1]
+    assert numbers(2, 4) == [0, 0, 1, 1]
     site.faults(duplicate=False)
-    assert numbers(2, 0.4) == [0, 1]
+    assert numbers(2, 2) == [0, 1]
 
 
 def test_events_come_out_of_order_while_ordered_so(site: SandboxProcess, numbers: Callable[..., list[int]]) -> None:
     site.faults(reorder=3)
-    assert numbers(4, 0.8) == [2, 1, 0, 3]
+    assert numbers(4, 4) == [2, 1, 0, 3]
 
 
 def test_events_are_held_back_and_lost(site: SandboxProcess, numbers: Callable[..., list[int]]) -> None:
-    site.faults(delay=0.6)
-    assert numbers(1, 0.3) == []
-    assert numbers(0, 0.6) == [0]
+    site.faults(delay=1.5)
+    assert numbers(1, 0) == []
+    assert numbers(0, 1) == [0]
     site.faults(reset=True, drop=2)
-    assert numbers(3, 0.4) == [2]
+    assert numbers(3, 1) == [2]
 
 
 def test_a_silent_site_keeps_the_connection_and_says_nothing_more(
     site: SandboxProcess, session: ftrack_api.Session, numbers: Callable[..., list[int]]
 ) -> None:
     assert site.faults(silent=True)["silent"] == 1
-    assert numbers(2, 0.5) == []
+    assert numbers(2, 0) == []
     assert session.event_hub.connected
     site.faults(silent=False)
-    assert numbers(1, 0.4) == [0]
+    assert numbers(1, 1) == [0]
 
 
 def test_only_one_user_s_connection_is_ended(site: SandboxProcess, session: ftrack_api.Session) -> None:
@@ -105,8 +108,8 @@ def test_without_heartbeats_nothing_comes_on_an_idle_connection(
 
     hub._handle_packet = count
     hub.connect()
-    hub.wait(0.7)
-    assert beats
+    while not beats:
+        hub.wait(0.1)
     site.faults(heartbeat=False)
     hub.wait(0.3)
     beats.clear()
@@ -179,13 +182,13 @@ def test_every_answer_takes_its_time_and_files_have_a_floor_of_their_own(
     started = time.monotonic()
     session.query("User").first()
     assert time.monotonic() - started >= 0.15
-    site.faults(latency=0.0, component_floor=0.1)
-    assert seconds("/component/get?id=none") >= 0.1
-    assert seconds("/_sandbox/faults") < 0.1
+    site.faults(latency=0.0, component_floor=0.7)
+    assert seconds("/component/get?id=none") >= 0.7
+    assert seconds("/_sandbox/faults") < 0.7
 
 
 def test_slow_answers_do_not_queue_behind_one_another(site: SandboxProcess, session: ftrack_api.Session) -> None:
-    site.faults(latency=0.2)
+    site.faults(latency=0.5)
     started = time.monotonic()
     threads = [
         threading.Thread(target=site.api, args=({"action": "query", "expression": "select id from User limit 1"},))
@@ -195,7 +198,7 @@ def test_slow_answers_do_not_queue_behind_one_another(site: SandboxProcess, sess
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 8 * 0.5
 
 
 def test_the_site_s_clock_is_set_and_shifted(site: SandboxProcess, session: ftrack_api.Session) -> None:
@@ -239,7 +242,7 @@ def test_requests_are_counted_by_kind_by_user_and_by_client(site: SandboxProcess
 def test_subscriptions_can_be_looked_at(site: SandboxProcess, session: ftrack_api.Session) -> None:
     session.event_hub.connect()
     session.event_hub.subscribe("topic=look", lambda _event: None, subscriber={"id": "looker"})
-    session.event_hub.publish(Event("look"))
-    session.event_hub.wait(0.2)
-    shown = json.loads(site.request("/_sandbox/hub")[1])
-    assert {"user": "jenkins", "subscriber": {"id": "looker"}, "subscription": "topic=look"} in shown["subscriptions"]
+    wanted = {"user": "jenkins", "subscriber": {"id": "looker"}, "subscription": "topic=look"}
+    deadline = time.monotonic() + 5
+    while wanted not in json.loads(site.request("/_sandbox/hub")[1])["subscriptions"]:
+        assert time.monotonic() < deadline
