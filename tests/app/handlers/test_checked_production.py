@@ -113,7 +113,7 @@ def test_handlers_that_are_not_on_did_nothing(tmp_path: Path, position: str) -> 
         {"create_project_folder": "dry", "status_handler": "off"},
         {"add_version_to_list": "off", "set_task_thumbnail": "dry"},
     ],
-    ids=lambda levers: "-".join(levers),
+    ids="-".join,
 )
 def test_some_handlers_rest_while_the_others_work(tmp_path: Path, levers: dict[str, str]) -> None:
     assert played(tmp_path, seed=7, steps=40, workers=4, levers=levers).differences == []
