@@ -42,6 +42,9 @@ from app.slack import escape
 
 __all__ = ["StatusHandler", "StatusHandlerSettings", "Transition"]
 
+#: Seconds by which the clocks of ftrack and Slack may differ.
+_CLOCKS_APART = 600.0
+
 
 class Transition(BaseModel):
     """Who hears of what: a task of ``task_type`` that gets ``status`` is announced to ``next_type``'s people."""
@@ -318,7 +321,12 @@ def _announce(change: Change, ready: _Ready, settings: StatusHandlerSettings, ct
         return _skipped(change, f"only {_name(living[0])}, who set the status, would be told")
     addresses = _addresses(told, ready, ctx)
     why = _why(rows, people, told, ready)
+    notes: list[Note] = []
     for number, (address, names) in enumerate(addresses.items()):
+        dedupe = f"ready:{ready.shot['id']}:{ready.rule.status.casefold()}:{ready.root}:{address}"
+        if _was_sent(address, dedupe, ready, ctx):
+            notes.append(Note(change.entity_id, "already", f"{in_words(names) or address} was told already"))
+            continue
         effects.append(
             SendSlack(
                 slot=f"message-{number}-{change.entity_id}",
@@ -326,14 +334,28 @@ def _announce(change: Change, ready: _Ready, settings: StatusHandlerSettings, ct
                 entity_id=change.entity_id,
                 channel=address,
                 text=_text(ready, names, settings, change, rows),
-                dedupe=f"ready:{ready.shot['id']}:{ready.rule.status.casefold()}:{ready.root}:{address}",
+                dedupe=dedupe,
                 person=in_words(names),
                 digest=f"{ready.rule.status}" if settings.digest else "",
                 max_age=float(ctx.doors.settings("slack").max_age),
                 link=_link(ready, settings, ctx),
             )
         )
-    return Plan(tuple(effects))
+    return Plan(tuple(effects), tuple(notes))
+
+
+def _was_sent(address: str, dedupe: str, ready: _Ready, ctx: Context) -> bool:
+    """Whether Slack has this very message: a new journal knows nothing of what an older one sent.
+
+    Not being able to look (no permission, Slack away) counts as no: the outbox sends each key once anyway.
+    """
+    if ctx.doors.slack is None or ready.moment is None:
+        return False
+    try:
+        return ctx.doors.slack.find(address, dedupe, ready.moment.timestamp() - _CLOCKS_APART) is not None
+    except (PlanError, Later) as error:
+        ctx.log.debug("Slack could not be asked for an earlier message: %s", error)
+        return False
 
 
 def _people(resource_ids: Sequence[str], ctx: Context) -> list[Mapping[str, Any]]:
