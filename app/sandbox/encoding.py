@@ -53,8 +53,11 @@ def to_column(attribute: Attribute, value: Any) -> Value:
         if kind == "number":
             return float(value)
         if kind == "integer":
-            return int(value)
-    except (TypeError, ValueError) as error:
+            number = int(value)
+            if abs(number) < 2**63:
+                return number
+            raise ValueError("out of range")
+    except (TypeError, ValueError, OverflowError) as error:
         raise ApiError(
             "ValidationError", f'Value for "{attribute.name}" must be of type {attribute.data_type}. Got {value!r}.'
         ) from error
@@ -130,7 +133,7 @@ def custom_value(key: str, type_name: str, value: Any) -> Any:
     if value is None:
         return None
     if type_name == "number":
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= 2**63:
             raise _mismatch(key, type_name, value)
         return value
     if type_name == "boolean":

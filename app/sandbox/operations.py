@@ -77,7 +77,8 @@ def split_key(entity: EntityType, entity_id: str) -> tuple[str, ...]:
     """The parts of a primary key that is written as one text."""
     if len(entity.primary_key) == 1:
         return (entity_id,)
-    return tuple(entity_id.split(",", len(entity.primary_key) - 1))
+    parts = entity_id.split(",", len(entity.primary_key) - 1)
+    return (*parts, *[""] * (len(entity.primary_key) - len(parts)))
 
 
 def chain(
@@ -164,9 +165,6 @@ class BatchRun(RowReader):
             self.take(entity, row, name, value, later)
         self.fill_key(entity, row)
         entity = owned.before_create(self, entity, row)
-        for name, value in row.items():
-            if isinstance(value, bool):
-                row[name] = int(value)
         self.check_references(entity, row)
         self.insert(entity, row)
         entity_id = self.remember(entity, row)
@@ -182,7 +180,7 @@ class BatchRun(RowReader):
         attribute = entity.attributes.get(name)
         if attribute is None:
             if name in entity.columns:
-                row[name] = value
+                row[name] = reference_id(value)
             elif name != "__entity_type__":
                 raise ApiError("ValidationError", f"{entity.name} has no attribute {name!r}.")
         elif attribute.stored:
@@ -198,6 +196,8 @@ class BatchRun(RowReader):
             return
         if entity.attributes["id"].data_type == "string":
             row["id"] = str(uuid.uuid4())
+        else:
+            row["id"] = self.select(f'SELECT coalesce(max(id), 0) + 1 FROM "{entity.root}"')[0][0]
 
     def overwrite_metadata(self, data: Mapping[str, Json]) -> bool:
         """Metadata is a mapping: setting a key that another session has made meanwhile sets its value."""
@@ -248,8 +248,6 @@ class BatchRun(RowReader):
 
     def remember(self, entity: EntityType, row: MutableRow) -> str:
         """Note an added row; returns its key as one text."""
-        if row.get("id") is None and "id" in entity.primary_key:
-            row["id"] = self.connection.last_insert_rowid()
         entity_id = ",".join(str(row[name]) for name in entity.primary_key)
         key = (entity.root, entity_id)
         self.rows[key] = row
@@ -269,7 +267,8 @@ class BatchRun(RowReader):
         new: MutableRow = {}
         later: list[tuple[Attribute, Any]] = []
         for name, value in data.items():
-            self.take(entity, new, name, value, later)
+            if name not in entity.primary_key:
+                self.take(entity, new, name, value, later)
         self.check_references(entity, new)
         self.write(entity, entity_id, new)
         for attribute, value in later:
@@ -397,17 +396,17 @@ class BatchRun(RowReader):
 
     def set_collection(self, entity: EntityType, entity_id: str, attribute: Attribute, value: Json) -> None:
         """Make a collection hold exactly what a client sent."""
-        if not isinstance(value, list):
-            raise ApiError("ValidationError", f"{entity.name}.{attribute.name} must be a list.")
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise ApiError("ValidationError", f"{entity.name}.{attribute.name} must be a list of entities.")
         target = self.schema[attribute.target]
         if target.is_value:
             for item in value:
-                if "value" in item:
+                if "value" in item and "configuration_id" in item:
                     self.set_custom(target, f"{item['configuration_id']},{entity_id}", item["value"])
         elif attribute.link is Link.TARGET:
             self.set_children(entity_id, attribute, target, value)
         elif attribute.link is Link.THROUGH:
-            self.set_through(entity_id, attribute, [reference_id(item) for item in value])
+            self.set_through(entity_id, attribute, [str(reference_id(item)) for item in value])
         elif attribute.link is Link.TABLE:
             name = link_name(entity.root, attribute.name)
             self.connection.execute(f'DELETE FROM "{LINK_TABLE}" WHERE name = ? AND own_id = ?', (name, entity_id))
@@ -560,14 +559,16 @@ class BatchRun(RowReader):
         return Commit(self.identity, changes, self.time)
 
 
-def reference_id(value: Any) -> Any:
-    """The id in a reference, which may also be the bare id or nothing."""
-    if isinstance(value, dict):
-        for name, part in value.items():
-            if name == "id":
-                return part
+def reference_id(value: Any) -> str | None:
+    """The id in a reference, which may also be the bare id or nothing.
+
+    Raises:
+        ApiError: ``ValidationError`` for anything else.
+    """
+    found = value.get("id") if isinstance(value, dict) else value
+    if (found is None and isinstance(value, dict)) or not isinstance(found, str | None):
         raise ApiError("ValidationError", f"A reference needs an id: {value!r}.")
-    return value
+    return found
 
 
 def duplicate(entity: EntityType, error: apsw.ConstraintError) -> ApiError:

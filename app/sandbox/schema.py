@@ -306,12 +306,19 @@ def _entity_type(name: str, raw: dict[str, Any]) -> EntityType:
         system=tuple(system),
         raw=raw,
         defaults=tuple(
-            (a.name, a.default)
+            (a.name, _default_column(a))
             for a in attributes.values()
             if a.stored and a.default is not None and a.default != "{uid}"
         ),
         columns=tuple(a.name for a in attributes.values() if a.stored),
     )
+
+
+def _default_column(attribute: Attribute) -> Any:
+    """A declared default as the column holds it."""
+    if attribute.data_type in ("variable", "object"):
+        return json.dumps(attribute.default)
+    return int(attribute.default) if isinstance(attribute.default, bool) else attribute.default
 
 
 def _attribute(root: str, name: str, raw: dict[str, Any]) -> Attribute:

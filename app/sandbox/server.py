@@ -339,7 +339,7 @@ class Server:
             results = await self.execute(identity, operations)
         except ApiError as error:
             return error_response(error, strict)
-        except (LookupError, TypeError, ValueError, AttributeError, apsw.Error) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, apsw.Error) as error:
             logger.exception("A batch failed in a way the site does not foresee")
             return error_response(ApiError("InternalServerError", f"{type(error).__name__}: {error}", 500), strict)
         return api_response(results, self._call_listeners)

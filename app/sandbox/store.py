@@ -7,6 +7,7 @@ Every table has ``__n__`` (insertion order: the stable default order of queries)
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,10 @@ EXTRA_INDEXES = {
 _SQL_TYPES = {"integer": "INTEGER", "boolean": "INTEGER", "number": "REAL"}
 
 
+class OtherVersion(apsw.Error):
+    """The file has other tables than this version makes. A site's rows are not migrated: start a fresh one."""
+
+
 class Store:
     """One SQLite file. Use :attr:`writer` inside a batch, :attr:`reader` for what is committed."""
 
@@ -50,10 +55,16 @@ class Store:
         self._references: dict[tuple[str, str], tuple[str, ...]] = {}
         self.writer = self._open()
         is_new = not self.writer.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        statements = _ddl(schema)
+        version = zlib.crc32("\n".join(statements).encode()) & 0x7FFFFFFF
         if is_new:
             with self.writer:
-                for statement in _ddl(schema):
+                for statement in statements:
                     self.writer.execute(statement)
+                self.writer.execute(f"PRAGMA user_version = {version}")
+        elif self.writer.execute("PRAGMA user_version").fetchall() != [(version,)]:
+            self.writer.close()
+            raise OtherVersion(f"{path} was made by another version of the embedded site")
         self.reader = self._open()
 
     def _open(self) -> apsw.Connection:

@@ -207,6 +207,13 @@ def test_who_is_not_active_or_has_the_wrong_key_is_nobody(seeded: Server) -> Non
         ("Job", {"status": "dancing"}, "ValidationError"),
         ("Appointment", {"context_id": PROJECT}, "IntegrityError"),
         ("TypedContextList", {"name": "l"}, "IntegrityError"),
+        ("Shot", {"name": "s", "parent": {"__entity_type__": "Project"}}, "ValidationError"),
+        ("Shot", {"name": "s", "parent": ["x"]}, "ValidationError"),
+        ("Shot", {"name": "s", "parent_id": PROJECT, "notes": "x"}, "ValidationError"),
+        ("Shot", {"name": "s", "parent_id": PROJECT, "notes": [1]}, "ValidationError"),
+        ("Component", {"name": "c", "size": 10**30}, "ValidationError"),
+        ("Component", {"name": "c", "size": []}, "ValidationError"),
+        ("ContextCustomAttributeValue", {"value": 1}, "ValidationError"),
     ],
 )
 def test_what_cannot_be_created_is_refused_by_name(
@@ -216,6 +223,26 @@ def test_what_cannot_be_created_is_refused_by_name(
         run(seeded, lambda batch: batch.create(entity_type, data))
     assert refused.value.name == error
     assert refused.value.content
+
+
+@pytest.mark.parametrize("key", ["nowhere", "nowhere,", ",", "a,b,c"])
+def test_a_composite_key_that_names_nothing_is_refused(seeded: Server, key: str) -> None:
+    with pytest.raises(ApiError, match="There is no"):
+        run(seeded, lambda batch: batch.update("Metadata", key, {"value": "x"}))
+
+
+def test_the_primary_key_stays_whatever_an_update_says(seeded: Server) -> None:
+    (key,) = run(seeded, shot)
+    run(seeded, lambda batch: batch.update("Shot", key, {"id": "other", "name": "renamed"}))
+    row = seeded.reader.row("Shot", key)
+    assert row is not None
+    assert row["name"] == "renamed"
+
+
+def test_a_configuration_without_a_default_can_be_read(seeded: Server) -> None:
+    run(seeded, lambda batch: batch.create("CustomAttributeConfiguration", {"key": "bare", "entity_type": "asset"}))
+    found = seeded.reader.query('select default from CustomAttributeConfiguration where key is "bare"')
+    assert found[0]["default"] == ""
 
 
 def test_deleting_a_user_empties_what_pointed_at_it(seeded: Server) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from app.sandbox.query.results import Queries
 from app.sandbox.query.syntax import parse, tokenize
 from app.sandbox.schema import Schema
-from app.sandbox.store import Store
+from app.sandbox.store import OtherVersion, Store
 
 
 @pytest.fixture
@@ -64,6 +65,16 @@ def test_reopening_finds_the_same_rows(tmp_path: Path) -> None:
     second = Store(tmp_path / "a.db", schema)
     assert second.select('SELECT name FROM "AssetType"') == [("Upload",)]
     second.close()
+
+
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    schema = Schema()
+    Store(tmp_path / "a.db", schema).close()
+    other = apsw.Connection(str(tmp_path / "a.db"))
+    other.execute("PRAGMA user_version = 1")
+    other.close()
+    with pytest.raises(OtherVersion, match="another version"):
+        Store(tmp_path / "a.db", schema)
 
 
 def test_a_snapshot_keeps_insertion_order(store: Store, tmp_path: Path) -> None:
