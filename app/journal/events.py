@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ _INSERT = """INSERT INTO events(event_id, topic, received, occurred, origin, wor
 _COLUMNS = "e.id, e.event_id, e.topic, e.received, e.origin, e.words, e.project, e.entity, e.user"
 #: Names are kept in memory up to so many; beyond it they are read again.
 _NAMES_KEPT = 50_000
+#: Seconds after which an unknown name is looked for again.
+_ASK_AGAIN = 1.0
 #: So many of the newest events get their words again when a name becomes known.
 _REWORD = 300
 
@@ -41,6 +44,7 @@ class Events(Store):
     """The events' part of the journal."""
 
     _names: dict[str, NameRow]
+    _unknown: dict[str, float]
 
     def append_events(self, events: Sequence[RawEvent]) -> list[int]:
         """Store events in one durable transaction and return their row ids, in order.
@@ -98,8 +102,15 @@ class Events(Store):
             return None
         found = self._names.get(entity_id)
         if found is None:
+            now = time.monotonic()
+            if self._unknown.get(entity_id, 0.0) > now:
+                return None
             row = self.one("SELECT id, entity_type, name, label FROM names WHERE id = ?", (entity_id,))
             if row is None:
+                # Another process may learn it: ask again, but not for every event of a storm.
+                if len(self._unknown) >= _NAMES_KEPT:
+                    self._unknown.clear()
+                self._unknown[entity_id] = now + _ASK_AGAIN
                 return None
             found = NameRow(*row)
             self._remember(found)
@@ -109,6 +120,7 @@ class Events(Store):
         if len(self._names) >= _NAMES_KEPT:
             self._names.clear()
         self._names[row.id] = row
+        self._unknown.pop(row.id, None)
 
     def learn_names(self, rows: Iterable[NameRow]) -> None:
         """Remember names; the newest events that mention a new one get their words again."""
@@ -142,18 +154,18 @@ class Events(Store):
     def _learn_from(self, payload: Mapping[str, Any]) -> None:
         """An added or renamed entity says its own name."""
         data = payload.get("data")
-        entities = data.get("entities") if isinstance(data, Mapping) else None
+        entities = data.get("entities") if isinstance(data, dict) else None
         if not isinstance(entities, list):
             return
         for entity in entities:
-            changes = entity.get("changes") if isinstance(entity, Mapping) else None
-            pair = changes.get("name") if isinstance(changes, Mapping) else None
-            name = pair.get("new") if isinstance(pair, Mapping) else None
+            changes = entity.get("changes") if isinstance(entity, dict) else None
+            pair = changes.get("name") if isinstance(changes, dict) else None
+            name = pair.get("new") if isinstance(pair, dict) else None
             if not isinstance(name, str) or not name:
                 continue
             parents = entity.get("parents")
             above = parents[1] if isinstance(parents, list) and len(parents) > 1 else None
-            parent = self._name(str(above.get("entityId") or "")) if isinstance(above, Mapping) else None
+            parent = self._name(str(above.get("entityId") or "")) if isinstance(above, dict) else None
             label = f"{parent.name} {name}" if parent is not None and parent.entity_type != "Project" else name
             row = NameRow(str(entity.get("entityId") or ""), str(entity.get("entity_type") or ""), name, label)
             if row.id and self._names.get(row.id) != row:

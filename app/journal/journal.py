@@ -82,6 +82,7 @@ class Journal(Events, Queue, Outbox, Levers, Orders, Reading, Retention):
             writable = mode == "engine" or (mode == "panel" and _may_write(path))
             journal = cls(path, writable=writable, clock=clock)
             journal._names = {}
+            journal._unknown = {}
             journal.folder = folder
             journal.lock = lock
             journal.read_only = not writable

@@ -17,11 +17,12 @@ from app.journal.rows import JournalError, JournalReadOnly
 
 Row = tuple[Any, ...]
 _BUSY_SECONDS = 20.0
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def dump(value: Any) -> str:
     """Compact JSON; what JSON does not know (dates, paths) becomes its text."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _ENCODER.encode(value)
 
 
 class Store:
