@@ -12,6 +12,7 @@ from typing import Any
 from app.engine.protocol import Change, Context, Parent, PlanError
 
 __all__ = [
+    "PLACE_FIELDS",
     "STATUS_KEY",
     "Context",
     "Place",
@@ -27,7 +28,6 @@ __all__ = [
     "project_id_of",
     "quoted",
     "reached_status",
-    "read_places",
     "status_changes_since",
     "studio",
 ]
@@ -138,39 +138,30 @@ class Place:
         return next((one for one in reversed(self.ancestors) if one["object_type"].casefold() in wanted), None)
 
 
-PROJECT_FIELDS = (
-    "project.name, project.root, project.disk.name, project.disk.unix, project.disk.windows, project.project_schema_id"
+PLACE_FIELDS = (
+    "link, project.name, project.root, project.disk.name, project.disk.unix, project.disk.windows, "
+    "ancestors.id, ancestors.name, ancestors.object_type_id, ancestors.type.name"
 )
+"""What a query must select for `place_of`: one read tells the whole place."""
 
 
-def read_places(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> dict[str, Place]:
-    """The places of tasks that were read with ``link`` and `PROJECT_FIELDS`: one query for all ancestors."""
-    steps = {row["id"]: _steps_above(row) for row in rows}
-    wanted = list(dict.fromkeys(one for ids in steps.values() for one in ids))
-    known: dict[str, Mapping[str, Any]] = {}
-    for chunk in _chunks(wanted):
-        found = ctx.site.rows(
-            "select id, name, object_type_id, type_id, type.name from TypedContext where id in " + id_list(chunk)
-        )
-        known.update({row["id"]: row for row in found})
-    return {row["id"]: place_of(ctx, row, [known[one] for one in steps[row["id"]] if one in known]) for row in rows}
-
-
-def place_of(ctx: Context, row: Mapping[str, Any], ancestors: Iterable[Mapping[str, Any]]) -> Place:
-    """A task's place from its row and the rows of its ancestors, topmost first."""
+def place_of(ctx: Context, row: Mapping[str, Any]) -> Place:
+    """Where an entity hangs, from its row with `PLACE_FIELDS`. The order of ancestors is that of its link."""
     object_types = ctx.site.object_types()
-    described = []
-    for one in ancestors:
+    known = {one["id"]: one for one in row.get("ancestors") or ()}
+    ancestors = []
+    for step in _steps_above(row):
+        one = known.get(step, {})
         named = object_types.get(one.get("object_type_id") or "")
-        described.append(
+        ancestors.append(
             {
-                "id": one["id"],
+                "id": step,
                 "name": one.get("name") or "",
                 "object_type": named.name if named else "",
                 "type": ((one.get("type") or {}).get("name")) or "",
             }
         )
-    return Place(tuple(described), row.get("project") or {})
+    return Place(tuple(ancestors), row.get("project") or {})
 
 
 def _steps_above(row: Mapping[str, Any]) -> list[str]:

@@ -13,15 +13,15 @@ from app.effects.disk import CopyFile, MakeFolder
 from app.effects.ftrack import SetMetadata
 from app.engine.protocol import Change, Context, Effect, Expect, Handler, HandlerSettings, Note, Plan, PlanError
 from app.handlers.common import (
-    PROJECT_FIELDS,
+    PLACE_FIELDS,
     Place,
     added_since,
     anchor,
     folded,
     id_list,
     metadata_of,
+    place_of,
     quoted,
-    read_places,
     studio,
 )
 from app.rules.names import NamePolicy, check_path_length, folder_name, is_inside, slugify
@@ -162,11 +162,10 @@ class CreateTaskFolder(Handler):
         tasks = {
             row["id"]: row
             for row in ctx.site.rows(
-                f"select id, name, parent_id, type.name, link, metadata.key, metadata.value, {PROJECT_FIELDS} "
+                f"select id, name, parent_id, type.name, metadata.key, metadata.value, {PLACE_FIELDS} "
                 f"from Task where id in {id_list(change.entity_id for change in changes)}"
             )
         }
-        places = read_places(ctx, list(tasks.values()))
         effects: list[Effect] = []
         notes: list[Note] = []
         warnings: list[str] = []
@@ -175,7 +174,7 @@ class CreateTaskFolder(Handler):
             if task is None:
                 notes.append(Note(change.entity_id, "skipped", "the task no longer exists on ftrack"))
                 continue
-            outcome = self._plan_task(task, places[task["id"]], ctx)
+            outcome = self._plan_task(task, place_of(ctx, task), ctx)
             if isinstance(outcome, Note):
                 notes.append(outcome)
                 continue

@@ -24,11 +24,13 @@ from app.engine.protocol import (
     natural_id,
 )
 from app.handlers.common import (
+    PLACE_FIELDS,
     added_since,
     folded,
     id_list,
     in_words,
     moment_of,
+    place_of,
     quoted,
     reached_status,
     status_changes_since,
@@ -183,8 +185,8 @@ class StatusHandler(Handler):
                 return _skipped(change, "the version has no task")
             task_id = version["task_id"]
         tasks = ctx.site.rows(
-            "select id, name, type.name, status_id, created_at, parent_id, link, project_id, project.name, "
-            f"project.project_schema_id from Task where id is {quoted(task_id)}"
+            f"select id, name, type.name, status_id, created_at, parent_id, project_id, {PLACE_FIELDS} "
+            f"from Task where id is {quoted(task_id)}"
         )
         if not tasks:
             return _skipped(change, "the task no longer exists on ftrack")
@@ -224,13 +226,11 @@ def _rule_for(settings: StatusHandlerSettings, task_type: str, status: str) -> T
 
 
 def _shot_of(task: Mapping[str, Any], settings: StatusHandlerSettings, ctx: Context) -> Mapping[str, Any] | None:
-    if not task.get("parent_id"):
+    """The shot right above the task."""
+    parent = place_of(ctx, task).parent
+    if parent is None or parent["object_type"].casefold() not in folded(settings.shot_types):
         return None
-    rows = ctx.site.rows(f"select id, name, object_type_id from TypedContext where id is {quoted(task['parent_id'])}")
-    if not rows:
-        return None
-    named = ctx.site.object_types().get(rows[0].get("object_type_id") or "")
-    return rows[0] if named is not None and named.name.casefold() in folded(settings.shot_types) else None
+    return parent
 
 
 def _root(

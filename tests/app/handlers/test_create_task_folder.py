@@ -326,7 +326,7 @@ def test_a_folder_deleted_by_hand_is_made_again_by_a_replay(show: Production) ->
     assert (folder / "001_0010_v01.mb").is_file()
 
 
-def test_each_task_of_a_burst_needs_two_reads(show: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_task_of_a_burst_needs_one_read(show: Production, monkeypatch: pytest.MonkeyPatch) -> None:
     show.template("compositing.nk")
     shot = show.shot()
     changes = [show.added("Task", show.task(shot, "Compositing", name=f"comp{number}")) for number in range(20)]
@@ -336,7 +336,7 @@ def test_each_task_of_a_burst_needs_two_reads(show: Production, monkeypatch: pyt
     monkeypatch.setattr(show.site, "rows", lambda expression: reads.append(expression) or rows(expression))
     for change in changes:
         show.plan(HANDLER, change)
-    assert len(reads) <= 2 * len(changes)
+    assert len(reads) == len(changes)
 
 
 def test_names_of_templates_are_matched_best_first(show: Production) -> None:
