@@ -23,6 +23,7 @@ from app.jobs.api import DeployCheck, DeployerLike, DeployPlan, DeployReport, Hi
 from ui import theme
 from ui.compiler.background import Background
 from ui.compiler.diff_view import DiffView
+from ui.compiler.outcome import sentence
 from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button
 from ui.theme import Role
 
@@ -36,10 +37,10 @@ def _check_row(check: DeployCheck) -> QWidget:
     name, role = ("ok", Role.OK) if check.ok else ("error", Role.ERROR) if check.blocking else ("warning", Role.WARNING)
     lamp.setPixmap(theme.pixmap(name, role, 16, row.devicePixelRatioF()))
     layout.addWidget(lamp, 0, Qt.AlignmentFlag.AlignTop)
-    words = label(check.name)
-    words.setMinimumWidth(190)
+    words = label(sentence(check.name))
+    words.setMinimumWidth(230)
     layout.addWidget(words, 0, Qt.AlignmentFlag.AlignTop)
-    layout.addWidget(label(check.detail, "muted", wrap=True), 1)
+    layout.addWidget(label(sentence(check.detail), "muted", wrap=True), 1)
     return row
 
 

@@ -31,7 +31,8 @@ from ui.compiler.parts import bar, label, tool_button
 from ui.theme import Role
 
 CARD_W, CARD_H = 176.0, 46.0
-GAP_X, GAP_Y = 78.0, 16.0
+GAP_ALONG, GAP_ACROSS = 64.0, 16.0
+"""Between layers and between cards of a layer."""
 MARGIN = 28.0
 MIN_SCALE, MAX_SCALE = 0.03, 2.5
 ALONE_LIMIT = 3000
@@ -65,6 +66,7 @@ class GraphCanvas(QWidget):
         self._scale = 1.0
         self._origin = QPointF(MARGIN, MARGIN)
         self._fitted = True
+        self._down = False
         self._hover = -1
         self._current = -1
         self._press: QPointF | None = None
@@ -83,11 +85,9 @@ class GraphCanvas(QWidget):
         """Show another graph; the view is kept when a person has moved it, fitted otherwise."""
         self.graph, self._names = graph, names
         self._roles = type_roles(types)
-        self._places = _place(graph)
-        self._bounds = QRectF()
-        for area in self._places:
-            self._bounds = self._bounds.united(area)
         self._hover = self._current = -1
+        self._down = self._better_downwards() if self._fitted else self._down
+        self._arrange()
         if self._fitted or not self._visible_cards():
             self.fit()
         self.update()
@@ -97,17 +97,36 @@ class GraphCanvas(QWidget):
         self._current = self.graph.card_of[place] if 0 <= place < len(self.graph.card_of) else -1
         self.update()
 
+    def _arrange(self) -> None:
+        self._places = place(self.graph, down=self._down)
+        self._bounds = _bounds(self._places)
+
+    def _better_downwards(self) -> bool:
+        """Whether layers from top to bottom fill the room better than layers from left to right."""
+        across, down = (self._fit_scale(_bounds(place(self.graph, down=way))) for way in (False, True))
+        return down > across * 1.15
+
+    def _fit_scale(self, bounds: QRectF) -> float:
+        if bounds.isEmpty():
+            return 1.0
+        room_w, room_h = max(self.width() - 2 * MARGIN, 10), max(self.height() - 2 * MARGIN, 10)
+        return min(room_w / bounds.width(), room_h / bounds.height(), 1.0)
+
     # -- view --------------------------------------------------------------------------------------------------------
 
     def fit(self) -> None:
         """Show everything, never larger than life."""
         self._fitted = True
+        down = self._better_downwards()
+        if down != self._down:
+            self._down = down
+            self._arrange()
         if self._bounds.isEmpty():
             return
-        room_w, room_h = max(self.width() - 2 * MARGIN, 10), max(self.height() - 2 * MARGIN, 10)
-        scale = min(room_w / self._bounds.width(), room_h / self._bounds.height(), 1.0)
-        # A column of many cards is shown from its top at a size that can be read, not as a hair line.
-        self._scale = max(scale, min(0.45, room_w / self._bounds.width()), MIN_SCALE)
+        # A row of many cards is shown from its start at a size that can be read, not as a hair line.
+        thin = MARGIN * 2 + (CARD_W if self._bounds.width() < self._bounds.height() else CARD_H)
+        readable = 0.45 if min(self._bounds.width(), self._bounds.height()) < thin * 12 else MIN_SCALE
+        self._scale = max(self._fit_scale(self._bounds), readable)
         width, height = self._bounds.width() * self._scale, self._bounds.height() * self._scale
         self._origin = QPointF(
             max((self.width() - width) / 2, MARGIN) - self._bounds.left() * self._scale,
@@ -172,11 +191,15 @@ class GraphCanvas(QWidget):
             if source not in in_sight and target not in in_sight and len(self.graph.edges) > 400:
                 continue
             start, end = self._places[source], self._places[target]
-            path = _curve(QPointF(start.right(), start.center().y()), QPointF(end.left(), end.center().y()))
+            if self._down:
+                first, last = QPointF(start.center().x(), start.bottom()), QPointF(end.center().x(), end.top())
+            else:
+                first, last = QPointF(start.right(), start.center().y()), QPointF(end.left(), end.center().y())
+            path = _curve(first, last, down=self._down)
             painter.setPen(loud if focus in (source, target) else quiet)
             painter.drawPath(path)
             if self._scale > 0.2:
-                _arrow(painter, QPointF(end.left(), end.center().y()))
+                _arrow(painter, last, down=self._down)
             if weight > 1 and self.graph.grouped and self._scale > 0.45 and len(self.graph.edges) < 60:
                 labels.append((path.pointAtPercent(0.5), f"{weight:,}"))
         for at, text in labels:
@@ -390,26 +413,38 @@ class GraphView(QWidget):
         self.words.setText(cards or (f"{len(columns.names):,} tasks, {edges:,} dependencies" if columns.names else ""))
 
 
-def _place(graph: Graph) -> list[QRectF]:
-    """Where each card lies; a column is centred on the tallest one."""
-    tallest = max((len(layer) for layer in graph.layers), default=0)
-    full = tallest * (CARD_H + GAP_Y) - GAP_Y
+def place(graph: Graph, *, down: bool) -> list[QRectF]:
+    """Where each card lies, layers from left to right or from top to bottom, each centred on the longest one."""
+    size, step = (CARD_W, CARD_H + GAP_ALONG * 0.7) if down else (CARD_H, CARD_W + GAP_ALONG)
+    longest = max((len(layer) for layer in graph.layers), default=0) * (size + GAP_ACROSS) - GAP_ACROSS
     places = [QRectF()] * len(graph.cards)
-    for column, layer in enumerate(graph.layers):
-        height = len(layer) * (CARD_H + GAP_Y) - GAP_Y
+    for depth, layer in enumerate(graph.layers):
+        start = (longest - (len(layer) * (size + GAP_ACROSS) - GAP_ACROSS)) / 2
         for row, number in enumerate(layer):
-            y = (full - height) / 2 + row * (CARD_H + GAP_Y)
-            places[number] = QRectF(column * (CARD_W + GAP_X), y, CARD_W, CARD_H)
+            across, along = start + row * (size + GAP_ACROSS), depth * step
+            places[number] = QRectF(across if down else along, along if down else across, CARD_W, CARD_H)
     return places
 
 
-def _curve(start: QPointF, end: QPointF) -> QPainterPath:
+def _bounds(places: Sequence[QRectF]) -> QRectF:
+    whole = QRectF()
+    for area in places:
+        whole = whole.united(area)
+    return whole
+
+
+def _curve(start: QPointF, end: QPointF, *, down: bool) -> QPainterPath:
     path = QPainterPath(start)
-    bend = max(abs(end.x() - start.x()) * 0.5, 30.0)
-    path.cubicTo(QPointF(start.x() + bend, start.y()), QPointF(end.x() - bend, end.y()), end)
+    if down:
+        bend = max(abs(end.y() - start.y()) * 0.5, 20.0)
+        path.cubicTo(QPointF(start.x(), start.y() + bend), QPointF(end.x(), end.y() - bend), end)
+    else:
+        bend = max(abs(end.x() - start.x()) * 0.5, 30.0)
+        path.cubicTo(QPointF(start.x() + bend, start.y()), QPointF(end.x() - bend, end.y()), end)
     return path
 
 
-def _arrow(painter: QPainter, tip: QPointF) -> None:
-    painter.drawLine(tip, tip + QPointF(-6, -3.5))
-    painter.drawLine(tip, tip + QPointF(-6, 3.5))
+def _arrow(painter: QPainter, tip: QPointF, *, down: bool) -> None:
+    first, second = (QPointF(-3.5, -6), QPointF(3.5, -6)) if down else (QPointF(-6, -3.5), QPointF(-6, 3.5))
+    painter.drawLine(tip, tip + first)
+    painter.drawLine(tip, tip + second)

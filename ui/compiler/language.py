@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-INDENT = 4
-"""Blanks per level."""
+INDENT = 2
+"""Blanks per level: what the formatter writes."""
 
 KEYWORDS = (
     "async await break case catch class const continue debugger default delete do else export extends false finally "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from app.jobs.api import CompileResult, Diagnostic, OutcomeKind, Severity
 
@@ -55,7 +56,7 @@ def headline(result: CompileResult) -> Headline:
     kind = error.kind if error else ""
     title = " ".join(message.split()) or "The Manager would refuse this job."
     if kind == "syntax":
-        detail = "The Manager would skip this script without a word: artists read “job type unknown”."
+        detail = "" if hint else "The Manager skips this script without a word: artists read “job type unknown”."
     elif result.http is not None and result.http.status:
         detail = f"The Manager answers {result.http.status}."
     else:
@@ -65,21 +66,39 @@ def headline(result: CompileResult) -> Headline:
 
 def _accepted(result: CompileResult) -> Headline:
     summary = result.summary
-    warnings = [found for found in result.lint if found.severity is not Severity.INFO]
+    warnings = _alike_once([found for found in result.lint if found.severity is not Severity.INFO])
     tasks = f"{summary.tasks:,} task{'' if summary.tasks == 1 else 's'}"
     if summary.lost_dependencies:
         lost = summary.lost_dependencies
         title = f"Accepted, but {lost:,} dependenc{'y is' if lost == 1 else 'ies are'} lost without a word."
         first = next((found for found in result.lint if "depend" in found.code), None)
-        return Headline("warning", title, first.message if first else "", first.line if first else 0)
+        return Headline("warning", title, sentence(first.message) if first else "", first.line if first else 0)
     if summary.tasks == 0:
         return Headline("warning", "Accepted, but the job has no tasks.", "The Manager would complete it at once.")
     if warnings:
         first = min(warnings, key=lambda found: (found.severity is not Severity.ERROR, found.line))
         count = len(warnings)
         title = f"{tasks}, and {count} thing{'' if count == 1 else 's'} to look at."
-        return Headline("warning", title, first.message, first.line, max(first.column, 1), first.file)
+        return Headline("warning", title, sentence(first.message), first.line, max(first.column, 1), first.file)
     return Headline("ok", f"The Manager would make {tasks} of this job.")
+
+
+def sentence(text: str) -> str:
+    """With a capital at its start, as a line of its own has."""
+    return text[:1].upper() + text[1:]
+
+
+def _alike_once(found: list[Diagnostic]) -> list[Diagnostic]:
+    """One finding per place and kind: a loop that does one thing wrong for 240 tasks says it once, with the number."""
+    groups: dict[tuple[str, int, int, str], list[Diagnostic]] = {}
+    for one in found:
+        key = (one.code, one.line, one.column, "" if one.line else one.message)
+        groups.setdefault(key, []).append(one)
+    told = []
+    for first, *more in groups.values():
+        words = f"{first.message} (and {len(more):,} more like it)" if more else first.message
+        told.append(replace(first, message=words))
+    return told
 
 
 def _join(*parts: str) -> str:
@@ -88,7 +107,7 @@ def _join(*parts: str) -> str:
 
 def findings(result: CompileResult, script: str) -> list[Diagnostic]:
     """Everything to mark in the editor of `script`: the error and the lint, without saying a thing twice."""
-    found = [lint for lint in result.lint if lint.file in ("", script)]
+    found = _alike_once([lint for lint in result.lint if lint.file in ("", script)])
     for error in (result.error, result.job_type_error):
         if error is None or error.file not in ("", script):
             continue
@@ -102,7 +121,7 @@ def findings(result: CompileResult, script: str) -> list[Diagnostic]:
     return found
 
 
-def chunk_words(patterns: dict[tuple[str, str], int]) -> str:
+def chunk_words(patterns: Mapping[tuple[str, str], int]) -> str:
     """The largest group of like tasks, `render-#-#`, as "26 chunks"; "" when no tasks are alike."""
     (_type, pattern), count = max(patterns.items(), key=lambda entry: entry[1], default=(("", ""), 0))
     return f"{count:,} chunks {pattern}" if count > 1 and "#" in pattern else ""

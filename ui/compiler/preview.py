@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.jobs.api import (
 )
 from app.jobs.model import PAGE_SIZE
 from ui.compiler.background import Background
+from ui.compiler.graph_layout import name_patterns
 
 log = logging.getLogger("signalbox.ui.compiler")
 
@@ -132,6 +134,7 @@ class TaskSource:
         self._pool = pool
         self.result = result
         self.columns: TaskColumns | None = None
+        self.patterns: Counter[tuple[str, str]] = Counter()
         self._pages: dict[int, list[dict[str, Any]]] = {}
 
     def __len__(self) -> int:
@@ -143,9 +146,14 @@ class TaskSource:
         return len(self._pages) * PAGE >= len(self)
 
     def load_columns(self) -> TaskColumns:
-        """Names, types and dependencies of all tasks. KeyError when the compiler no longer keeps the result."""
+        """Names, types and dependencies of all tasks, and their name patterns.
+
+        Raises:
+            KeyError: the compiler no longer keeps the result.
+        """
         if self.columns is None:
             self.columns = self._pool.columns(self.result.result_id)
+            self.patterns = name_patterns(self.columns.names, self.columns.types)
         return self.columns
 
     def load_page(self, number: int) -> list[dict[str, Any]]:

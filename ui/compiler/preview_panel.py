@@ -184,7 +184,7 @@ class PreviewPanel(QWidget):
         self._good_at = time.time()
         self._graph_stale = True
         self.table.show_tasks(source, columns)
-        self.head.show_numbers(source.result, columns, self._version)
+        self.head.show_numbers(source.result, source.patterns, self._version)
         self.inspector.show_task(None)
         place = self.table.current_place()
         if place < 0 and columns.names:

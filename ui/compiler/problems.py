@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout,
 from app.jobs.api import Diagnostic, Severity
 from ui import theme
 from ui.compiler.editor import by_place
+from ui.compiler.outcome import sentence
 from ui.compiler.parts import bar, label
 from ui.theme import Role
 
@@ -68,7 +69,7 @@ class Problems(QWidget):
         for found in self._findings[:500]:
             icon, role = LAMPS[found.severity]
             place = f"line {found.line}" + (f":{found.column}" if found.column else "") if found.line else "whole file"
-            item = QListWidgetItem(theme.icon(icon, role), f"{place:<12}  {' '.join(found.message.split())}")
+            item = QListWidgetItem(theme.icon(icon, role), f"{place:<12}  {sentence(' '.join(found.message.split()))}")
             item.setToolTip(f"{found.message}\n\n{found.code}")
             item.setSizeHint(QSize(0, theme.ROW))
             item.setData(Qt.ItemDataRole.UserRole, found)

@@ -8,9 +8,8 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QLayoutItem, QSizePolicy, QVBoxLayout, QWidget
 
-from app.jobs.api import CompileResult, TaskColumns
+from app.jobs.api import CompileResult
 from ui import theme
-from ui.compiler.graph_layout import name_patterns
 from ui.compiler.graph_view import type_roles
 from ui.compiler.outcome import Headline, chunk_words, headline, program_count
 from ui.compiler.parts import ElidedLabel, label, push_button
@@ -216,15 +215,21 @@ class SummaryHead(QFrame):
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 
-    def show_numbers(self, result: CompileResult, columns: TaskColumns, version: str) -> None:
-        """Tasks by type, commands, chunks, command lines, and how long it took."""
+    def show_numbers(self, result: CompileResult, patterns: Mapping[tuple[str, str], int], version: str) -> None:
+        """Tasks by type, commands, chunks, command lines, and how long it took.
+
+        Args:
+            result: The result.
+            patterns: How many tasks share each type and name pattern, in order of first appearance.
+            version: Version of the Manager it was compiled for.
+        """
         summary = result.summary
-        roles = type_roles(columns.types)
+        roles = type_roles([kind for kind, _pattern in patterns])
         chips = [(f"{count:,}", name, roles.get(name, Role.INFO)) for name, count in summary.by_type.items()]
         self._fill(chips)
         programs = program_count(result)
         facts = [
-            chunk_words(dict(name_patterns(columns.names, columns.types))),
+            chunk_words(patterns),
             _counts(summary.commands),
             f"{programs:,} command line{'' if programs == 1 else 's'}",
             f"{summary.dependencies:,} dependencies",

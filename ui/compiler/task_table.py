@@ -165,7 +165,8 @@ class TaskTable(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
-        for column, width in ((_NUMBER, 52), (_NAME, 150), (_TYPE, 84), (_COMMANDS, 118)):
+        header.setMinimumSectionSize(44)
+        for column, width in ((_NUMBER, 46), (_NAME, 138), (_TYPE, 78), (_COMMANDS, 104)):
             header.resizeSection(column, width)
         view.selectionModel().currentRowChanged.connect(lambda now, _before: self._picked(now.row()))
         return view

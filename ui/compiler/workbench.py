@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -142,7 +142,7 @@ class Workbench(QWidget):
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(1)
         left.setMinimumWidth(210)
-        middle.setMinimumWidth(340)
+        middle.setMinimumWidth(420)
         self.preview.setMinimumWidth(330)
         self.splitter.setSizes([262, 560, 458])
         for index, stretch in enumerate((0, 3, 2)):
@@ -360,7 +360,7 @@ class Workbench(QWidget):
         self.notice.say("warning", f"The sample jobs cannot be read: {problem}")
         self._inputs_loaded({}, [], [])
 
-    def _inputs_loaded(self, kept: dict[str, Any], samples: list[SampleJob], problems: list[str]) -> None:
+    def _inputs_loaded(self, kept: dict[str, Any], samples: Sequence[SampleJob], problems: Sequence[str]) -> None:
         settings = kept.get("settings")
         self._kept_settings = settings if isinstance(settings, dict) else {}
         self.inputs.show_fields([], {})
