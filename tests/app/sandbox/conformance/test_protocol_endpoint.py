@@ -177,3 +177,26 @@ def test_fact_1_2_what_is_not_a_list_of_operations_is_an_error_object(suite_site
         status, answer = post(suite_site, body, **headers)
         assert status == 400
         assert answer["exception"] == "MalformedRequestError"
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"),
+    # The stock client tests its response for truth, which a 500 fails: the decoder's own error comes out.
+    [(200, ServerError), (500, json.JSONDecodeError)],
+)
+def test_fact_1_2_an_answer_that_is_no_json_is_an_error_in_unexpected_format(
+    suite_site: SandboxProcess, session: ftrack_api.Session, status: int, raised: type[Exception]
+) -> None:
+    suite_site.faults(errors={"count": 1, "status": status})
+    with pytest.raises(raised, match="Server reported error in unexpected format|Expecting value"):
+        session.query("User").first()
+    assert session.query("User").first() is not None
+
+
+def test_fact_1_1_a_session_starts_with_two_calls(suite_site: SandboxProcess, tmp_path: Path) -> None:
+    suite_site.counters(reset=True)
+    with ftrack_api.Session(
+        suite_site.url, suite_site.key, suite_site.user, schema_cache_path=str(tmp_path), auto_connect_event_hub=False
+    ):
+        kinds = suite_site.counters()["kinds"]
+    assert kinds == {"query_server_information": 1, "query_schemas": 1, "requests": 2}
