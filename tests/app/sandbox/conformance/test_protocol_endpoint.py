@@ -188,7 +188,7 @@ def test_fact_1_2_an_answer_that_is_no_json_is_an_error_in_unexpected_format(
     suite_site: SandboxProcess, session: ftrack_api.Session, status: int, raised: type[Exception]
 ) -> None:
     suite_site.faults(errors={"count": 1, "status": status})
-    with pytest.raises(raised, match="Server reported error in unexpected format|Expecting value"):
+    with pytest.raises(raised, match=r"Server reported error in unexpected format|Expecting value"):
         session.query("User").first()
     assert session.query("User").first() is not None
 
