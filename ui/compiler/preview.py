@@ -23,7 +23,7 @@ from app.jobs.api import (
     TaskColumns,
 )
 from app.jobs.model import PAGE_SIZE
-from ui.compiler.background import Background
+from ui.compiler.background import Background, Superseded
 from ui.compiler.graph_layout import name_patterns
 
 log = logging.getLogger("signalbox.ui.compiler")
@@ -125,6 +125,23 @@ class PreviewRunner(QObject):
             return
         self._shown = generation
         self.finished.emit(result, generation, (time.perf_counter() - began) * 1000)
+
+
+def wait_for(handle: CompileHandleLike, still_wanted: Callable[[], None]) -> CompileResult:
+    """The result of a compilation on a worker thread, given up as soon as nobody wants it.
+
+    Raises:
+        Superseded: as `still_wanted` does; the compilation is cancelled.
+    """
+    while True:
+        try:
+            return handle.result(0.2)
+        except TimeoutError:
+            try:
+                still_wanted()
+            except Superseded:
+                handle.cancel()
+                raise
 
 
 class TaskSource:

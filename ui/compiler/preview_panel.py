@@ -22,13 +22,12 @@ from ui.compiler.editor import make_editor
 from ui.compiler.graph_view import GraphView
 from ui.compiler.inspector import Inspector
 from ui.compiler.parts import ElidedLabel, bar, push_button
-from ui.compiler.preview import PAGE, TaskSource
+from ui.compiler.preview import PAGE, TaskSource, wait_for
 from ui.compiler.summary import SummaryHead
 from ui.compiler.task_table import TaskTable
 
 JSON_SHOWN = 1_500_000
 """Characters of the raw result that are shown; all of it can be saved."""
-COMPARE_SECONDS = 15.0
 
 log = logging.getLogger("signalbox.ui.compiler")
 
@@ -222,7 +221,7 @@ class PreviewPanel(QWidget):
             return
 
         def work(still_wanted: Callable[[], None]) -> Changes | str:
-            result = self._pool.submit(request, channel="").result(COMPARE_SECONDS)
+            result = wait_for(self._pool.submit(request, channel=""), still_wanted)
             if not result.ok:
                 why = result.error.message if result.error else str(result.outcome)
                 return f"The deployed script fails with this job: {why}"

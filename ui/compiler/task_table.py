@@ -164,10 +164,10 @@ class TaskTable(QWidget):
         rows.setDefaultSectionSize(theme.ROW)
         header = view.horizontalHeader()
         header.setHighlightSections(False)
-        header.setStretchLastSection(True)
         header.setMinimumSectionSize(44)
-        for column, width in ((_NUMBER, 46), (_NAME, 138), (_TYPE, 78), (_COMMANDS, 104)):
+        for column, width in ((_NUMBER, 46), (_TYPE, 82), (_COMMANDS, 108), (_WAITS, 92)):
             header.resizeSection(column, width)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         view.selectionModel().currentRowChanged.connect(lambda now, _before: self._picked(now.row()))
         return view
 

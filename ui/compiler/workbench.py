@@ -39,7 +39,7 @@ from ui.compiler.find_bar import FindBar
 from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel
 from ui.compiler.language import Vocabulary
 from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button, row, tool_button
-from ui.compiler.preview import PreviewRunner
+from ui.compiler.preview import PreviewRunner, wait_for
 from ui.compiler.preview_panel import PreviewPanel
 from ui.compiler.problems import Problems
 from ui.compiler.scripts_list import STATES, NewScriptDialog, ScriptsList
@@ -141,7 +141,7 @@ class Workbench(QWidget):
             self.splitter.addWidget(widget)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(1)
-        left.setMinimumWidth(210)
+        left.setMinimumWidth(238)
         middle.setMinimumWidth(420)
         self.preview.setMinimumWidth(330)
         self.splitter.setSizes([262, 560, 458])
@@ -174,9 +174,9 @@ class Workbench(QWidget):
         self.version.setCurrentText(self.doors.manager_version)
         self.version.setToolTip("Flamenco Manager version to preview for: decides globals, worker commands and lint")
         self.version.setMinimumWidth(84)
-        caption = label("Flamenco", "muted")
-        caption.setBuddy(self.version)
-        return bar(self.place, theme.SPACE.M, self.draft_words, caption, self.version, kind="foot")
+        self.manager_words = label("Flamenco", "muted")
+        self.manager_words.setBuddy(self.version)
+        return bar(self.place, theme.SPACE.M, self.draft_words, self.manager_words, self.version, kind="foot")
 
     def _join(self) -> None:
         self.scripts.opened.connect(self.open_script)
@@ -269,7 +269,7 @@ class Workbench(QWidget):
                     manager_version=version,
                     lint=False,
                 )
-                result = self.doors.pool.submit(request, channel="").result(30)
+                result = wait_for(self.doors.pool.submit(request, channel=""), still_wanted)
                 if _does_not_load(result):
                     broken.add(info.name)
             return broken
@@ -621,7 +621,8 @@ class Workbench(QWidget):
 
     def _after_write(self, report: DeployReport, words: str, *actions: tuple[str, Any]) -> None:
         state = "warning" if report.verified is False or report.restart else "ok"
-        said = " ".join(part for part in (words, report.verification, report.restart) if part)
+        parts = (words, report.verification, report.restart)
+        said = " ".join(outcome.sentence(part).rstrip(".") + "." for part in parts if part)
         self.notice.say(state, said, *actions)
         if report.script == self.document.name:
             self.document.written(report.sha256, report.target, self._request)
@@ -640,7 +641,9 @@ class Workbench(QWidget):
             self.version.setCurrentText(facts.version)
 
         def unreachable(problem: Exception) -> None:
-            self.draft_words.set_full(f"The Manager was not asked: {problem}")
+            theme.mark(self.manager_words, state="warning", kind="")
+            self.manager_words.setText("Manager: no answer")
+            self.manager_words.setToolTip(f"Version and variables are assumed: {problem}")
 
         self.background.run(lambda _still_wanted: ask(), show, unreachable, slot="manager")
 

@@ -78,7 +78,7 @@ def test_enter_indents_and_a_closing_bracket_outdents(editor: CodeEditor) -> Non
     QTest.keyClicks(keyboard(editor), "b;")
     QTest.keyClick(keyboard(editor), Qt.Key.Key_Return)
     QTest.keyClicks(keyboard(editor), "}")
-    assert editor.text() == "if (a) {\n    b;\n}"
+    assert editor.text() == "if (a) {\n  b;\n}"
 
 
 def test_undo_takes_typing_back_and_redo_brings_it_again(editor: CodeEditor) -> None:

@@ -39,9 +39,9 @@ API = (
 @pytest.mark.parametrize(
     ("line", "lead"),
     [
-        ("function compileJob(job) {", "    "),
-        ("    const a = [", "        "),
-        ("    foo(", "        "),
+        ("function compileJob(job) {", "  "),
+        ("    const a = [", "      "),
+        ("    foo(", "      "),
         ("    x = 1;", "    "),
         ("  // not code {", "  "),
         ("", ""),
@@ -52,7 +52,7 @@ def test_a_new_line_is_indented_one_level_after_an_open_bracket(line: str, lead:
 
 
 def test_a_closing_bracket_typed_first_on_a_line_moves_out_one_level() -> None:
-    assert outdented("        }") == "    }"
+    assert outdented("    }") == "  }"
     assert outdented("    a }") is None
 
 
