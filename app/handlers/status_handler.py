@@ -175,15 +175,16 @@ class StatusHandler(Handler):
         status = ctx.site.statuses().get(reached_status(change))
         if status is None:
             return _skipped(change, "the status was deleted on ftrack")
-        task_id, version = change.entity_id, None
+        if status.name.casefold() not in folded(_announced(ctx.settings)):
+            return _skipped(change, f"{status.name} is announced to nobody")
+        task_id = change.entity_id
         if change.table == "assetversion":
             found = ctx.site.rows(f"select id, task_id from AssetVersion where id is {quoted(change.entity_id)}")
             if not found:
                 return _skipped(change, "the version no longer exists on ftrack")
-            version = found[0]
-            if not version.get("task_id"):
+            if not found[0].get("task_id"):
                 return _skipped(change, "the version has no task")
-            task_id = version["task_id"]
+            task_id = found[0]["task_id"]
         tasks = ctx.site.rows(
             f"select id, name, type.name, status_id, created_at, parent_id, project_id, {PLACE_FIELDS} "
             f"from Task where id is {quoted(task_id)}"

@@ -2,78 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
-from checker import HANDLERS, Judge, Site, Studio, Verdict
-from sandbox_process import SandboxProcess
-from signal_room import SignalRoom
+from checker import HANDLERS, Verdict
+from play import Play, failures
 
-from app.resources import resource
-from app.sandbox.simulate import BAD_NAMES, Artists
-from app.sandbox.slack_api import Member, SlackServer
-
-
-class Play:
-    """A site, artists, a drive and a workspace: one random production."""
-
-    def __init__(self, folder: Path, seed: int, workers: int) -> None:
-        self.folder = folder
-        self.closed = False
-        self.site = SandboxProcess(folder / "site")
-        self.artists = Artists(self.site.url, self.site.key, self.site.user, seed)
-        people = self.artists._client.query(
-            self.site.user, "select username, email from User where is_active is true order by username"
-        )
-        members = [Member(f"U{n:08d}", one["username"], "", one["email"] or "") for n, one in enumerate(people, 1)]
-        self.directory = {one.email.lower(): one.id for one in members if one.email}
-        self.slack = SlackServer(members)
-        self.slack.start()
-        self.room = SignalRoom(
-            folder / "room", self.site.url, self.site.user, self.site.key, self.slack, workers=workers
-        )
-        self.drive = self.room.room.drive
-        self.room.set("studio", "disk_map", {"/data/production": str(self.drive)})
-        for project in ("nightjar", "salt_marsh"):
-            target = self.drive / project / "template_files"
-            target.mkdir(parents=True)
-            for file in resource("task_templates").iterdir():
-                shutil.copyfile(file, target / file.name)
-
-    def act(self, steps: int, chunk: int = 25) -> None:
-        """Let the artists act, a burst at a time, and the engine follow."""
-        for _ in range(0, steps, chunk):
-            self.artists.act(chunk)
-            self.room.feed()
-
-    def judge(self, on: Sequence[str] = tuple(HANDLERS)) -> Verdict:
-        self.close()
-        studio = Studio(
-            drive=self.drive,
-            prefix="/data/production",
-            templates=sorted(path.name for path in resource("task_templates").iterdir()),
-            server=self.site.user,
-            zone=ZoneInfo("Africa/Nairobi"),
-            directory=self.directory,
-            messages=[(one.channel, one.text) for one in self.slack.messages],
-        )
-        return Judge(Site(self.folder / "site"), studio, on).judge()
-
-    def close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        self.room.close()
-        self.artists.close()
-        self.slack.stop()
-        self.site.stop()
-
-
-def failures(play: Play) -> list[str]:
-    return [f"{run.handler}: {run.reason}" for run in play.room.runs(states=("failed", "retry", "waiting", "in_doubt"))]
+from app.sandbox.simulate import BAD_NAMES
 
 
 def played(folder: Path, *, seed: int, steps: int, workers: int, levers: dict[str, str] | None = None) -> Verdict:
@@ -117,23 +52,6 @@ def test_handlers_that_are_not_on_did_nothing(tmp_path: Path, position: str) -> 
 )
 def test_some_handlers_rest_while_the_others_work(tmp_path: Path, levers: dict[str, str]) -> None:
     assert played(tmp_path, seed=7, steps=40, workers=4, levers=levers).differences == []
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("workers", [1, 8])
-def test_two_thousand_events_leave_no_difference(tmp_path: Path, workers: int) -> None:
-    play = Play(tmp_path, 100 + workers, workers)
-    try:
-        play.room.start()
-        events = 0
-        while events < 2000:
-            play.artists.act(40)
-            events += play.room.feed(300)
-        assert len(failures(play)) == len(BAD_NAMES)
-        assert play.judge().differences == []
-    finally:
-        play.close()
 
 
 def test_the_checker_notices_what_is_missing_and_what_is_too_much(tmp_path: Path) -> None:

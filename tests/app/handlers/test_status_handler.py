@@ -76,6 +76,18 @@ def test_no_other_task_types_trigger_it(show: Production, shot: Shot, task: str,
     assert show.messages() == []
 
 
+def test_a_status_that_is_announced_to_nobody_needs_no_read(
+    show: Production, shot: Shot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = show.set_status("Task", shot.animation, "Approved")
+    show.plan(HANDLER, change)
+    reads: list[str] = []
+    rows = show.site.rows
+    monkeypatch.setattr(show.site, "rows", lambda expression: reads.append(expression) or rows(expression))
+    assert "announced to nobody" in show.plan(HANDLER, change).notes[0].reason
+    assert reads == []
+
+
 def test_a_version_whose_status_also_sets_its_task_is_one_transition(show: Production, shot: Shot) -> None:
     assign(show, shot.lighting, "hugo.lefevre", "sana.malik")
     version = show.version(shot.id, shot.animation)
