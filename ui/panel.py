@@ -149,6 +149,7 @@ class Panel(QMainWindow):
         holder.setLayout(column)
         self.setCentralWidget(holder)
         self.alarms = Alarms(self.hub, self)
+        self.events.view.setFocus()
 
     def _add_dock(self, name: str, title: str, widget: QWidget) -> None:
         dock = QDockWidget(title, self.docks)
@@ -211,6 +212,7 @@ class Panel(QMainWindow):
         button.setChecked(index == 0)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setObjectName(f"page_{index}")
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setShortcut(QKeySequence(f"Ctrl+{index + 1}"))
         theme.set_icon(button, icon, Role.MUTED)
         button.clicked.connect(partial(self.show_page, index))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
@@ -166,7 +167,18 @@ def _preview(day: Day, width: int, height: int) -> Built:
     return dialog, end
 
 
-def take(scene: Scene, out: Path, app: QApplication) -> list[Path]:
+class Picture(Protocol):
+    """What `take` needs of a scene, whichever room made it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def build(self) -> Callable[[int, int], Built]: ...
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]: ...
+
+
+def take(scene: Picture, out: Path, app: QApplication) -> list[Path]:
     """Take a scene's pictures in both themes and all its sizes."""
     made = []
     for choice in THEMES:
@@ -199,11 +211,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _compiler(out: Path, app: QApplication) -> None:
-    """The job compiler's own scenes, where they are."""
-    import importlib.util
-
-    if importlib.util.find_spec("ui.compiler.screenshots") is None:
-        return
+    """The job compiler's own scenes."""
     from ui.compiler.screenshots import scenes as compiler_scenes
 
     for scene in compiler_scenes():

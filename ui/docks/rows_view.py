@@ -87,6 +87,7 @@ class RowsView(QAbstractScrollArea):
         self._lamp_titles: dict[str, str] = {}
         self._highlight: Callable[[str], list[tuple[int, int]]] | None = None
         self._follow = True
+        self._moving = False
         self._seen = 0
         self._current = 0
         self._anchor = 0
@@ -265,9 +266,11 @@ class RowsView(QAbstractScrollArea):
     def _update_bars(self) -> None:
         bar = self.verticalScrollBar()
         lines = self._lines()
-        with QSignalBlocker(bar):
-            bar.setPageStep(lines)
-            bar.setRange(0, max(0, self._model.count() - lines))
+        # Not with blocked signals: the scroll area must hear of a range that comes or goes, to show or hide its bar.
+        self._moving = True
+        bar.setPageStep(lines)
+        bar.setRange(0, max(0, self._model.count() - lines))
+        self._moving = False
         across = self.horizontalScrollBar()
         across.setPageStep(self.viewport().width())
         across.setSingleStep(24)
@@ -275,8 +278,9 @@ class RowsView(QAbstractScrollArea):
 
     def _to_end(self) -> None:
         bar = self.verticalScrollBar()
-        with QSignalBlocker(bar):
-            bar.setValue(bar.maximum())
+        self._moving = True
+        bar.setValue(bar.maximum())
+        self._moving = False
         self._note_top()
         self.viewport().update()
 
@@ -285,6 +289,9 @@ class RowsView(QAbstractScrollArea):
         self._top_id = self._model.id_at(top) if top < self._model.count() else 0
 
     def _scrolled(self, value: int) -> None:
+        if self._moving:
+            # The view moved its own bar: no hand did.
+            return
         at_end = value >= self.verticalScrollBar().maximum()
         self._note_top()
         if at_end != self._follow:
@@ -303,8 +310,9 @@ class RowsView(QAbstractScrollArea):
         # Older hits come before the row on top, old rows go: the person keeps looking at the same row.
         bar = self.verticalScrollBar()
         if self._top_id:
-            with QSignalBlocker(bar):
-                bar.setValue(self._model.index_of(self._top_id))
+            self._moving = True
+            bar.setValue(self._model.index_of(self._top_id))
+            self._moving = False
         self._show_new()
         self.viewport().update()
 
