@@ -188,7 +188,7 @@ class Run:
         self.request = request
         self.script: str = request["script"]
         self.source: str = request["files"].get(self.script, "")
-        self.end = time.monotonic() + request["limits"]["seconds"]
+        self.end: float = time.monotonic() + request["limits"]["seconds"]
         self.heap = request["limits"]["heap_mb"] * 1024 * 1024
         self.header: dict[str, Any] = {"outcome": "ok", "prints": [], "findings": [], "events": [], "modules": []}
 
@@ -322,7 +322,7 @@ class Run:
         self.header["milliseconds"] = state["milliseconds"]
         self.header["events"] = state["events"]
         self.header["modules"] = state["modules"]
-        found = outcomes.exception(text, self.script, state["modules"], function)
+        found = outcomes.exception(text, self.script, state["modules"], function, state["plain_stack"])
         place = {key: found["error"][key] for key in ("file", "line", "column") if key in found["error"]}
         if state["hang"]:
             self.header |= outcomes.hang(state["hang"], "size", place)

@@ -22,12 +22,12 @@ def expand_text(text: str, variables: Mapping[str, Variable], platform: str, man
     is_path = False
     for variable in variables.values():
         source = variable.values.get(manager_platform, "")
-        target = variable.values.get(platform)
+        target = variable.values.get(platform, variable.values.get("all"))
         if variable.is_two_way and source and target is not None and text.startswith(source):
             text = target + text[len(source) :]
             is_path = is_path or platform != manager_platform
     for name, variable in variables.items():
-        target = variable.values.get(platform)
+        target = variable.values.get(platform, variable.values.get("all"))
         placeholder = "{" + name + "}"
         if target is not None and placeholder in text:
             text = text.replace(placeholder, target)

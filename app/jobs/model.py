@@ -63,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A Manager variable: a value per platform (``linux``, ``windows``, ``darwin``), one-way or two-way."""
+    """A Manager variable: a value per platform (``linux``, ``windows``, ``darwin``, or ``all``), one-way or two-way."""
 
     values: Mapping[str, str]
     is_two_way: bool = False

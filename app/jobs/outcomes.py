@@ -19,6 +19,7 @@ _FRAME = re.compile(
 )
 _PLACE = re.compile(r"(?P<file>sb[m0-9]*\.js|<anonymous>|[^\n:]*):(?P<line>\d+): ")
 _ANY_FRAME = re.compile(r"^\s+at ")
+_FROM_A_CALL = re.compile(r"^(?:Error: )?GoError: |could not convert function call parameter")
 
 _WORDING: tuple[tuple[re.Pattern[str], str], ...] = (
     (
@@ -110,11 +111,27 @@ def real_file(file: str, script: str, modules: list[str]) -> str:
     return script
 
 
+_NATIVES = ("frameChunker", "frameCount", "shellSplit", "formatTimestampLocal")
+_PACKAGE = "projects.blender.org/studio/flamenco/internal/manager/job_compilers.js"
+
+
+def _native(raw_stack: str) -> str:
+    """Name of the Manager's function that threw, "" when the script itself did (an assignment to a Go field counts)."""
+    lines = raw_stack.splitlines()
+    first = next((line for line in lines if _ANY_FRAME.match(line)), "")
+    if "signalbox-prelude" not in first or not _FROM_A_CALL.search(raw_stack):
+        return ""
+    for name in _NATIVES:
+        if any(line.strip().startswith(f"at {name} ") and "signalbox-prelude" in line for line in lines):
+            return _PACKAGE + name[0].upper() + name[1:]
+    return "reflect.methodValueCall"
+
+
 def answer_suffix(place: Place | None, stack: list[Place], raw_stack: str, file: str) -> str:
     """`` at compileJob (t.js:3:3)`` as the Manager appends it; natives have no script line."""
-    first = next((line for line in raw_stack.splitlines() if _ANY_FRAME.match(line)), "")
-    if "signalbox-prelude" in first:
-        return " at reflect.methodValueCall (native)"
+    native = _native(raw_stack)
+    if native:
+        return f" at {native} (native)"
     at = stack[0] if stack else place
     if at is None:
         return ""
@@ -123,9 +140,15 @@ def answer_suffix(place: Place | None, stack: list[Place], raw_stack: str, file:
     return f" at {function} ({spot})" if function else f" at {spot}"
 
 
-def exception(text: str, script: str, modules: list[str], function: str = "") -> dict[str, Any]:
-    """The ``error`` part and HTTP message of an uncaught exception."""
+def exception(text: str, script: str, modules: list[str], function: str = "", plain_stack: str = "") -> dict[str, Any]:
+    """The ``error`` part and HTTP message of an uncaught exception.
+
+    ``plain_stack`` is where the Manager's side last threw an error that is no Error object and has no stack.
+    """
     message, place, stack, raw_stack = parse_exception(text)
+    if place is None and not stack and plain_stack:
+        raw_stack = "could not convert function call parameter\n" + plain_stack
+        stack = frames(plain_stack)
     message = go_wording(message)
     if len(message) > LONGEST_MESSAGE:
         message = message[:LONGEST_MESSAGE] + f"... ({len(message)} characters)"

@@ -16,7 +16,7 @@
 
   // ------------------------------------------------------------------ intrinsics, before anybody can touch them
   const { Object, Array, String, Number, Boolean, Function, Math, JSON, Map, Set, WeakMap, WeakSet, Symbol, Reflect } = G;
-  const { TypeError, RangeError, Error, RegExp, ArrayBuffer, DataView, Promise, Uint8Array } = G;
+  const { TypeError, RangeError, Error, RegExp, Uint8Array, Uint32Array } = G;
   const RealDate = G.Date;
   const RealProxy = G.Proxy;
   const RealSymbol = G.Symbol;
@@ -85,9 +85,15 @@
   const TASK = 1, COMMAND = 2, JOB = 3, STORAGE = 4, TIME = 5, GO_FUNC = 6, BYTES = 7, NIL_SLICE = 8, FLOAT32 = 9;
   const MAP_PAIRS = 10, OPAQUE = 11, LOCATION = 12, GO_INT = 13, GO_ERROR = 14, TYPED_SLICE = 15;
 
-  const recordOf = new WeakMap();    // proxy handed to a script -> record (or map, or Slice)
+  // What is behind a proxy that a script holds: its traps answer to this key. A WeakMap would cost a third of the time.
+  const BEHIND = RealSymbol("behind");
   const proxyOfMap = new WeakMap();  // map storage -> its one proxy
   const userProxies = new WeakSet(); // proxies the script made: Go sees an opaque value in them
+  let userProxyMade = false;
+  /** Record, map or Slice behind a proxy of ours; undefined for anything else. `v` is an object. */
+  function behind(v) {
+    return userProxyMade && weakHas(userProxies, v) ? undefined : v[BEHIND];
+  }
   const goFunctions = new WeakMap(); // function -> its Go type, for the text of store errors
 
   /** A Go slice header: backing array, length, capacity. Copies share the backing array as in Go. */
@@ -180,13 +186,14 @@
   function proxyError(source) {
     return plainGoError(source.message);
   }
+  let plainStack = "";             // where the last of these was thrown: they carry no stack themselves
   /** An error of Go thrown as it is: an object that turns into its text, with one method. */
   function plainGoError(text) {
     const object = { error: () => text };
     const show = () => text;
     defineProperty(object, "toString", { value: show, writable: true, configurable: true });
     defineProperty(object, "valueOf", { value: show, writable: true, configurable: true });
-    weakSet(recordOf, object, { k: GO_ERROR, text });
+    defineProperty(object, BEHIND, { value: { k: GO_ERROR, text } });
     return object;
   }
   class GoPanic extends Error {}
@@ -246,7 +253,7 @@
   }
 
   function exportObject(v, seen) {
-    const record = weakGet(recordOf, v);
+    const record = behind(v);
     if (record !== undefined) return exportRecord(record);
     if (weakHas(userProxies, v)) { return emptyMap(); }
     if (seen === null) seen = new Map();
@@ -345,7 +352,8 @@
     if (protoOf(record) === null) return record;                // a map: shared, as in Go
     if (record.k === TYPED_SLICE) {
       if (record.elem === "any") return record.n === record.a.length ? record.a : slice(record.a, 0, record.n);
-      if (record.elem === "string" || record.elem === "number") return slice(record.a, 0, record.n);
+      if (record.elem === "string") return slice(record.a, 0, record.n);
+      if (record.elem === "number") { tainted = true; return { k: BYTES, bytes: slice(record.a, 0, record.n) }; }
       tainted = true;
       return record.copyHeader();
     }
@@ -379,16 +387,18 @@
     if (desc.configurable === true) throw new TypeError(`Host object field ${name} cannot be made configurable`);
   };
 
+  const frozen = (name) => { throw new TypeError(`Host object field ${name} cannot be made read-only`); };
   function sortedKeys(m) { return sort(ownKeys(m)); }
 
   const mapTraps = {
     get(m, key) {
       if (typeof key === "string" && hasOwn(m, key)) return wrap(m[key]);
+      if (key === BEHIND) return m;
       return reflectGet(ObjProto, key, weakGet(proxyOfMap, m));
     },
     set(m, key, value) {
       if (typeof key === "symbol") throw new TypeError("Cannot set Symbol properties on Go maps");
-      if (isObject(value) && weakGet(recordOf, value) !== undefined) tainted = true;   // may close a cycle
+      if (isObject(value) && behind(value) !== undefined) tainted = true;   // may close a cycle
       m[wellFormed(key)] = exportValue(value, null);
       return true;
     },
@@ -406,7 +416,7 @@
       return true;
     },
     getPrototypeOf() { return ObjProto; },
-    preventExtensions() { return false; },
+    preventExtensions(m) { return frozen(sortedKeys(m)[0]); },
   };
   function mapProxy(m) {
     const known = weakGet(proxyOfMap, m);
@@ -416,7 +426,6 @@
   function adoptMap(m, traps) {
     const proxy = new RealProxy(m, traps);
     weakSet(proxyOfMap, m, proxy);
-    weakSet(recordOf, proxy, m);
     return proxy;
   }
 
@@ -424,7 +433,8 @@
     ...mapTraps,
     __proto__: null,
     get(m, key) {
-      if (typeof key === "string" && hasOwn(m, key)) { return wrap(m[key]); }
+      if (typeof key === "string" && hasOwn(m, key)) return wrap(m[key]);
+      if (key === BEHIND) return m;
       if (typeof key === "string" && !(key in ObjProto)) notice("setting-missing", key, { key });
       return reflectGet(ObjProto, key, weakGet(proxyOfMap, m));
     },
@@ -466,13 +476,14 @@
     constructor(s) { this.s = s; }
     get(_target, key) {
       if (key === "length") return this.s.n;
+      if (key === BEHIND) return this.s;
       const i = indexOfKey(key);
       if (i >= 0) return i < this.s.n ? wrap(this.s.a[i]) : ArrProto[key];
       return reflectGet(ArrProto, key, this.s.p);
     }
     put(i, value) {
       const s = this.s;
-      if (isObject(value) && s.elem === "any" && weakGet(recordOf, value) !== undefined) tainted = true;
+      if (isObject(value) && s.elem === "any" && behind(value) !== undefined) tainted = true;
       const converted = CONVERT[s.elem](value);
       if (i >= s.n) {
         if (i > config.limits.max_tasks * 64) wouldHang(`a list is grown to ${i} elements`);
@@ -525,12 +536,11 @@
       throw new TypeError(`Cannot define property '${String(key)}' on a Go slice`);
     }
     getPrototypeOf() { return ArrProto; }
-    preventExtensions() { return false; }
+    preventExtensions() { return frozen(this.s.n > 0 ? "0" : "length"); }
   }
   function sliceProxy(s) {
     const proxy = new RealProxy([], new SliceTraps(s));
     s.p = proxy;
-    weakSet(recordOf, proxy, s);
     return proxy;
   }
 
@@ -555,6 +565,7 @@
           if (method !== undefined) return method(r);
           return reflectGet(ObjProto, key, r.p);
         }
+        if (key === BEHIND) return r;
         return hasOwn(r, key) ? r[key] : reflectGet(ObjProto, key, r.p);
       },
       set(r, key, value) {
@@ -586,13 +597,12 @@
         return true;
       },
       getPrototypeOf() { return ObjProto; },
-      preventExtensions() { return false; },
+      preventExtensions() { return frozen(names[0]); },
     };
   }
   function structProxy(r, traps) {
     const proxy = new RealProxy(r, traps);
     r.p = proxy;
-    weakSet(recordOf, proxy, r);
     return proxy;
   }
   const goFunction = (type, f) => { weakSet(goFunctions, f, type); return f; };
@@ -623,8 +633,8 @@
       dependencies: listField("dependencies", "pointer"),
     },
     {
-      addCommand: (r) => goFunction("func(*job_compilers.AuthoredCommand)", (command) => { addCommand(r, command); }),
-      addDependency: (r) => goFunction("func(*job_compilers.AuthoredTask)", (task) => { addDependency(r, task); }),
+      addCommand: (r) => (command) => { addCommand(r, command); },
+      addDependency: (r) => (task) => { addDependency(r, task); },
     },
   );
   const serials = new Map();         // text of a serial that a script saw -> the serial
@@ -677,7 +687,7 @@
   function toParameters(v, error) {
     if (isNil(v)) return null;
     if (!isObject(v)) throw error(noConversion(v, "job_compilers.AuthoredCommandParameters"));
-    const record = weakGet(recordOf, v);
+    const record = behind(v);
     if (record !== undefined && protoOf(record) === null) return record;
     if (record === undefined && !weakHas(userProxies, v) && !isArray(v) && typeof v !== "function") {
       const proto = protoOf(v);
@@ -699,7 +709,7 @@
 
   function toCommandStruct(v) {
     if (isNil(v)) return newCommand("", null, 0);
-    const record = isObject(v) ? weakGet(recordOf, v) : undefined;
+    const record = isObject(v) ? behind(v) : undefined;
     if (record !== undefined && record.k === COMMAND) return copyCommand(record);
     return commandFromObject(v);
   }
@@ -716,7 +726,7 @@
   function toCommandPointer(v) {
     if (isNil(v)) return null;
     if (!isObject(v)) throw parameterError(0, noConversion(v, "job_compilers.AuthoredCommand"));
-    const record = weakGet(recordOf, v);
+    const record = behind(v);
     if (record !== undefined && record.k === COMMAND) return record;
     return commandFromObject(v);
   }
@@ -733,14 +743,14 @@
   function toTaskStruct(v) {
     if (isNil(v)) return newTask("", "", "", 0);
     if (!isObject(v)) throw new TypeError("Go type conversion error: " + noConversion(v, "job_compilers.AuthoredTask"));
-    const record = weakGet(recordOf, v);
+    const record = behind(v);
     if (record !== undefined && record.k === TASK) return copyTask(record);
     return taskFromObject(v);
   }
   function toTaskPointer(v) {
     if (isNil(v)) return null;
     if (!isObject(v)) throw parameterError(0, noConversion(v, "job_compilers.AuthoredTask"));
-    const record = weakGet(recordOf, v);
+    const record = behind(v);
     if (record !== undefined && record.k === TASK) return record.cell ? copyTask(record) : record;
     return taskFromObject(v);
   }
@@ -748,7 +758,7 @@
     if (isNil(v)) return new Slice([], 0, 0, elem);
     const type = GO_TYPE[elem];
     if (!isObject(v)) throw fieldError(noConversion(v, type));
-    const record = weakGet(recordOf, v);
+    const record = behind(v);
     if (record !== undefined && record.k === TYPED_SLICE && record.elem === elem) return record.copyHeader();
     if (!isArray(v) && typeof v[RealSymbol.iterator] !== "function" && (typeof v === "function" || v.length === undefined)) {
       throw fieldError(`cannot convert ${valueText(v)} to ${type}: not an array or iterable`);
@@ -815,8 +825,9 @@
       },
       tasks: listField("tasks", "task"),
     },
-    { addTask: () => goFunction("func(*job_compilers.AuthoredTask)", (task) => { addTask(task); }) },
+    { addTask: () => addTaskMethod },
   );
+  const addTaskMethod = goFunction("func(*job_compilers.AuthoredTask)", (task) => { addTask(task); });
   function toMapField(v, type, strings) {
     if (isNil(v)) return emptyMap();
     if (!isObject(v)) throw fieldError(noConversion(v, type));
@@ -845,8 +856,16 @@
   const INTEGER = /^[+-]?[0-9]+$/;
   const strip = uncurry(String.prototype.replace);
 
+  function isDigits(text) {
+    const length = text.length;
+    if (length === 0 || length > 15) return false;
+    for (let i = 0; i < length; i += 1) { const c = charCode(text, i); if (c < 48 || c > 57) return false; }
+    return true;
+  }
   function parseFrame(text, part, range) {
+    if (isDigits(text)) return +text;
     const cleaned = strip(text, SPACE, "");
+    part = strip(part, SPACE, "");
     if (exec(INTEGER, cleaned) === null) {
       throw new GoError(`invalid range "${range}":  ${part} (strconv.ParseInt: parsing ${goQuote(cleaned)}: invalid syntax)`);
     }
@@ -866,10 +885,10 @@
       const part = parts[i];
       const ends = split(part, "-");
       let first, last;
-      if (ends.length === 1) first = last = parseFrame(ends[0], strip(part, SPACE, ""), range);
+      if (ends.length === 1) first = last = parseFrame(ends[0], part, range);
       else if (ends.length === 2) {
-        first = parseFrame(ends[0], strip(part, SPACE, ""), range);
-        last = parseFrame(ends[1], strip(part, SPACE, ""), range);
+        first = parseFrame(ends[0], part, range);
+        last = parseFrame(ends[1], part, range);
       } else throw new GoError(`invalid range "${range}": ${part}`);
       if (first > last) continue;
       total += Number(last) - Number(first) + 1;
@@ -878,6 +897,7 @@
       }
       push(intervals, [first, last]);
     }
+    if (intervals.length < 2) return intervals;
     sort(intervals, (a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
     const merged = [];
     for (let i = 0; i < intervals.length; i += 1) {
@@ -946,7 +966,7 @@
     const text = toGoString(value);
     const words = [];
     let word = null, state = "start";
-    const fail = (message) => { throw plainGoError(message); };
+    const fail = (message) => { plainStack = stackText(); throw plainGoError(message); };
     for (let i = 0; i < text.length; i += 1) {
       const c = text[i];
       const space = c === " " || c === "\t" || c === "\r" || c === "\n";
@@ -1166,10 +1186,10 @@
     defineProperty(box, "valueOf", { value: () => value, writable: true, configurable: true });
     for (const name of objectKeys(methods)) defineProperty(box, name, { value: methods[name], enumerable: true, configurable: true });
     defineProperty(box, "string", { value: show, enumerable: true, configurable: true });
-    weakSet(recordOf, box, { k: GO_INT, value });
+    defineProperty(box, BEHIND, { value: { k: GO_INT, value } });
     return box;
   }
-  const intOf = (v) => { const r = isObject(v) ? weakGet(recordOf, v) : undefined; return r && r.k === GO_INT ? r.value : toGoInt(v); };
+  const intOf = (v) => { const r = isObject(v) ? behind(v) : undefined; return r && r.k === GO_INT ? r.value : toGoInt(v); };
   function durationText(ns) {
     if (ns === 0) return "0s";
     const sign = ns < 0 ? "-" : "";
@@ -1237,7 +1257,6 @@
     const proxy = new RealProxy(r, { ...locationTraps, __proto__: null,
       get: (target, key) => (key === "toString" || key === "valueOf" ? () => r.name : locationTraps.get(target, key)) });
     r.p = proxy;
-    weakSet(recordOf, proxy, r);
     return proxy;
   }
   const argTime = (v, i) => toTime(v, (text) => parameterError(i, text));
@@ -1268,7 +1287,11 @@
     before: (t) => (u) => compareTimes(t, argTime(u, 0)) < 0,
     clock: (t) => () => { const c = civil(t); return tuple(c.hour, c.minute, c.second); },
     compare: (t) => (u) => compareTimes(t, argTime(u, 0)),
-    date: (t) => () => { const c = civil(t); return tuple(c.year, c.month, c.day); },
+    date: (t) => () => {
+      const c = civil(t);
+      tainted = true;
+      return tuple(c.year, { k: GO_INT, value: c.month, p: monthValue(c.month) }, c.day);
+    },
     day: (t) => () => civil(t).day,
     equal: (t) => (u) => compareTimes(t, argTime(u, 0)) === 0,
     format: (t) => (layout) => formatTime(t, toGoString(layout)),
@@ -1282,7 +1305,7 @@
     hour: (t) => () => civil(t).hour,
     iSOWeek: (t) => () => { const w = isoWeek(t); return tuple(w[0], w[1]); },
     in: (t) => (location) => {
-      const r = isObject(location) ? weakGet(recordOf, location) : undefined;
+      const r = isObject(location) ? behind(location) : undefined;
       if (r === undefined || r.k !== LOCATION) goPanic("string: time: missing Location in call to Time.In");
       return timeProxy(time(t.s, t.ns, r.zone));
     },
@@ -1319,6 +1342,25 @@
       return tuple(edge(t.zone.at[i - 1]), edge(t.zone.at[i]));
     },
   };
+  const BYTES_OUT = "func() ([]uint8, error)", BYTES_IN = "func([]uint8) error", COUNT = "func() int", COUNT64 = "func() int64";
+  const TIME_TYPES = {
+    __proto__: null, add: "func(time.Duration) time.Time", addDate: "func(int, int, int) time.Time", after: "func(time.Time) bool",
+    appendBinary: "func([]uint8) ([]uint8, error)", appendFormat: "func([]uint8, string) []uint8",
+    appendText: "func([]uint8) ([]uint8, error)", before: "func(time.Time) bool", clock: "func() (int, int, int)",
+    compare: "func(time.Time) int", date: "func() (int, time.Month, int)", day: COUNT, equal: "func(time.Time) bool",
+    format: "func(string) string", goString: "func() string", gobDecode: BYTES_IN, gobEncode: BYTES_OUT, hour: COUNT,
+    iSOWeek: "func() (int, int)", in: "func(*time.Location) time.Time", isDST: "func() bool", isZero: "func() bool",
+    local: "func() time.Time", location: "func() *time.Location", marshalBinary: BYTES_OUT, marshalJSON: BYTES_OUT,
+    marshalText: BYTES_OUT, minute: COUNT, month: "func() time.Month", nanosecond: COUNT, round: "func(time.Duration) time.Time",
+    second: COUNT, string: "func() string", sub: "func(time.Time) time.Duration", truncate: "func(time.Duration) time.Time",
+    uTC: "func() time.Time", unix: COUNT64, unixMicro: COUNT64, unixMilli: COUNT64, unixNano: COUNT64,
+    unmarshalBinary: BYTES_IN, unmarshalJSON: BYTES_IN, unmarshalText: BYTES_IN, weekday: "func() time.Weekday", year: COUNT,
+    yearDay: COUNT, zone: "func() (string, int)", zoneBounds: "func() (time.Time, time.Time)",
+  };
+  for (const name of objectKeys(timeMethods)) {
+    const make = timeMethods[name];
+    timeMethods[name] = (t) => goFunction(TIME_TYPES[name], make(t));
+  }
   const timeText = (t) => formatTime(t, "2006-01-02 15:04:05.999999999 -0700 MST");
   const timeStruct = structTraps({}, timeMethods);
   const timeTraps = {
@@ -1348,7 +1390,7 @@
   function toTime(v, error) {
     if (isNil(v)) return zeroTime(utcZone);
     if (isObject(v)) {
-      const record = weakGet(recordOf, v);
+      const record = behind(v);
       if (record !== undefined && record.k === TIME) return time(record.s, record.ns, record.zone);
       const ms = record === undefined && !weakHas(userProxies, v) ? attempt(dateTime, v) : undefined;
       if (ms !== undefined) {
@@ -1438,12 +1480,12 @@
     if (v === null) return "null";
     if (isArray(v)) return guarded(v, level + 1, seen, "[]interface {}", () => listJson(v, v.length, level + 1, seen));
     if (protoOf(v) === null) {
-      const type = v === seen.root ? "job_compilers.AuthoredCommandParameters" : "map[string]interface {}";
+      const type = v === seen.root ? seen.type : "map[string]interface {}";
       return guarded(v, level + 1, seen, type, () => mapJson(v, level + 1, seen));
     }
     return recordJson(v, level, seen);
   }
-  class Path extends Set { constructor(root) { super(); this.root = root; } }
+  class Path extends Set { constructor(root, type) { super(); this.root = root; this.type = type; } }
   function listJson(list, n, level, seen) {
     const parts = [];
     for (let i = 0; i < n; i += 1) parts[i] = goJson(list[i], level, seen);
@@ -1460,6 +1502,7 @@
       case GO_FUNC: throw new JsonFailure("json: unsupported type: " + r.type);
       case TIME: return jsonString(timeJson(r));
       case BYTES: return jsonString(base64(r.bytes));
+      case GO_INT: return "" + r.value;
       case STORAGE: return '{"ShamanCheckoutID":' + jsonString(r.shamanCheckoutID) + "}";
       case COMMAND: return commandJson(r, level, seen);
       case TASK:
@@ -1495,8 +1538,8 @@
     return out;
   }
   /** Text of Go's JSON, or the error Go would give. */
-  function tryJson(v) {
-    try { return { text: goJson(v, 1, new Path(v)) }; } catch (e) {
+  function tryJson(v, type = "map[string]interface {}") {
+    try { return { text: goJson(v, 1, new Path(v, type)) }; } catch (e) {
       if (e instanceof JsonFailure) return { error: e.message };
       if (e instanceof RangeError) tooDeep = true;
       if (e instanceof RangeError) return { error: "nested too deeply for the preview" };
@@ -1785,6 +1828,7 @@
       if (!new.target) throw new TypeError("Constructor Proxy requires 'new'");
       const made = new RealProxy(target, handler);
       weakAdd(userProxies, made);
+      userProxyMade = true;
       return made;
     }
     defineProperty(proxy, "name", { value: "Proxy" });
@@ -1792,6 +1836,7 @@
     defineProperty(proxy, "revocable", { writable: true, configurable: true, value: (target, handler) => {
       const pair = RealProxy.revocable(target, handler);
       weakAdd(userProxies, pair.proxy);
+      userProxyMade = true;
       return pair;
     } });
     hide("Proxy", proxy);
@@ -1804,7 +1849,7 @@
       if (args.length === 1 && typeof args[0] !== "number") {
         let value = args[0];
         if (isObject(value)) {
-          const ms = weakGet(recordOf, value) === undefined && !weakHas(userProxies, value) ? attempt(dateTime, value) : undefined;
+          const ms = behind(value) === undefined && !weakHas(userProxies, value) ? attempt(dateTime, value) : undefined;
           if (ms !== undefined) return construct(RealDate, [ms], new.target);
           const exotic = value[RealSymbol.toPrimitive];
           value = exotic === undefined ? primitive(value) : exotic.call(value, "default");
@@ -1913,7 +1958,7 @@
     deleteProperty(ArrProto, "toJSON");
     if ("toJSON" in ObjProto || "toJSON" in ArrProto) tainted = true;
     if (hang !== null) return stringify({ hang, prints, panic: panicText });
-    const settings = tryJson(job.settings);
+    const settings = tryJson(job.settings, "job_compilers.JobSettings");
     const metadata = tryJson(job.metadata);
     const head = {
       job: { name: job.name, type: job.jobType, priority: job.priority, worker_tag: job.workerTagUUID, shaman: job.storage.shamanCheckoutID },
@@ -1951,6 +1996,7 @@
     const byType = { __proto__: null }, byCommand = { __proto__: null };
     let edges = 0, lost = 0, steps = 0, stopped = false, nullDependency = false;
     storedEdges = []; lostEdges = new Map();
+    const stamp = new Uint32Array(n);
     for (let i = 0; i < n; i += 1) {
       const t = a[i];
       byType[t.type] = (byType[t.type] || 0) + 1;
@@ -1959,7 +2005,7 @@
         const c = commands.a[j];
         byCommand[c.name] = (byCommand[c.name] || 0) + 1;
         steps += c.totalStepCount > 0 ? c.totalStepCount : 1;
-        if (tainted && storeError === "") { const json = tryJson(c.parameters); if (json.error) storeError = json.error; }
+        if (tainted && storeError === "") { const json = tryJson(c.parameters, "job_compilers.AuthoredCommandParameters"); if (json.error) storeError = json.error; }
       }
       const list = [];
       const dependencies = t.dependencies;
@@ -1982,12 +2028,11 @@
           mapSet(lostEdges, i, names);
           continue;
         }
-        let twice = false;
-        for (let q = 0; q < list.length && q < 2000; q += 1) if (list[q] === target) { twice = true; break; }
-        if (twice) {
+        if (stamp[target] === i + 1) {
           storeError = storeError || "UNIQUE constraint failed: task_dependencies.task_id, task_dependencies.dependency_id";
           note("duplicate-dependency", { index: i, task: t.name, dependency: d.name, place: j });
         }
+        stamp[target] = i + 1;
         push(list, target);
         edges += 1;
       }
@@ -2053,7 +2098,7 @@
       const commands = [];
       for (let j = 0; j < t.commands.n; j += 1) {
         const c = t.commands.a[j];
-        const json = c.parameters === null ? { text: "{}" } : tryJson(c.parameters);
+        const json = c.parameters === null ? { text: "{}" } : tryJson(c.parameters, "job_compilers.AuthoredCommandParameters");
         const value = json.error === undefined ? '"parameters":' + json.text : '"parameters_error":' + jsonString(json.error);
         commands[j] = '{"name":' + jsonString(c.name) + "," + value + ',"total_step_count":' + c.totalStepCount + "}";
       }
@@ -2118,7 +2163,7 @@
     const json = tryJson(exported);
     return stringify(json.error === undefined ? { value: json.text } : { error: json.error });
   }
-  function state() { return stringify({ hang, panic: panicText, prints, modules: usedModules, events, tasks: job === null ? 0 : job.tasks.n, milliseconds: started ? hrNow() - started : 0 }); }
+  function state() { return stringify({ hang, panic: panicText, prints, modules: usedModules, events, plain_stack: plainStack, tasks: job === null ? 0 : job.tasks.n, milliseconds: started ? hrNow() - started : 0 }); }
 
   /** Whether reading a name throws: it was never declared. */
   function undeclared(read) { try { read(); return false; } catch { return true; } }

@@ -76,7 +76,9 @@ def test_a_script_that_would_hang_the_manager_is_not_deployed(pool, scripts, tmp
 
 
 def test_every_sample_job_must_compile(pool, scripts, tmp_path) -> None:
-    text = 'const JOB_TYPE={label:"x",settings:[]};\nfunction compileJob(job){ frameChunker(job.settings.frames, 5); }\n'
+    text = (
+        'const JOB_TYPE={label:"x",settings:[]};\nfunction compileJob(job){ frameChunker(job.settings.frames, 5); }\n'
+    )
     samples = [
         SampleJob("good", "x.js", {"settings": {"frames": "1-10"}}),
         SampleJob("bad", "x.js", {"settings": {"frames": "1-a"}}),

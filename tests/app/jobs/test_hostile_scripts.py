@@ -1,9 +1,11 @@
 """Scripts that mean harm, each by a mechanism of its own: the panel's process survives, each gets its message."""
 
+# ruff: noqa: E501 - each script is one line of the table
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +22,9 @@ def in_job(body: str) -> str:
 
 
 def with_parameter(expression: str) -> str:
-    return in_job(f'const t=author.Task("a","misc");t.addCommand(author.Command("echo",{{message:{expression}}}));job.addTask(t)')
+    return in_job(
+        f'const t=author.Task("a","misc");t.addCommand(author.Command("echo",{{message:{expression}}}));job.addTask(t)'
+    )
 
 
 HANGS = "manager_hangs"
@@ -121,7 +125,7 @@ def compile_one(pool: CompilerPool, script: str, seconds: float = 1.5):
 
 
 def resident_mb() -> float:
-    with open("/proc/self/statm", encoding="ascii") as file:
+    with Path("/proc/self/statm").open(encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 

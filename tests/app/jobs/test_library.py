@@ -75,7 +75,9 @@ def test_a_draft_saved_just_before_the_program_was_killed_is_recovered(library: 
         "ScriptLibrary(None, Path(sys.argv[1])).autosave('mine.js', '// unsaved work', 'base')\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    process = subprocess.run([sys.executable, "-c", code, str(library.drafts_dir)], cwd=ROOT, env=dict(os.environ), check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(library.drafts_dir)], cwd=ROOT, env=dict(os.environ), check=False
+    )
     assert process.returncode == -signal.SIGKILL
     opened = library.open("mine.js")
     assert opened.text == "// unsaved work"
