@@ -14,7 +14,7 @@ from app.disk import ProductionDrives
 from app.engine.doors import Doors, SiteDoor
 from app.settings import paths
 from app.settings.models import EngineSettings, SiteSettings, SlackSettings, StudioSettings
-from app.settings.secrets import secret
+from app.settings.secrets import secret, secret_of_environment
 from app.settings.store import SettingsError, SettingsStore
 from app.site.cache import LookUps
 from app.site.door import Site
@@ -61,15 +61,12 @@ class Installation:
         """
         settings = self.site_settings(name)
         server, user = settings.server, settings.api_user
-        key: str | None = None
-        if name == "site":
-            given = os.environ.get("FTRACK_SERVER", "").strip()
-            if given:
-                # A kept key belongs to the kept server: with another server only the environment's key counts.
-                key = os.environ.get("FTRACK_API_KEY", "").strip() or None
-            server = given or server
-            user = os.environ.get("FTRACK_API_USER", "").strip() or user
-        key = key or secret(f"{name}.api_key")
+        given = os.environ.get("FTRACK_SERVER", "").strip() if name == "site" else ""
+        if given:
+            server, user = given, os.environ.get("FTRACK_API_USER", "").strip() or user
+        key = secret_of_environment("FTRACK_API_KEY") if given else None
+        # A kept key belongs to the kept server and must not be sent to another.
+        key = key or secret(f"{name}.api_key", kept=server.rstrip("/") == settings.server.rstrip("/"))
         missing = [
             words
             for value, words in (

@@ -33,18 +33,31 @@ def secrets_file() -> Path:
     return paths.state_folder() / "secrets.json"
 
 
-def secret(name: str) -> str | None:
-    """A secret's value, or None when nobody keeps one.
+def secret(name: str, *, kept: bool = True) -> str | None:
+    """A secret's value, or None when nobody has one.
+
+    Args:
+        name: The setting it belongs to.
+        kept: Whether what was kept on this machine (keyring, file) counts, or only what this process was given
+            (systemd credential, environment).
 
     Raises:
         SecretsExposed: the fallback file is readable by others than its owner.
     """
-    for source in (_from_keyring, _from_credential, _from_environment, _from_file):
+    given = (_from_credential, _from_environment)
+    for source in (_from_keyring, *given, _from_file) if kept else given:
         value = source(name)
         if value:
             know(value)
             return value
     return None
+
+
+def secret_of_environment(variable: str) -> str | None:
+    """The value of one variable, known to the redaction filter from then on."""
+    value = os.environ.get(variable, "").strip() or None
+    know(value)
+    return value
 
 
 def keep(name: str, value: str) -> str:
