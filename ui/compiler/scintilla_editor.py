@@ -12,7 +12,7 @@ from lexilla import Language, create_lexer
 from lexilla.pyside6_scintilla import set_lexer
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QListWidget, QVBoxLayout, QWidget
 from pyside6_scintilla import ScintillaEdit
 
 from app.jobs.api import Diagnostic, Severity
@@ -315,6 +315,11 @@ class ScintillaEditor(CodeEditor):
             return
         typed = path.rpartition(".")[2]
         self._sci.autoCShow(len(typed.encode()), "\n".join(proposal.label for proposal in found))
+        ground, edge = theme.current().hex(Role.RAISED), theme.current().hex(Role.BORDER_STRONG)
+        # Scintilla's list is a window of its own without a parent: it needs an edge to stand out.
+        for popup in QApplication.topLevelWidgets():
+            if isinstance(popup, QListWidget):
+                popup.setStyleSheet(f"QListWidget {{ background: {ground}; border: 1px solid {edge}; }}")
 
     def _on_char(self, code: int) -> None:
         line, column = self.cursor_position()

@@ -186,7 +186,7 @@ class Field(QWidget):
             words.append(spec.warning)
         theme.mark(self.input, state="error" if missing else "")
         theme.mark(self._hint, state="error" if missing else "warning" if spec.warning else "", kind="muted")
-        self._hint.setText(" ".join(words))
+        self._hint.setText("\n".join(words))
         self._hint.setVisible(bool(words))
 
 
