@@ -18,6 +18,9 @@ from app.jobs.model import CompileRequest, CompileResult, Diagnostic, OutcomeKin
 from app.jobs.results import as_json
 from app.jobs.versions import manager_version as parse_manager_version
 from app.jobs.versions_ask import version_or_default
+from app.settings.models import FlamencoSettings
+from app.settings.paths import settings_path
+from app.settings.store import SettingsError, SettingsStore
 
 USAGE = 2
 MANAGER_VARIABLE = "SIGNALBOX_MANAGER_URL"
@@ -29,8 +32,20 @@ def _usage(problem: str) -> NoReturn:
     raise typer.Exit(USAGE)
 
 
+def configured_manager() -> str:
+    """Address of the Manager: from the environment, else from the settings; "" when there is none."""
+    address = os.environ.get(MANAGER_VARIABLE, "")
+    if address:
+        return address
+    try:
+        return SettingsStore(settings_path()).section("flamenco", FlamencoSettings).manager
+    except SettingsError as error:
+        typer.echo(f"signalbox: the settings cannot be read, so no Manager is asked: {error}", err=True)
+        return ""
+
+
 def _version(given: str | None, manager: str | None = None) -> str:
-    version = given or version_or_default(manager or os.environ.get(MANAGER_VARIABLE))
+    version = given or version_or_default(manager or configured_manager())
     try:
         parse_manager_version(version)
     except ValueError as error:

@@ -8,8 +8,8 @@ import sys
 def python_module(module: str) -> list[str]:
     """Argument list that runs ``module`` as a program.
 
-    A frozen bundle has no interpreter: its program understands ``--run-module`` as its first argument.
+    A frozen bundle has no interpreter: its program runs a module by its hidden command ``child``.
     """
     if getattr(sys, "frozen", False):
-        return [sys.executable, "--run-module", module]
+        return [sys.executable, "child", module]
     return [sys.executable, "-m", module]

@@ -120,7 +120,7 @@ function slateTask(settings) {
   const lines = String(settings.slate_text || path.stem(settings.output)).split("|");
   const font = settings.slate_font ? `fontfile='${escapeFilter(settings.slate_font)}':` : "";
   const texts = lines.map((line, index) =>
-    `drawtext=${font}text='${escapeFilter(line.trim())}':fontcolor=white:fontsize=h/16:x=(w-tw)/2:y=h/3+${index}*h/12`);
+    `drawtext=${font}expansion=none:text='${escapeFilter(line.trim())}':fontcolor=white:fontsize=h/16:x=(w-tw)/2:y=h/3+${index}*h/12`);
   const source = `color=c=black:s=${settings.width}x${settings.height}:r=${settings.fps}`;
   return ffmpegTask("slate", settings, [
     "-f", "lavfi", "-i", source, "-frames:v", String(Math.round(settings.fps)), "-vf", texts.concat(["setsar=1"]).join(","),
@@ -129,7 +129,7 @@ function slateTask(settings) {
 }
 
 function escapeFilter(text) {
-  return String(text).replace(/\\/g, "/").replace(/'/g, "\u2019").replace(/([:%,])/g, "\\$1");
+  return String(text).replace(/\\/g, "/").replace(/'/g, "\u2019").replace(/([:,])/g, "\\$1");
 }
 
 function partPath(output, part) {
