@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from app.effects.ftrack import CreateEntity, DeleteEntity
 from app.engine.protocol import (
@@ -31,6 +31,7 @@ from app.handlers.common import (
     reached_status,
     status_changes_since,
     studio,
+    template_with,
 )
 from app.rules.dailies import dailies_day, parse_cut_off, zone
 from app.rules.templates import render_text
@@ -48,7 +49,7 @@ class AddVersionToListSettings(HandlerSettings):
         per_project=True,
         widget="statuses",
     )
-    list_name: str = setting(
+    list_name: Annotated[str, template_with("day", "year", "month", "day_of_month", "weekday", "project")] = setting(
         "Dailies_{{ day }}",
         "Name of the list. Known: day (2026-11-22), year, month, day_of_month, weekday, project.",
         per_project=True,

@@ -7,15 +7,20 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from app.engine.protocol import Change, Context, Parent, PlanError
+from app.rules.dailies import parse_cut_off
+from app.rules.templates import check_template
 
 __all__ = [
     "PLACE_FIELDS",
     "STATUS_KEY",
     "Context",
     "Place",
+    "TimeOfDay",
     "added_since",
     "anchor",
     "folded",
@@ -30,6 +35,7 @@ __all__ = [
     "reached_status",
     "status_changes_since",
     "studio",
+    "template_with",
 ]
 
 STATUS_KEY = "statusid"
@@ -37,6 +43,31 @@ STATUS_KEY = "statusid"
 
 _STATUS_TABLES = {"task": "Task", "assetversion": "AssetVersion"}
 _CHUNK = 200
+
+
+def template_with(*names: str) -> AfterValidator:
+    """Validates a template as it is typed: its syntax, and that it uses only these names."""
+
+    def check(template: str) -> str:
+        problem = check_template(template, names)
+        if problem is not None:
+            raise ValueError(problem)
+        return template
+
+    return AfterValidator(check)
+
+
+def _time_or_empty(text: str) -> str:
+    if text.strip():
+        try:
+            parse_cut_off(text)
+        except PlanError as error:
+            raise ValueError(str(error)) from error
+    return text.strip()
+
+
+TimeOfDay = Annotated[str, AfterValidator(_time_or_empty)]
+"""``H:MM`` or ``H:MM:SS``; empty where the setting may be."""
 
 
 def quoted(value: str) -> str:

@@ -7,13 +7,13 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.effects.disk import CopyFile, MakeFolder
 from app.engine.protocol import Change, Context, Effect, Handler, HandlerSettings, Note, Plan, PlanError, skip
-from app.handlers.common import added_since, anchor, folded, metadata_of, quoted, studio
+from app.handlers.common import added_since, anchor, folded, metadata_of, quoted, studio, template_with
 from app.resources import resource
 from app.rules.names import check_path_length, is_inside, slugify
 from app.rules.templates import render_path, render_text
@@ -71,7 +71,7 @@ class CreateProjectFolderSettings(HandlerSettings):
         widget="path",
     )
     task_template_folder: str = setting("template_files", "Where they are copied to, below the project.")
-    roots: dict[str, str] = setting(
+    roots: dict[str, Annotated[str, template_with("project", "full_name", "year", "client")]] = setting(
         {},
         "Other places of a project, for folders of the template that name one: name = path, "
         "e.g. cache = /data/cache/{{ project }}.",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from app.effects.disk import CopyFile, MakeFolder
 from app.effects.ftrack import SetMetadata
@@ -23,6 +23,7 @@ from app.handlers.common import (
     place_of,
     quoted,
     studio,
+    template_with,
 )
 from app.rules.names import NamePolicy, check_path_length, folder_name, is_inside, slugify
 from app.rules.templates import render_path
@@ -32,6 +33,7 @@ from app.settings.models import setting
 __all__ = ["CreateTaskFolder", "CreateTaskFolderSettings"]
 
 _SHOT = "shots/{{ parents | join('/') }}"
+PathTemplate = Annotated[str, template_with("project", "parents", "parent", "task", "task_type", "asset_type")]
 _CHANCE = 3
 _LEFTOVER = re.compile(r"^[.~]|[~]$|\.(bak|tmp|swp|autosave)$", re.IGNORECASE)
 
@@ -46,41 +48,41 @@ class CreateTaskFolderSettings(HandlerSettings):
         ["Asset Build"], "Object types whose tasks go below the asset folder.", per_project=True, widget="object_types"
     )
     skip_task_types: list[str] = setting([], "Task types that get no folder.", per_project=True, widget="task_types")
-    shot_folder: str = setting(
+    shot_folder: PathTemplate = setting(
         _SHOT + "/scene/{{ task | lower }}",
         "Folder of a shot's task below the project. Known: project, parents (a list), parent, task, task_type.",
         per_project=True,
         widget="template",
     )
-    shot_structure: list[str] = setting(
+    shot_structure: list[PathTemplate] = setting(
         [f"{_SHOT}/img/comps", f"{_SHOT}/img/plates", f"{_SHOT}/img/render"],
         "Folders that every shot has beside its tasks' folders.",
         per_project=True,
         widget="template",
     )
-    shot_file: str = setting(
+    shot_file: PathTemplate = setting(
         "{{ parent }}_v01", "Name of a shot's first file, without extension.", per_project=True, widget="template"
     )
-    asset_folder: str = setting(
+    asset_folder: PathTemplate = setting(
         "assets/{{ asset_type | lower }}/{{ parent }}/{{ task | lower }}",
         "Folder of an asset's task below the project. Known besides: asset_type.",
         per_project=True,
         widget="template",
     )
-    asset_file: str = setting(
+    asset_file: PathTemplate = setting(
         "{{ parent }}_{{ task | lower }}_v01",
         "Name of an asset's first file, without extension.",
         per_project=True,
         widget="template",
     )
-    other_folder: str = setting(
+    other_folder: PathTemplate = setting(
         "",
         "Folder of a task that is below neither a shot nor an asset (an episode, a sequence, a folder); empty: none. "
         "A task directly under the project never gets one.",
         per_project=True,
         widget="template",
     )
-    other_file: str = setting(
+    other_file: PathTemplate = setting(
         "{{ parent }}_{{ task | lower }}_v01", "Name of such a task's first file.", per_project=True, widget="template"
     )
     subfolders: dict[str, str] = setting(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +25,7 @@ from app.engine.protocol import (
 )
 from app.handlers.common import (
     PLACE_FIELDS,
+    TimeOfDay,
     added_since,
     folded,
     id_list,
@@ -35,6 +36,7 @@ from app.handlers.common import (
     reached_status,
     status_changes_since,
     studio,
+    template_with,
 )
 from app.rules.dailies import parse_cut_off, zone
 from app.rules.templates import render_text
@@ -73,7 +75,7 @@ class StatusHandlerSettings(HandlerSettings):
     shot_types: list[str] = setting(
         ["Shot"], "Object types that count as a shot.", per_project=True, widget="object_types"
     )
-    message: str = setting(
+    message: Annotated[str, template_with("project", "shot", "status", "task", "next_type", "who", "by")] = setting(
         "Project: {{ project }}\nShot: {{ shot }}\n{{ status }}",
         "The message. Known: project, shot, status, task, next_type, who (the people it is for), by (who did it).",
         per_project=True,
@@ -95,11 +97,11 @@ class StatusHandlerSettings(HandlerSettings):
     digest: bool = setting(
         True, "Many shots for one person may be gathered into one message (see slack.digest_window).", per_project=True
     )
-    quiet_from: str = setting(
+    quiet_from: TimeOfDay = setting(
         "", "Messages wait from this time of day (studio time, e.g. 20:00); empty: none waits.", per_project=True
     )
-    quiet_until: str = setting("", "Until this time of day (e.g. 08:00).", per_project=True)
-    link: str = setting(
+    quiet_until: TimeOfDay = setting("", "Until this time of day (e.g. 08:00).", per_project=True)
+    link: Annotated[str, template_with("server", "task_id", "shot_id", "project_id")] = setting(
         "{{ server }}/#slideEntityId={{ task_id }}&slideEntityType=task&itemId=projects"
         "&entityId={{ project_id }}&entityType=show",
         "Link to the task on ftrack; empty: none. Known: server, task_id, shot_id, project_id.",

@@ -6,12 +6,13 @@ template itself separates folders.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.rules.names import NameRefused, slugify, why_unsafe
@@ -41,12 +42,14 @@ def _compiled(template: str) -> Template:
     return _environment.from_string(template)
 
 
-def check_template(template: str, names: Mapping[str, Any]) -> str | None:
-    """Why a template does not work with these example values, or None: what a settings form shows as one types."""
+def check_template(template: str, names: Collection[str]) -> str | None:
+    """Why a template cannot work with values of these names, or None: what a settings form shows as one types."""
     try:
-        render_text(template, names)
-    except TemplateRefused as refusal:
-        return str(refusal)
+        unknown = find_undeclared_variables(_environment.parse(template)) - set(names)
+    except TemplateError as error:
+        return f"the template has a mistake: {error}"
+    if unknown:
+        return f"the template uses {', '.join(sorted(unknown))}; known are {', '.join(sorted(names))}"
     return None
 
 

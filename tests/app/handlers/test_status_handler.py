@@ -14,6 +14,7 @@ from production import Production
 
 from app.engine.protocol import Change, Later, PlanError
 from app.handlers.status_handler import StatusHandler
+from app.settings.store import SettingsError
 from app.slack import SlackLater, SlackRefused
 
 HANDLER = StatusHandler()
@@ -311,6 +312,16 @@ def test_quiet_hours_make_the_message_wait_until_morning(show: Production, shot:
     assert show.plan(HANDLER, change).effects
 
 
+def test_the_transitions_are_a_setting(show: Production, shot: Shot) -> None:
+    assign(show, shot.compositing, "kenji.morita")
+    show.set(HANDLER, transitions=[{"task_type": "animation", "status": "approved", "next_type": "compositing"}])
+    show.run(HANDLER, show.set_status("Task", shot.animation, "Approved"))
+    assert sent(show) == ["U00000003"]
+    show.set(HANDLER, transitions=[{"task_type": "Animation", "status": "Approved", "next_type": "Knitting"}])
+    with pytest.raises(PlanError, match="no task type 'Knitting'"):
+        show.plan(HANDLER, show.set_status("Task", show.task(shot.id, "Animation", name="b"), "Approved"))
+
+
 def test_names_are_escaped_for_slack(show: Production) -> None:
     shot = show.shot("A&B <hero>")
     animation, lighting = show.task(shot, "Animation"), show.task(shot, "Lighting")
@@ -341,9 +352,9 @@ def test_the_message_template_is_a_setting_and_unknown_names_are_named(show: Pro
     show.set(HANDLER, message="{{ shot }} is {{ status }} for {{ who }}")
     (effect,) = show.plan(HANDLER, change).effects
     assert effect.text == "001_0010 is Ready for Lighting for Hugo Lefèvre"  # type: ignore[attr-defined]
-    show.set(HANDLER, message="{{ shto }}")
-    with pytest.raises(PlanError, match=r"shto.*Known names"):
-        show.plan(HANDLER, change)
+    with pytest.raises(SettingsError, match=r"shto.*known are"):
+        show.set(HANDLER, message="{{ shto }}")
+    assert show.plan(HANDLER, change).effects
 
 
 @pytest.mark.parametrize("kind", ["task", "version"])

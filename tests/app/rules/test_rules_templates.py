@@ -46,9 +46,12 @@ def test_a_template_cannot_run_anything(template: str) -> None:
 
 def test_a_form_can_check_a_template_as_it_is_typed() -> None:
     assert check_template("{{ task }}", VALUES) is None
-    problem = check_template("{{ tsak }}", VALUES)
-    assert problem is not None
-    assert "tsak" in problem
+    assert check_template("{% for one in parents %}{{ one }}/{% endfor %}", VALUES) is None
+    unknown, broken = check_template("{{ tsak }}", VALUES), check_template("{{ task", VALUES)
+    assert unknown is not None
+    assert "tsak" in unknown
+    assert broken is not None
+    assert "mistake" in broken
 
 
 @given(st.text(max_size=80))
