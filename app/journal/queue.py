@@ -189,13 +189,20 @@ class Queue(Store):
 
     # -- claiming ------------------------------------------------------------------------------------------------
 
-    def claim(self, lane: str, batch_of: Callable[[str], int], busy: Collection[str] = ()) -> list[QueuedRun]:
+    def claim(
+        self,
+        lane: str,
+        batch_of: Callable[[str], int],
+        busy: Collection[str] = (),
+        only: Collection[str] | None = None,
+    ) -> list[QueuedRun]:
         """Take the oldest run of a lane whose key is free, with the runs that join its plan; empty when none is due.
 
         Args:
-            lane: "main" or "heavy".
+            lane: "main", "heavy" or "task".
             batch_of: How many changes of equal key a handler takes in one plan.
             busy: Handlers that have as many runs at work as they may.
+            only: Take runs of these handlers alone; None: of all.
         """
         now = self.now()
         if (
@@ -204,6 +211,8 @@ class Queue(Store):
         ):
             return []
         skip = f"AND handler NOT IN ({','.join('?' * len(busy))})" if busy else ""
+        if only is not None:
+            skip += f" AND handler IN ({','.join('?' * len(only))})"
         with self.write() as db:
             row = db.execute(
                 f"""SELECT {_RUN} FROM runs r
@@ -211,7 +220,7 @@ class Queue(Store):
                 {skip} AND NOT EXISTS (SELECT 1 FROM runs e WHERE e.key = r.key AND e.holds = 1 AND e.key != ''
                     AND (e.seq, e.id) < (r.seq, r.id))
                 ORDER BY seq, id LIMIT 1""",
-                (lane, now, *busy),
+                (lane, now, *busy, *(only or ())),
             ).fetchone()
             if row is None:
                 return []
@@ -221,7 +230,11 @@ class Queue(Store):
                 "UPDATE runs SET state='running', started=coalesce(started, ?), leader=? WHERE id=?",
                 [(now, first.id if run is not first else None, run.id) for run in runs],
             )
+            self._moved(db, [run.id for run in runs], "running")
         return runs
+
+    def _moved(self, db: apsw.Connection, run_ids: Sequence[int], state: RunState) -> None:
+        """Called in each transaction that moves runs to a state: whoever keeps books of them does it here."""
 
     def _joining(self, db: apsw.Connection, first: QueuedRun, batch: int, now: float) -> list[QueuedRun]:
         """The runs that share the first one's plan: kept ones of a stored plan, else those that follow on the key."""
@@ -243,9 +256,20 @@ class Queue(Store):
         return joining
 
     def next_due(self) -> float | None:
-        """When the next run that waits for its time is due, None without one."""
-        row = self.one("SELECT min(due) FROM runs WHERE state IN ('queued', 'retry', 'waiting') AND due < ?", (NEVER,))
+        """When the next run that waits for its time is due, None without one. What is due by now does not count."""
+        row = self.one(
+            "SELECT min(due) FROM runs WHERE state IN ('queued', 'retry', 'waiting') AND due > ? AND due < ?",
+            (self.now(), NEVER),
+        )
         return float(row[0]) if row and row[0] is not None else None
+
+    def anything_due(self) -> bool:
+        """Whether a run could be worked on now, keys apart."""
+        row = self.one(
+            "SELECT 1 FROM runs WHERE state IN ('queued', 'retry', 'waiting') AND due <= ? AND leader IS NULL LIMIT 1",
+            (self.now(),),
+        )
+        return row is not None
 
     def queued_run(self, run_id: int) -> QueuedRun:
         """A run as the engine sees it.
@@ -331,6 +355,7 @@ class Queue(Store):
                         "id": run_id,
                     },
                 )
+            self._moved(db, run_ids, state)
 
     def set_progress(self, run_id: int, words: str) -> None:
         """What a slow step is doing, for the window."""

@@ -39,6 +39,22 @@ EffectState = Literal[
 ]
 LeverPosition = Literal["off", "dry", "on"]
 EventOrigin = Literal["hub", "catch_up", "replay", "signalbox"]
+JobEngine = Literal["local", "manager"]
+#: The Manager's words; "needs-confirmation" is ours: a person must see the command lines of this script first.
+JobStatus = Literal[
+    "under-construction",
+    "needs-confirmation",
+    "queued",
+    "active",
+    "completed",
+    "failed",
+    "canceled",
+    "cancel-requested",
+    "paused",
+    "pause-requested",
+    "requeueing",
+]
+TaskStatus = Literal["queued", "active", "completed", "failed", "soft-failed", "canceled", "paused"]
 
 
 class JournalError(Exception):
@@ -291,3 +307,114 @@ class LogFilter:
     run_id: int | None = None
     event_row: int | None = None
     project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job of either engine, as the Jobs dock lists it.
+
+    Attributes:
+        id: The journal's id; orders name it.
+        engine: "local" (this machine) or "manager" (the Flamenco Manager).
+        remote_id: The Manager's id, "" for a local job.
+        status: What it is at; see `JobStatus`.
+        activity: One sentence about the status ("waits for a person to confirm its command lines"), "" without one.
+        who: Who submitted it.
+        created: When it was submitted.
+        updated: When anything about it changed last.
+        started: When its first task started, None before.
+        finished: When it came to rest, None while it has not.
+        tasks: How many tasks it has; ``completed``, ``active``, ``failed`` and ``canceled`` of them stand so.
+        steps_done: Steps (frames) that were reported done, of ``steps_total``.
+        run_id: The run whose effect submitted it, None when a person did.
+        last_rendered: Path of the last picture that was made, "" while there is none.
+    """
+
+    id: int
+    engine: JobEngine
+    remote_id: str
+    name: str
+    type: str
+    status: JobStatus
+    activity: str
+    priority: int
+    who: str
+    created: float
+    updated: float
+    started: float | None
+    finished: float | None
+    tasks: int
+    completed: int
+    active: int
+    failed: int
+    canceled: int
+    steps_done: int
+    steps_total: int
+    settings: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    dedupe: str
+    script_hash: str
+    run_id: int | None
+    last_rendered: str
+
+    @property
+    def progress(self) -> float:
+        """Between 0 and 1: steps where they are known, else tasks."""
+        if self.status == "completed":
+            return 1.0
+        total, done = (self.steps_total, self.steps_done) if self.steps_total else (self.tasks, self.completed)
+        return min(1.0, done / total) if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task of a job.
+
+    Attributes:
+        id: The journal's id.
+        job_id: The job's id.
+        index: Its place in the job, from 1 (the Manager's ``index_in_job``); logs and orders name it.
+        remote_id: The Manager's id, "" for a local task.
+        run_id: The run that carries it out, None for the Manager's tasks.
+        reason: Why it failed, waits or was cancelled.
+        worker: Who works or worked on it.
+        attempts: Attempts that failed softly.
+        dependencies: ``index`` of the tasks it needs.
+        commands: ``{"name", "parameters", "total_step_count"}`` each; empty unless asked for.
+    """
+
+    id: int
+    job_id: int
+    index: int
+    remote_id: str
+    run_id: int | None
+    name: str
+    type: str
+    priority: int
+    status: TaskStatus
+    reason: str
+    worker: str
+    started: float | None
+    finished: float | None
+    attempts: int
+    steps_done: int
+    steps_total: int
+    dependencies: tuple[int, ...] = ()
+    commands: tuple[Mapping[str, Any], ...] = ()
+
+    def seconds(self, now: float) -> float | None:
+        """How long it took, or has taken until ``now``; None before it started."""
+        return None if self.started is None else (self.finished or now) - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Filter of the Jobs dock. Empty fields do not filter; text is matched in name, type and who."""
+
+    text: str = ""
+    engine: str = ""
+    statuses: frozenset[str] = field(default_factory=frozenset)
+    type: str = ""
+    run_id: int | None = None
+    before: int | None = None  # jobs with a smaller id: the next page
+    limit: int = 500

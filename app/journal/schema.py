@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 #: Raised with each step of MIGRATIONS; kept in `PRAGMA user_version`.
-VERSION = 1
+VERSION = 2
 
 _FIRST = (
     """CREATE TABLE events(
@@ -180,8 +180,77 @@ _FIRST = (
         at REAL NOT NULL) WITHOUT ROWID""",
 )
 
+#: Jobs of both engines. A local task is carried out by a run of kind "task", which is the truth about its state.
+_SECOND = (
+    """CREATE TABLE jobs(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        engine TEXT NOT NULL,
+        remote_id TEXT NOT NULL DEFAULT '',
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        priority INTEGER NOT NULL DEFAULT 50,
+        status TEXT NOT NULL,
+        activity TEXT NOT NULL DEFAULT '',
+        wish TEXT NOT NULL DEFAULT '',
+        settings TEXT NOT NULL DEFAULT '{}',
+        metadata TEXT NOT NULL DEFAULT '{}',
+        dedupe TEXT UNIQUE,
+        who TEXT NOT NULL DEFAULT '',
+        created REAL NOT NULL,
+        updated REAL NOT NULL,
+        started REAL,
+        finished REAL,
+        script_hash TEXT NOT NULL DEFAULT '',
+        last_rendered TEXT NOT NULL DEFAULT '',
+        tasks INTEGER NOT NULL DEFAULT 0,
+        completed INTEGER NOT NULL DEFAULT 0,
+        active INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0,
+        canceled INTEGER NOT NULL DEFAULT 0,
+        paused INTEGER NOT NULL DEFAULT 0,
+        queued INTEGER NOT NULL DEFAULT 0,
+        soft INTEGER NOT NULL DEFAULT 0,
+        steps_done INTEGER NOT NULL DEFAULT 0,
+        steps_total INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE UNIQUE INDEX jobs_remote ON jobs(remote_id) WHERE remote_id != ''",
+    "CREATE INDEX jobs_finished ON jobs(finished)",
+    # `missing` counts the tasks that it still waits for.
+    """CREATE TABLE tasks(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        idx INTEGER NOT NULL,
+        remote_id TEXT NOT NULL DEFAULT '',
+        run_id INTEGER,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        missing INTEGER NOT NULL DEFAULT 0,
+        commands TEXT NOT NULL DEFAULT '[]',
+        activity TEXT NOT NULL DEFAULT '',
+        worker TEXT NOT NULL DEFAULT '',
+        started REAL,
+        finished REAL,
+        steps_done INTEGER NOT NULL DEFAULT 0,
+        steps_total INTEGER NOT NULL DEFAULT 0,
+        UNIQUE(job_id, idx))""",
+    "CREATE UNIQUE INDEX tasks_run ON tasks(run_id) WHERE run_id IS NOT NULL",
+    "CREATE INDEX tasks_status ON tasks(job_id, status, missing)",
+    """CREATE TABLE needs(
+        task_id INTEGER NOT NULL REFERENCES tasks(id) ON DELETE CASCADE,
+        needs_id INTEGER NOT NULL REFERENCES tasks(id) ON DELETE CASCADE,
+        PRIMARY KEY(task_id, needs_id)) WITHOUT ROWID""",
+    "CREATE INDEX needs_of ON needs(needs_id)",
+    """CREATE TABLE confirmations(
+        script_hash TEXT PRIMARY KEY,
+        who TEXT NOT NULL,
+        at REAL NOT NULL) WITHOUT ROWID""",
+    # The next due run is looked for whenever a worker is idle: thousands of tasks may wait.
+    "CREATE INDEX runs_due ON runs(due) WHERE state IN ('queued', 'retry', 'waiting')",
+)
+
 #: MIGRATIONS[n] brings a journal of version n to version n + 1.
-MIGRATIONS: Sequence[Sequence[str]] = (_FIRST,)
+MIGRATIONS: Sequence[Sequence[str]] = (_FIRST, _SECOND)
 
 LOG_VERSION = 1
 
