@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from ui import theme
@@ -186,11 +187,21 @@ def take(scene: Picture, out: Path, app: QApplication) -> list[Path]:
         for width, height in scene.sizes:
             widget, end = scene.build(width, height)
             path = out / f"{scene.name}-{choice}-{width}x{height}.png"
-            widget.grab().save(str(path))
+            _save(widget, path)
             made.append(path)
             end()
             turn(30)
     return made
+
+
+def _save(widget: QWidget, path: Path) -> None:
+    """A picture with a palette of its own: a quarter of the size, and no eye tells them apart."""
+    from PIL import Image
+
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    data = bytes(image.constBits())
+    raw = Image.frombuffer("RGB", (image.width(), image.height()), data, "raw", "RGB", image.bytesPerLine(), 1)
+    raw.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main(arguments: list[str]) -> int:

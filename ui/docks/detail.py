@@ -411,7 +411,7 @@ class RunCard(QFrame):
         shown = effects if everything else effects[:EFFECTS_SHOWN]
         reason = ""
         for effect in shown:
-            self._effects.addWidget(EffectLine(effect, say_reason=effect.reason != reason))
+            self._effects.addWidget(EffectLine(effect, say_reason=effect.reason != reason, said=self.detail.row.reason))
             reason = effect.reason
         if len(shown) < len(effects):
             more = QPushButton(f"Show {many(len(effects) - len(shown), 'more effect')}")
@@ -441,7 +441,7 @@ _STATE = {
 class EffectLine(QWidget):
     """An effect: what, its state, why, and before and after where a value changed."""
 
-    def __init__(self, effect: EffectRow, *, say_reason: bool = True) -> None:
+    def __init__(self, effect: EffectRow, *, say_reason: bool = True, said: str = "") -> None:
         super().__init__()
         look = effect_look(effect.state)
         line = QHBoxLayout(self)
@@ -458,7 +458,7 @@ class EffectLine(QWidget):
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         texts.addWidget(words)
-        for text, state in self._below(effect, say_reason):
+        for text, state in self._below(effect, say_reason, said):
             below = QLabel(text)
             below.setWordWrap(True)
             below.setTextFormat(Qt.TextFormat.PlainText)
@@ -471,9 +471,9 @@ class EffectLine(QWidget):
         line.addWidget(word, 0, Qt.AlignmentFlag.AlignTop)
 
     @staticmethod
-    def _below(effect: EffectRow, say_reason: bool) -> list[tuple[str, str]]:
+    def _below(effect: EffectRow, say_reason: bool, said: str) -> list[tuple[str, str]]:
         made = []
-        if effect.error:
+        if effect.error and effect.error != said:
             made.append((effect.error, "error"))
         if effect.reason and say_reason:
             # Eight folders of one project are made for one reason: it is said once.
