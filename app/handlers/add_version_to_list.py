@@ -26,6 +26,7 @@ from app.handlers.common import (
     folded,
     id_list,
     moment_of,
+    of_all_projects,
     project_id_of,
     quoted,
     reached_status,
@@ -149,9 +150,10 @@ class AddVersionToList(Handler):
         return plan
 
     def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
-        names = None if ctx.settings.take_off else ctx.settings.statuses
-        yield from status_changes_since(ctx, since, ("assetversion",), names)
-        wanted = folded(ctx.settings.statuses)
+        names = of_all_projects(ctx, lambda settings: settings.statuses)
+        taken_off = of_all_projects(ctx, lambda settings: ["yes"] if settings.take_off else [])
+        yield from status_changes_since(ctx, since, ("assetversion",), None if taken_off else names)
+        wanted = folded(names)
         statuses = ctx.site.statuses()
         for change in added_since(ctx, since, "AssetVersion"):
             status = statuses.get(reached_status(change))

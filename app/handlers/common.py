@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ __all__ = [
     "in_words",
     "metadata_of",
     "moment_of",
+    "of_all_projects",
     "parent_id_of",
     "place_of",
     "project_id_of",
@@ -213,6 +214,15 @@ def anchor(ctx: Context, root: Path) -> Path:
         if ctx.disk.exists(folder):
             return folder
     raise PlanError(f"No folder above {root} exists: is this the right path for this machine?")
+
+
+def of_all_projects(ctx: Context, pick: Callable[[Any], Iterable[str]]) -> frozenset[str]:
+    """What the handler's settings name, the studio's own and every project's: a catch-up must miss no override."""
+    names = [row["name"] for row in ctx.site.rows("select name from Project")]
+    found = set(pick(ctx.settings))
+    for name in names:
+        found.update(pick(ctx.handler_settings(name)))
+    return frozenset(found)
 
 
 def status_changes_since(

@@ -31,6 +31,7 @@ from app.handlers.common import (
     id_list,
     in_words,
     moment_of,
+    of_all_projects,
     place_of,
     quoted,
     reached_status,
@@ -164,8 +165,9 @@ class StatusHandler(Handler):
         return Plan(tuple(effects), tuple(notes))
 
     def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
-        yield from status_changes_since(ctx, since, ("task", "assetversion"), _announced(ctx.settings))
-        wanted = folded(_announced(ctx.settings))
+        names = of_all_projects(ctx, _announced)
+        yield from status_changes_since(ctx, since, ("task", "assetversion"), names)
+        wanted = folded(names)
         statuses = ctx.site.statuses()
         for entity_type in ("Task", "AssetVersion"):
             for change in added_since(ctx, since, entity_type):

@@ -411,3 +411,6 @@ def test_catch_up_finds_status_changes_and_versions_created_with_the_status(show
     assert other.entity_id not in found
     assert all(HANDLER.wants(one) and one.occurred is not None for one in found.values())
     assert HANDLER.key(found[created]) == f"dailies:{show.project}"
+    # A project's own status is not missed.
+    show.set(HANDLER, project=show.name, statuses=["Approved"])
+    assert other.entity_id in {one.entity_id for one in HANDLER.catch_up(show.context(HANDLER), since)}

@@ -297,6 +297,14 @@ def test_a_path_longer_than_windows_opens_is_refused_unless_switched_off(show: P
     assert (show.root() / "shots/001" / ("s" * 120) / "scene" / ("t" * 150)).is_dir()
 
 
+def test_a_place_that_may_not_be_written_is_named_with_its_owner(show: Production) -> None:
+    # A file system of the kernel: nobody makes folders there, root neither.
+    show.update("Project", show.project, root="/sys/kernel/production")
+    plan = show.plan(HANDLER, show.added("Task", show.task(show.shot(), "FX")))
+    with pytest.raises((EffectFailed, OSError), match=r"/sys/kernel/production.*(belongs to root|read-only|Read-only)"):
+        show.apply(plan)
+
+
 def test_a_task_deleted_before_its_run_is_skipped(show: Production) -> None:
     task = show.task(show.shot(), "FX")
     change = show.added("Task", task)
