@@ -111,7 +111,9 @@ class Runner:
             if ending.follow_up:
                 journal.add_runs(ending.follow_up)
             self._mind_breaker(run, ending, failed)
-        self.poke()
+        # What this run's key held up is taken by the thread that comes free now; others hear only of what is new.
+        if ending.lane is not None or ending.follow_up or release:
+            self.poke()
 
     def _set_aside(self, run_id: int) -> None:
         """Messages of a run that ended otherwise are not sent behind its back."""

@@ -39,6 +39,7 @@ _BLOCKED_AFTER = 0.06
 #: An extra thread that found nothing to do for so long ends.
 _IDLE_SECONDS = 20.0
 _CHECKPOINT_EVERY = 10.0
+_SETTINGS_SECONDS = 0.25
 
 
 @dataclass(slots=True)
@@ -53,21 +54,28 @@ class _Work:
 
 @dataclass(slots=True)
 class _Bell:
-    """Wakes the threads of one pool; rings are not lost between looks."""
+    """Wakes one thread of a pool; a ring while nobody waits is kept for the next who would wait."""
 
     condition: threading.Condition = field(default_factory=threading.Condition)
-    rings: int = 0
+    rung: bool = False
+    closed: bool = False
+
+    def close(self) -> None:
+        """Wake all, now and for ever."""
+        with self.condition:
+            self.closed = True
+            self.condition.notify_all()
 
     def ring(self) -> None:
         with self.condition:
-            self.rings += 1
-            self.condition.notify_all()
+            self.rung = True
+            self.condition.notify()
 
-    def wait(self, seen: int, seconds: float) -> int:
+    def wait(self, seconds: float) -> None:
         with self.condition:
-            if self.rings == seen:
+            if not self.rung and not self.closed:
                 self.condition.wait(seconds)
-            return self.rings
+            self.rung = False
 
 
 class Engine:
@@ -109,8 +117,12 @@ class Engine:
         self._errors = errors
         self._stop = threading.Event()
         self._bell = _Bell()
+        self._heavy_bell = _Bell()
+        self._rest_bell = _Bell()
+        self._known_settings: tuple[float, EngineSettings] | None = None
         self._pump_bell = _Bell()
         self._outbox_bell = _Bell()
+        self._bells = (self._pump_bell, self._bell, self._heavy_bell, self._outbox_bell, self._rest_bell)
         self._claiming = threading.Lock()
         self._working: dict[int, _Work] = {}
         self._idle = 0
@@ -123,8 +135,12 @@ class Engine:
         self._outbox = OutboxSender(journal, doors, kinds, self._settings, self.poke)
 
     def _settings(self) -> EngineSettings:
-        found: EngineSettings = self._doors.settings("engine")
-        return found
+        """The engine's settings; asked for some thousand times a second, so looked up four times a second."""
+        known, now = self._known_settings, time.monotonic()
+        if known is None or now - known[0] > _SETTINGS_SECONDS:
+            known = (now, self._doors.settings("engine"))
+            self._known_settings = known
+        return known[1]
 
     def _executors(self) -> dict[RunKind, RunExecutor]:
         plans, undo = HandlerPlans(self._handlers), Undo()
@@ -153,8 +169,8 @@ class Engine:
         recover_runs(self.journal)
         self._thread("pump", self._pump)
         self._thread("outbox", self._send)
-        for _ in range(settings.workers):
-            self._add_worker()
+        for number in range(settings.workers):
+            self._thread(f"worker-{number}", self._warm_work)
         for number in range(settings.heavy_workers):
             self._thread(f"heavy-{number}", self._heavy)
 
@@ -168,7 +184,8 @@ class Engine:
             if work.lane == "heavy":
                 work.tools.cancel_reason = "Signalbox is stopping"
                 work.tools.cancel.set()
-        self.poke()
+        for bell in self._bells:
+            bell.close()
         until = time.monotonic() + seconds
         for thread in list(self._threads):
             thread.join(max(0.0, until - time.monotonic()))
@@ -176,9 +193,8 @@ class Engine:
 
     def poke(self) -> None:
         """There is something to do: events, orders, freed keys or messages."""
-        self._pump_bell.ring()
-        self._bell.ring()
-        self._outbox_bell.ring()
+        for bell in self._bells:
+            bell.ring()
 
     def _thread(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=self._guarded, args=(target,), name=f"engine-{name}", daemon=True)
@@ -201,19 +217,20 @@ class Engine:
     # -- dispatch and orders --------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        rings, version, moved = 0, -1, time.monotonic()
+        version, moved = -1, time.monotonic()
         while not self._stop.is_set():
             now_version = self.journal.data_version()
-            if now_version != version or rings != self._pump_bell.rings:
-                version, rings = now_version, self._pump_bell.rings
+            if now_version != version:
+                version = now_version
                 if self._dispatcher.run() + self._orders.run():
                     self._bell.ring()
+                    self._rest_bell.ring()
             self._watch_silence()
             now = time.monotonic()
             if now - moved > _CHECKPOINT_EVERY:
                 moved = now
                 self.journal.checkpoint()
-            self._pump_bell.wait(rings, self._settings().poll)
+            self._pump_bell.wait(self._settings().poll)
 
     def _watch_silence(self) -> None:
         """End slow steps that showed no sign of life for too long."""
@@ -229,6 +246,10 @@ class Engine:
     def _add_worker(self) -> None:
         self._thread(f"worker-{len(self._threads)}", self._work)
 
+    def _warm_work(self) -> None:
+        self._warm()
+        self._work()
+
     def _warm(self) -> None:
         """Open the thread's session before the first run needs it; a site that is away is met again there."""
         try:
@@ -238,16 +259,17 @@ class Engine:
             log.debug("the site cannot be reached yet: %s", error)
 
     def _work(self) -> None:
-        self._warm()
-        rings, idle_since = -1, time.monotonic()
+        idle_since = time.monotonic()
         while not self._stop.is_set():
             batch = self._claim("main")
             if batch:
+                # There may be more: the next one takes it while this one works.
+                self._bell.ring()
                 self._execute(batch)
                 idle_since = time.monotonic()
                 continue
             self._idle += 1
-            rings = self._bell.wait(rings, self._patience())
+            self._bell.wait(self._patience())
             self._idle -= 1
             if time.monotonic() - idle_since > _IDLE_SECONDS and self._spare():
                 return
@@ -309,16 +331,16 @@ class Engine:
             self._runner.execute(batch, work.tools)
         finally:
             self._working.pop(batch[0].id, None)
-            self._bell.ring()
+            self._rest_bell.ring()
 
     def _heavy(self) -> None:
-        rings = -1
         while not self._stop.is_set():
             batch = self._claim("heavy")
             if batch:
+                self._heavy_bell.ring()
                 self._execute(batch)
                 continue
-            rings = self._bell.wait(rings, 2.0)
+            self._heavy_bell.wait(2.0)
 
     def _cancel(self, run_id: int) -> None:
         work = self._working.get(run_id)
@@ -327,21 +349,19 @@ class Engine:
 
     def _send(self) -> None:
         self._outbox.recover()
-        rings = -1
         while not self._stop.is_set():
             wait = self._outbox.run()
-            rings = self._outbox_bell.wait(rings, min(5.0, wait if wait is not None else 5.0))
+            self._outbox_bell.wait(min(5.0, wait if wait is not None else 5.0))
 
     # -- for tests and for a graceful end ------------------------------------------------------------------------
 
     def wait_idle(self, seconds: float) -> bool:
         """Wait until nothing is left to do now (runs that wait for their time apart); False when it took too long."""
         until = time.monotonic() + seconds
-        rings = -1
         while time.monotonic() < until:
             if self._at_rest():
                 return True
-            rings = self._bell.wait(rings, 0.02)
+            self._rest_bell.wait(0.02)
         return self._at_rest()
 
     def _at_rest(self) -> bool:
@@ -350,8 +370,7 @@ class Engine:
             journal = self.journal
             if max(journal.cursor(), 0) < journal.last_event_id() or journal.open_orders() or self._working:
                 return False
-            due = journal.next_due()
-            return (due is None or due > journal.now()) and not journal.runs_in_outbox()
+            return not journal.anything_due() and not journal.runs_in_outbox()
 
 
 class _Preview:
