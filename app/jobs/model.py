@@ -56,7 +56,7 @@ class Limits:
 
     seconds: float = 5.0
     heap_mb: int = 1024
-    max_frames: int = 5_000_000
+    max_frames: int = 50_000_000
     max_tasks: int = 500_000
     max_result_mb: int = 256
 

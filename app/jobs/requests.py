@@ -99,7 +99,7 @@ def _with_variables(values: Mapping[str, Any], request: CompileRequest) -> dict[
     }
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The Manager refuses before it runs a script."""
 
     def __init__(self, error: CompileError, http: HttpAnswer) -> None:

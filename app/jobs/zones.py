@@ -30,7 +30,7 @@ def _zone_bytes(name: str) -> bytes:
             return path.read_bytes()
     try:
         package = "tzdata.zoneinfo" + "".join("." + part for part in name.split("/")[:-1])
-        return (importlib.resources.files(package) / name.split("/")[-1]).read_bytes()
+        return (importlib.resources.files(package) / name.rsplit("/", maxsplit=1)[-1]).read_bytes()
     except (ModuleNotFoundError, OSError) as error:
         raise UnknownZone(f"this machine knows no time zone {name!r}; use one like Europe/Amsterdam or UTC") from error
 

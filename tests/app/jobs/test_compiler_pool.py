@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,3 +188,37 @@ def test_a_closed_pool_says_so() -> None:
     made.close()
     with pytest.raises(CompilerClosed):
         made.submit(request(MANY, n=1))
+
+
+def test_children_end_with_the_panel_even_when_it_is_killed_in_the_middle_of_a_loop() -> None:
+    code = (
+        "from app.jobs.compiler import CompilerPool\nfrom app.jobs.model import CompileRequest, Limits\n"
+        "pool = CompilerPool()\npool.wait_warm()\n"
+        "job = {'name': 'x', 'type': 't', 'submitter_platform': 'linux'}\n"
+        "pool.submit(CompileRequest(scripts={'t.js': 'for(;;){}'}, job=job, limits=Limits(seconds=60)))\n"
+        "pool.wait_warm()\nprint(*pool.children(), flush=True)\ninput()\n"
+    )
+    root = Path(__file__).parents[3]
+    panel = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert panel.stdout is not None
+    assert panel.stdin is not None
+    children = [int(word) for word in panel.stdout.readline().split()]
+    assert len(children) >= 2
+    panel.kill()
+    panel.wait()
+    panel.stdin.close()
+    panel.stdout.close()
+    end = time.monotonic() + 20
+    gone = threading.Event()
+    while any(Path(f"/proc/{child}").exists() and not is_zombie(child) for child in children):
+        assert time.monotonic() < end, "a child outlived its parent"
+        gone.wait(0.1)
+
+
+def is_zombie(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True

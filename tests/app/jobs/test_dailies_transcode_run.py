@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from pathlib import Path
 
@@ -38,6 +39,6 @@ def test_frames_in_chunks_become_one_movie_with_every_frame(tmp_path: Path, slat
     with av.open(str(movie)) as container:
         times = [frame.time for frame in container.decode(video=0)]
     assert len(times) == 53 + (24 if slate else 0)
-    steps = {round(b - a, 3) for a, b in zip(times, times[1:], strict=False)}
+    steps = {round(b - a, 3) for a, b in itertools.pairwise(times)}
     assert steps <= {0.041, 0.042}
     assert (tmp_path / "out.jpg").stat().st_size > 500
