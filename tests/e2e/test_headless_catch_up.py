@@ -2,83 +2,35 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from listening import until
-from program import Program
 from sandbox_process import SandboxProcess
+from studio import Studio
 
 from app.journal.journal import Journal
-from app.settings.store import SettingsStore
 
 pytestmark = pytest.mark.e2e
 
 
-class Studio:
-    """A site, a drive, and an event server on both."""
-
-    def __init__(self, folder: Path, site: SandboxProcess) -> None:
-        self.site = site
-        self.home = folder / "home"
-        self.drive = folder / "drive"
-        self.drive.mkdir(parents=True)
-        (self.drive / ".signalbox-drive").touch()
-        store = SettingsStore(self.home / "settings.toml")
-        store.set("studio", "disk_map", {"/data/production": str(self.drive)})
-        store.set("site", "silence", 2.5)
-        store.set("site", "reconnect_longest", 0.5)
-        # The production was made a moment ago: with the usual five minutes it would all count as missed.
-        store.set("engine", "catch_up_overlap", 1.0)
-        self.project = self.rows('select id, name from Project where name is "nightjar"')[0]
-        self.shot = self.rows(
-            f'select id, name, parent.name from Shot where project_id is "{self.project["id"]}" order by name limit 1'
-        )[0]
-        types = self.rows('select id from Type where name is "Compositing"')
-        self.type_id = types[0]["id"]
-
-    def rows(self, expression: str) -> list[dict[str, object]]:
-        answer = self.site.api({"action": "query", "expression": expression})
-        assert isinstance(answer, list), answer
-        return list(answer[0]["data"])
-
-    def server(self) -> Program:
-        extra = {
-            "FTRACK_SERVER": self.site.url,
-            "FTRACK_API_USER": self.site.user,
-            "FTRACK_API_KEY": self.site.key,
-        }
-        return Program("serve", "--json", home=self.home, extra=extra)
-
-    def create_task(self, name: str) -> Path:
-        """A task is created; returns the folder that must appear."""
-        key = str(uuid.uuid4())
-        answer = self.site.api(
-            {
-                "action": "create",
-                "entity_type": "Task",
-                "entity_key": [key],
-                "entity_data": {
-                    "__entity_type__": "Task",
-                    "id": key,
-                    "name": name,
-                    "parent_id": self.shot["id"],
-                    "project_id": self.project["id"],
-                    "type_id": self.type_id,
-                },
-            }
-        )
-        assert isinstance(answer, list), answer
-        sequence = self.shot["parent"]["name"]  # type: ignore[index]
-        return self.drive / "nightjar" / "shots" / str(sequence) / str(self.shot["name"]) / "scene" / name
+@pytest.fixture(scope="module")
+def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Studio(tmp_path_factory.mktemp("catch-up")) as studio:
+        yield studio
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    with SandboxProcess(tmp_path / "site", "studio", "--heartbeat", "0.5") as site:
-        yield Studio(tmp_path, site)
+def studio(shared_studio: Studio) -> Studio:
+    shared_studio.renew()
+    return shared_studio
+
+
+def create(studio: Studio, name: str) -> Path:
+    """A task is created; returns the folder that must appear."""
+    studio.create_task(name)
+    return studio.task_folder(name)
 
 
 def connected(journal: Journal) -> bool:
@@ -107,17 +59,17 @@ def test_what_happened_while_the_hub_was_away_is_caught_up(studio: Studio, death
         journal = Journal.open(Path(ready["journal"]), "read")
         try:
             assert until(lambda: connected(journal))
-            before = studio.create_task("before")
+            before = create(studio, "before")
             assert until(before.is_dir, 20), server.errors[-2000:]
             DEATHS[death](studio.site)
             if death != "silent":
                 assert until(lambda: not connected(journal))
-            missed = [studio.create_task(f"missed_{number}") for number in range(3)]
+            missed = [create(studio, f"missed_{number}") for number in range(3)]
             assert until(lambda: not connected(journal))
             assert not any(folder.exists() for folder in missed)
             studio.site.faults(reset=True)
             assert until(lambda: connected(journal), 20)
-            after = studio.create_task("after")
+            after = create(studio, "after")
             for folder in (*missed, after):
                 assert until(folder.is_dir, 20), f"{folder} is missing: {server.errors[-2000:]}"
             assert until(lambda: made_once(journal) == 5)
@@ -132,13 +84,13 @@ def test_what_happened_while_the_server_was_down_is_caught_up_and_nothing_is_don
         journal = Journal.open(journal_folder, "read")
         try:
             assert until(lambda: connected(journal))
-            first = studio.create_task("first")
+            first = create(studio, "first")
             assert until(lambda: made_once(journal) == 1), server.errors[-2000:]
             assert first.is_dir()
         finally:
             journal.close()
         assert server.stop() == 0
-    missed = studio.create_task("missed")
+    missed = create(studio, "missed")
     with studio.server() as server:
         server.wait_line()
         journal = Journal.open(journal_folder, "read")
@@ -158,7 +110,7 @@ def test_a_site_that_was_stopped_for_a_while_is_caught_up_with(studio: Studio) -
             studio.site.stop()
             assert until(lambda: not connected(journal))
             studio.site.start(studio.site.port)
-            created = studio.create_task("around_the_restart")
+            created = create(studio, "around_the_restart")
             assert until(created.is_dir, 30), server.errors[-2000:]
         finally:
             journal.close()

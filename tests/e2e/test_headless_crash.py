@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,42 +31,53 @@ def connected(journal: Journal) -> bool:
     return any(lamp.name == "site" and lamp.state == "ok" for lamp in journal.health())
 
 
+@pytest.fixture(scope="module")
+def crash_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Studio(tmp_path_factory.mktemp("crash")) as studio:
+        yield studio
+
+
 @pytest.mark.parametrize("point", POINTS)
-def test_after_a_kill_every_task_has_its_folder_once_and_everybody_one_message(tmp_path: Path, point: str) -> None:
-    with Studio(tmp_path) as studio:
-        lighting = studio.create_task("light_it", "Lighting")
-        person = studio.rows('select id from User where username is "sana.malik"')[0]["id"]
-        studio.create("Appointment", type="assignment", resource_id=person, context_id=lighting)
-        animation = studio.create_task("move_it", "Animation")
-        with studio.server(SIGNALBOX_CRASH_AT=f"{point}:1") as server:
-            folder = Path(server.wait_line()["journal"])
-            watching = Journal.open(folder, "read")
-            try:
-                assert until(lambda: connected(watching))
-                studio.create_task("first")
-                studio.set_status("Task", animation, "Ready for Lighting")
-                studio.create_task("second")
-            finally:
-                watching.close()
-            assert server.ends(40) == CRASHED, server.errors[-3000:]
-        with studio.server() as server:
-            server.wait_line()
-            journal = Journal.open(folder, "read")
-            try:
-                assert until(lambda: _all_done(studio, journal), 40), (server.errors[-3000:], _states(journal))
-                _assert_once(studio, journal)
-            finally:
-                journal.close()
-            assert server.stop() == 0
+def test_after_a_kill_every_task_has_its_folder_once_and_everybody_one_message(
+    crash_studio: Studio, point: str
+) -> None:
+    studio = crash_studio
+    studio.renew()
+    lighting = studio.create_task("light_it", "Lighting")
+    person = studio.rows('select id from User where username is "sana.malik"')[0]["id"]
+    studio.create("Appointment", type="assignment", resource_id=person, context_id=lighting)
+    animation = studio.create_task("move_it", "Animation")
+    with studio.server(SIGNALBOX_CRASH_AT=f"{point}:1") as server:
+        folder = Path(server.wait_line()["journal"])
+        watching = Journal.open(folder, "read")
+        try:
+            assert until(lambda: connected(watching))
+            studio.create_task("first")
+            studio.set_status("Task", animation, "Ready for Lighting")
+            studio.create_task("second")
+        finally:
+            watching.close()
+        assert server.ends(40) == CRASHED, server.errors[-3000:]
+    with studio.server() as server:
+        server.wait_line()
+        journal = Journal.open(folder, "read")
+        try:
+            assert until(lambda: _all_done(studio, journal), 40), (server.errors[-3000:], _states(journal))
+            _assert_once(studio, journal)
+        finally:
+            journal.close()
+        assert server.stop() == 0
 
 
 def _lighters(studio: Studio) -> set[str]:
     """Slack names of everybody on a lighting task of the shot."""
     assigned = studio.rows(
-        "select resource.username from Appointment where context.parent_id is"
+        "select resource_id from Appointment where context.parent_id is"
         f' "{studio.shot["id"]}" and type is assignment and context.type.name is Lighting'
     )
-    return {studio.members[row["resource"]["username"]] for row in assigned}
+    ids = ", ".join(f'"{row["resource_id"]}"' for row in assigned)
+    people = studio.rows(f"select username from User where id in ({ids}) or memberships any (group_id in ({ids}))")
+    return {studio.members[row["username"]] for row in people}
 
 
 def _states(journal: Journal) -> list[tuple[str, str, str, str]]:
@@ -83,7 +95,9 @@ def _all_done(studio: Studio, journal: Journal) -> bool:
 
 def _assert_once(studio: Studio, journal: Journal) -> None:
     for name in ("first", "second"):
-        task = studio.rows(f'select id from Task where name is "{name}"')[0]["id"]
+        task = studio.rows(f'select id from Task where name is "{name}" and parent_id is "{studio.shot["id"]}"')[0][
+            "id"
+        ]
         file = studio.task_folder(name) / f"{studio.shot['name']}_v01.nk"
         assert sorted(one.name for one in studio.task_folder(name).iterdir()) == [file.name]
         assert studio.metadata(task)["filename"].endswith(file.name)

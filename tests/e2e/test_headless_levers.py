@@ -45,9 +45,21 @@ class Running:
         return [event.id for event in self.journal.stored_events(0, 10_000) if task in json.dumps(event.raw)]
 
 
+@pytest.fixture(scope="module")
+def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Studio(tmp_path_factory.mktemp("levers")) as studio:
+        yield studio
+
+
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    with Studio(tmp_path) as studio, studio.server() as server:
+def studio(shared_studio: Studio) -> Studio:
+    shared_studio.renew()
+    return shared_studio
+
+
+@pytest.fixture
+def running(studio: Studio) -> Iterator[Running]:
+    with studio.server() as server:
         folder = Path(server.wait_line()["journal"])
         journal = Journal.open(folder, "read")
         try:
@@ -94,7 +106,7 @@ def test_a_folder_deleted_by_hand_is_made_again_by_a_replay(running: Running) ->
     assert not folder.exists()
     again = running.command("replay", event)
     assert [run["state"] for run in again["runs"] if run["handler"] == "create_task_folder"] == ["done"]
-    assert (folder / "001_0010_v01.nk").is_file()
+    assert (folder / f"{running.studio.shot['name']}_v01.nk").is_file()
 
 
 def test_an_event_that_comes_twice_plans_no_second_effect(running: Running) -> None:
@@ -107,45 +119,44 @@ def test_an_event_that_comes_twice_plans_no_second_effect(running: Running) -> N
     assert until(lambda: len(running.runs("create_task_folder")) == 2)
 
 
-def test_every_event_again_on_an_empty_journal_plans_no_effect(tmp_path: Path) -> None:
-    with Studio(tmp_path) as studio:
-        with studio.server() as server:
-            journal = Journal.open(Path(server.wait_line()["journal"]), "read")
+def test_every_event_again_on_an_empty_journal_plans_no_effect(studio: Studio, tmp_path: Path) -> None:
+    with studio.server() as server:
+        journal = Journal.open(Path(server.wait_line()["journal"]), "read")
+        try:
+            assert until(lambda: any(one.name == "site" and one.state == "ok" for one in journal.health()))
+            animation = studio.create_task("anim", "Animation")
+            studio.create_task("comp")
+            studio.set_status("Task", animation, "Ready for Lighting")
+            assert until(lambda: studio.task_folder("comp").is_dir() and studio.slack.messages)
+            assert until(lambda: journal.queue_length() == 0)
+        finally:
+            journal.close()
+        assert server.stop() == 0
+    told = len(studio.slack.messages)
+    kept = studio.home / "journal"
+    events = Journal.open(kept, "read")
+    raw = [event.raw for event in events.stored_events(0, 10_000) if event.topic == "ftrack.update"]
+    events.close()
+    shutil.move(kept, tmp_path / "first-journal")
+    with studio.server() as server:
+        journal = Journal.open(Path(server.wait_line()["journal"]), "read")
+        try:
+            assert until(lambda: any(one.name == "site" and one.state == "ok" for one in journal.health()))
+            assert journal.count_events() == 0
+            hub = HubConnection(Credentials(studio.site.url, studio.site.user, studio.site.key), timeout=10)
             try:
-                assert until(lambda: any(one.name == "site" and one.state == "ok" for one in journal.health()))
-                animation = studio.create_task("anim", "Animation")
-                studio.create_task("comp")
-                studio.set_status("Task", animation, "Ready for Lighting")
-                assert until(lambda: studio.task_folder("comp").is_dir() and studio.slack.messages)
-                assert until(lambda: journal.queue_length() == 0)
+                for number, event in enumerate(raw, 1):
+                    hub.send(event_packet(event, number))
+                assert until(lambda: journal.count_events() == len(raw))
             finally:
-                journal.close()
-            assert server.stop() == 0
-        told = len(studio.slack.messages)
-        kept = studio.home / "journal"
-        events = Journal.open(kept, "read")
-        raw = [event.raw for event in events.stored_events(0, 10_000) if event.topic == "ftrack.update"]
-        events.close()
-        shutil.move(kept, tmp_path / "first-journal")
-        with studio.server() as server:
-            journal = Journal.open(Path(server.wait_line()["journal"]), "read")
-            try:
-                assert until(lambda: any(one.name == "site" and one.state == "ok" for one in journal.health()))
-                assert journal.count_events() == 0
-                hub = HubConnection(Credentials(studio.site.url, studio.site.user, studio.site.key), timeout=10)
-                try:
-                    for number, event in enumerate(raw, 1):
-                        hub.send(event_packet(event, number))
-                    assert until(lambda: journal.count_events() == len(raw))
-                finally:
-                    hub.close()
-                assert until(lambda: journal.cursor() >= journal.last_event_id() and journal.queue_length() == 0)
-                done = [effect for run in journal.runs() for effect in journal.run(run.id).effects]
-                assert [effect.words for effect in done if effect.state in {"applied", "sent"}] == []
-            finally:
-                journal.close()
-            assert server.stop() == 0
-        assert len(studio.slack.messages) == told
+                hub.close()
+            assert until(lambda: journal.cursor() >= journal.last_event_id() and journal.queue_length() == 0)
+            done = [effect for run in journal.runs() for effect in journal.run(run.id).effects]
+            assert [effect.words for effect in done if effect.state in {"applied", "sent"}] == []
+        finally:
+            journal.close()
+        assert server.stop() == 0
+    assert len(studio.slack.messages) == told
 
 
 def test_ready_for_comp_on_a_version_gives_one_message_to_each_compositor(running: Running) -> None:

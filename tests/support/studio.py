@@ -28,15 +28,14 @@ class Studio:
     Attributes:
         site: The embedded site with its ``studio`` profile.
         slack: The local Slack; everybody with an e-mail address is a member.
-        home: The event server's ``SIGNALBOX_HOME``.
+        home: The event server's ``SIGNALBOX_HOME``; new with each `renew`.
+        shot: A shot for the test's tasks; the next one with each `renew`.
         drive: The production drive.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any] | None = None) -> None:
         self.site = SandboxProcess(folder / "site", "studio", "--heartbeat", "0.5")
-        self.home = folder / "home"
         self.drive = folder / "drive"
-        self.home.mkdir(parents=True)
         people = self.rows("select username, email from User where is_active is true order by username")
         self.members = {str(one["username"]): f"U{number:08d}" for number, one in enumerate(people, 1)}
         self.slack = SlackServer(
@@ -46,8 +45,7 @@ class Studio:
         for project in self.rows("select name from Project"):
             shutil.copytree(_TEMPLATES, self.drive / project["name"] / "template_files")
         (self.drive / ".signalbox-drive").touch()
-        store = SettingsStore(self.home / "settings.toml")
-        chosen = {
+        self._settings = {
             "studio.disk_map": {"/data/production": str(self.drive)},
             "slack.base_url": self.slack.url,
             "slack.rate": 50.0,
@@ -57,13 +55,26 @@ class Studio:
             "engine.catch_up_overlap": 1.0,
             **(settings or {}),
         }
-        for name, value in chosen.items():
+        self.project = self.rows('select id, name from Project where name is "nightjar"')[0]
+        self._shots = self.rows(
+            f'select id, name, parent.name from Shot where project_id is "{self.project["id"]}" order by name'
+        )
+        self._folder = folder
+        self._used = 0
+        self.renew()
+
+    def renew(self) -> None:
+        """A new event server's home, the next shot, no fault, nothing said on Slack: a test may share the site."""
+        self.site.faults(reset=True)
+        self.slack.messages.clear()
+        self.shot = self._shots[self._used % len(self._shots)]
+        self.home = self._folder / f"home-{self._used}"
+        self._used += 1
+        self.home.mkdir()
+        store = SettingsStore(self.home / "settings.toml")
+        for name, value in self._settings.items():
             section, _, field = name.rpartition(".")
             store.set(section, field, value)
-        self.project = self.rows('select id, name from Project where name is "nightjar"')[0]
-        self.shot = self.rows(
-            f'select id, name, parent.name from Shot where project_id is "{self.project["id"]}" order by name limit 1'
-        )[0]
 
     def __enter__(self) -> Studio:
         return self
