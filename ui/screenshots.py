@@ -201,7 +201,9 @@ def _save(widget: QWidget, path: Path) -> None:
     image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     data = bytes(image.constBits())
     raw = Image.frombuffer("RGB", (image.width(), image.height()), data, "raw", "RGB", image.bytesPerLine(), 1)
-    raw.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    # Octree: the others give the few amber pixels of a lamp to the many red ones of a text.
+    palette = raw.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette.save(path, optimize=True)
 
 
 def main(arguments: list[str]) -> int:
