@@ -101,8 +101,8 @@ class DeployDialog(QDialog):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(holder)
-        scroll.setMaximumHeight(170)
-        scroll.setMinimumHeight(90)
+        scroll.setFixedHeight(90)
+        self._scroll, self._holder = scroll, holder
         top.addWidget(scroll)
         top.addWidget(self._restart)
         layout = QVBoxLayout(self)
@@ -134,6 +134,7 @@ class DeployDialog(QDialog):
         for check in sorted(plan.checks, key=lambda check: (check.ok, not check.blocking)):
             self._checks.addWidget(_check_row(check))
         self._checks.addStretch(1)
+        self._scroll.setFixedHeight(min(self._holder.sizeHint().height() + 4, 190))
         self.diff.show_texts(
             plan.old_text or "",
             plan.text,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -34,8 +34,11 @@ CARD_W, CARD_H = 176.0, 46.0
 GAP_ALONG, GAP_ACROSS = 64.0, 16.0
 """Between layers and between cards of a layer."""
 MARGIN = 28.0
-MIN_SCALE, MAX_SCALE = 0.03, 2.5
-ALONE_LIMIT = 3000
+MIN_SCALE, MAX_SCALE, READABLE = 0.01, 2.5, 0.45
+EDGES_CURVED = 400
+"""More arrows than this are straight lines."""
+EDGES_SHOWN = 6000
+ALONE_LIMIT = 1500
 """More tasks than this are always grouped."""
 
 _TYPE_ROLES = (Role.ACCENT, Role.INFO, Role.WARNING, Role.DRY, Role.OK, Role.ERROR)
@@ -61,6 +64,7 @@ class GraphCanvas(QWidget):
         self.graph = Graph([], {})
         self._places: list[QRectF] = []
         self._bounds = QRectF()
+        self._lines: list[QLineF] = []
         self._roles: dict[str, Role] = {}
         self._names: Sequence[str] = ()
         self._scale = 1.0
@@ -100,6 +104,8 @@ class GraphCanvas(QWidget):
     def _arrange(self) -> None:
         self._places = place(self.graph, down=self._down)
         self._bounds = _bounds(self._places)
+        many = len(self.graph.edges) > EDGES_CURVED
+        self._lines = [QLineF(*self._ends(*edge)) for edge in list(self.graph.edges)[:EDGES_SHOWN]] if many else []
 
     def _better_downwards(self) -> bool:
         """Whether layers from top to bottom fill the room better than layers from left to right."""
@@ -123,10 +129,9 @@ class GraphCanvas(QWidget):
             self._arrange()
         if self._bounds.isEmpty():
             return
-        # A row of many cards is shown from its start at a size that can be read, not as a hair line.
-        thin = MARGIN * 2 + (CARD_W if self._bounds.width() < self._bounds.height() else CARD_H)
-        readable = 0.45 if min(self._bounds.width(), self._bounds.height()) < thin * 12 else MIN_SCALE
-        self._scale = max(self._fit_scale(self._bounds), readable)
+        # A row of some cards is shown from its start at a size that can be read, not as a hair line.
+        least = READABLE if len(self._places) <= 60 else MIN_SCALE
+        self._scale = max(self._fit_scale(self._bounds), least)
         width, height = self._bounds.width() * self._scale, self._bounds.height() * self._scale
         self._origin = QPointF(
             max((self.width() - width) / 2, MARGIN) - self._bounds.left() * self._scale,
@@ -172,38 +177,69 @@ class GraphCanvas(QWidget):
         painter.translate(self._origin)
         painter.scale(self._scale, self._scale)
         shown = self._visible_cards()
-        self._paint_edges(painter, shown)
-        detail = self._scale > 0.28
-        for number in shown:
-            self._paint_card(painter, number, detail=detail)
+        self._paint_edges(painter)
+        if len(shown) > 500:
+            self._paint_blocks(painter, shown)
+        else:
+            detail = self._scale > 0.28
+            for number in shown:
+                self._paint_card(painter, number, detail=detail)
         painter.end()
 
-    def _paint_edges(self, painter: QPainter, shown: list[int]) -> None:
+    def _paint_blocks(self, painter: QPainter, shown: list[int]) -> None:
+        """So many cards at once are too small for words: one call per task type."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(Qt.PenStyle.NoPen)
+        by_type: dict[str, list[QRectF]] = {}
+        for number in shown:
+            by_type.setdefault(self.graph.cards[number].type, []).append(self._places[number])
+        for kind, areas in by_type.items():
+            painter.setBrush(theme.current().colour(self._roles.get(kind, Role.INFO), 0.8))
+            painter.drawRects(areas)
+
+    def _paint_edges(self, painter: QPainter) -> None:
         look = theme.current()
         focus = self._hover if self._hover >= 0 else self._current
-        quiet = QPen(look.colour(Role.BORDER_STRONG), 1.4)
-        loud = QPen(look.colour(Role.ACCENT), 2.0)
-        in_sight = set(shown)
-        count_font = theme.ui_font(-1.5)
-        painter.setFont(count_font)
+        quiet, loud = QPen(look.colour(Role.BORDER_STRONG), 1.4), QPen(look.colour(Role.ACCENT), 2.0)
+        edges = list(self.graph.edges)
+        if len(edges) > EDGES_CURVED:
+            self._paint_straight(painter, quiet)
+            edges = [edge for edge in edges if focus in edge][:EDGES_CURVED] if focus >= 0 else []
         labels: list[tuple[QPointF, str]] = []
-        for (source, target), weight in self.graph.edges.items():
-            if source not in in_sight and target not in in_sight and len(self.graph.edges) > 400:
-                continue
-            start, end = self._places[source], self._places[target]
-            if self._down:
-                first, last = QPointF(start.center().x(), start.bottom()), QPointF(end.center().x(), end.top())
-            else:
-                first, last = QPointF(start.right(), start.center().y()), QPointF(end.left(), end.center().y())
+        for source, target in edges:
+            first, last = self._ends(source, target)
             path = _curve(first, last, down=self._down)
             painter.setPen(loud if focus in (source, target) else quiet)
             painter.drawPath(path)
             if self._scale > 0.2:
                 _arrow(painter, last, down=self._down)
+            weight = self.graph.edges[source, target]
             if weight > 1 and self.graph.grouped and self._scale > 0.45 and len(self.graph.edges) < 60:
                 labels.append((path.pointAtPercent(0.5), f"{weight:,}"))
+        self._paint_labels(painter, labels)
+
+    def _paint_straight(self, painter: QPainter, pen: QPen) -> None:
+        """Thousands of arrows as plain lines in one call: curves would cost a frame."""
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        pen = QPen(pen)
+        pen.setCosmetic(True)
+        pen.setWidthF(1.0)
+        painter.setPen(pen)
+        painter.drawLines(self._lines)
+        painter.restore()
+
+    def _ends(self, source: int, target: int) -> tuple[QPointF, QPointF]:
+        start, end = self._places[source], self._places[target]
+        if self._down:
+            return QPointF(start.center().x(), start.bottom()), QPointF(end.center().x(), end.top())
+        return QPointF(start.right(), start.center().y()), QPointF(end.left(), end.center().y())
+
+    def _paint_labels(self, painter: QPainter, labels: list[tuple[QPointF, str]]) -> None:
+        look, font = theme.current(), theme.ui_font(-1.5)
+        painter.setFont(font)
         for at, text in labels:
-            width = QFontMetricsF(count_font).horizontalAdvance(text) + 12
+            width = QFontMetricsF(font).horizontalAdvance(text) + 12
             pill = QRectF(at.x() - width / 2, at.y() - 9, width, 18)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.colour(Role.SUNKEN))

@@ -60,10 +60,12 @@ class RawView(QWidget):
 
 
 class PreviewPanel(QWidget):
-    """Signals:
-    place_wanted: file, line and column of the error.
-    previewed: the newest good result is on the screen (its number of tasks).
-    recompile_wanted: newer results pushed this one out of the compiler; it is wanted again.
+    """The head with lamp and numbers, and the five views.
+
+    Signals:
+        place_wanted: file, line and column of the error.
+        previewed: the newest good result is on the screen (its number of tasks).
+        recompile_wanted: newer results pushed this one out of the compiler; it is wanted again.
     """
 
     place_wanted = Signal(str, int, int)

@@ -103,10 +103,12 @@ class _Row(QStyledItemDelegate):
 
 
 class ScriptsList(QWidget):
-    """Signals:
-    opened: name of the script that was chosen.
-    new_wanted: a person asks for a new script.
-    draft_discarded: name of a script whose draft is to be forgotten.
+    """The list and its filter.
+
+    Signals:
+        opened: name of the script that was chosen.
+        new_wanted: a person asks for a new script.
+        draft_discarded: name of a script whose draft is to be forgotten.
     """
 
     opened = Signal(str)

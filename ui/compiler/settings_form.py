@@ -215,6 +215,7 @@ class SettingsForm(QScrollArea):
         self._rows.setSpacing(10)
         self._layout.addLayout(self._rows)
         self._empty = label("", "muted", wrap=True)
+        self._empty.hide()
         self._layout.addWidget(self._empty)
         self._layout.addStretch(1)
         self.setWidget(self._body)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QComboBox, QSplitter, QVBoxLayout, QWidget
 
 from app.jobs.api import (
@@ -115,7 +115,6 @@ class Workbench(QWidget):
         self.refresh_scripts()
         self._ask_manager()
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setFocus()
 
     # -- building ----------------------------------------------------------------------------------------------------
 
@@ -648,6 +647,11 @@ class Workbench(QWidget):
         self.background.run(lambda _still_wanted: ask(), show, unreachable, slot="manager")
 
     # -- end ---------------------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Nobody asked for the first button to have the focus ring.
+        (self.editor if self.document.script is not None else self).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

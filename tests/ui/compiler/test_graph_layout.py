@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 
+from PySide6.QtCore import QPointF
+
 from ui.compiler.graph_layout import MAX_CARDS, build_graph
+from ui.compiler.graph_view import GraphCanvas
 
 
 def test_render_tasks_of_one_kind_share_a_card_between_what_comes_before_and_after() -> None:
@@ -69,3 +72,28 @@ def test_rows_in_a_layer_follow_their_neighbours_to_keep_arrows_from_crossing() 
 def test_dependencies_on_tasks_that_are_not_there_are_left_out() -> None:
     assert build_graph(["a"], ["x"], [[5, -1]]).edges == {}
     assert build_graph([], [], []).layers == []
+
+
+def test_a_long_job_stands_upright_in_a_narrow_window_and_lies_in_a_wide_one(qtbot, dark: None) -> None:
+    names = [f"{letter}-task" for letter in "abcdefgh"]
+    graph = build_graph(names, ["x"] * 8, [[], *([at] for at in range(7))])
+    canvas = GraphCanvas()
+    qtbot.addWidget(canvas)
+    shapes = []
+    for size in ((400, 700), (1600, 300)):
+        canvas.resize(*size)
+        canvas.show_graph(graph, names, ["x"] * 8)
+        shapes.append(canvas._bounds.width() > canvas._bounds.height())
+    assert shapes == [False, True]
+
+
+def test_zooming_keeps_the_point_under_the_pointer(qtbot, dark: None) -> None:
+    canvas = GraphCanvas()
+    qtbot.addWidget(canvas)
+    canvas.resize(600, 400)
+    canvas.show_graph(build_graph(["a", "b"], ["x", "x"], [[], [0]]), ["a", "b"], ["x", "x"])
+    at = QPointF(211, 97)
+    before = canvas._to_scene(at)
+    canvas.zoom(1.7, at)
+    after = canvas._to_scene(at)
+    assert (round(before.x(), 6), round(before.y(), 6)) == (round(after.x(), 6), round(after.y(), 6))
