@@ -27,6 +27,8 @@ __all__ = ["ActionPlans", "HandlerPlans", "PlanWork", "changes_of", "context_for
 HAPPENED = ("applied", "sent", "in_doubt")
 _SETTLED = (*HAPPENED, "already", "kept", "failed", "skipped", "dropped", "queued", "undone")
 
+_SUPERSEDED = "superseded: "
+
 Decide = Callable[[Context], Plan]
 
 
@@ -79,11 +81,12 @@ class PlanWork:
                 return self._apply()
             except Mismatch as mismatch:
                 replans += 1
-                told = f"superseded: {mismatch}"
-                if self._written_outside() or replans > self.tools.settings.replans:
-                    return self._superseded(mismatch, told)
-                self.tools.log.info("planning again: %s", mismatch)
-                resumed = False
+                # Without another plan the rest goes on; what is not as expected is left.
+                resumed = self._written_outside() or replans > self.tools.settings.replans
+                if resumed:
+                    self._supersede(mismatch)
+                else:
+                    self.tools.log.info("planning again: %s", mismatch)
 
     def _resumed(self) -> bool:
         """Whether the stored plan goes on: something of it happened, or is only waiting for its turn."""
@@ -148,12 +151,15 @@ class PlanWork:
         rows = self.journal.effects_of(self.run.id)
         return any(row.kind in outward and row.state in (*HAPPENED, "queued") for row in rows)
 
-    def _superseded(self, mismatch: Mismatch, told: str) -> Ending:
-        for effect_id, words in mismatch.words.items():
-            self.journal.mark_effects([effect_id], "skipped", error=words)
-        rest = [row.id for row in self.journal.effects_of(self.run.id) if row.state == "planned"]
-        self.journal.mark_effects(rest, "skipped", error=told)
-        return Ending("superseded", told)
+    def _supersede(self, mismatch: Mismatch) -> None:
+        """Give up the effects that are not as expected, and with them the rest for the same entities."""
+        entities = self.journal.effect_entities(self.run.id)
+        lost = {entities[effect_id] for effect_id in mismatch.words}
+        for row in self.journal.effects_of(self.run.id):
+            entity = entities[row.id]
+            if row.state in ("planned", "applying") and (entity in lost or None in lost):
+                words = mismatch.words.get(row.id, str(mismatch))
+                self.journal.mark_effects([row.id], "skipped", error=f"{_SUPERSEDED}{words}")
 
     # -- applying ------------------------------------------------------------------------------------------------
 
@@ -395,6 +401,9 @@ def _ending(rows: Sequence[EffectRow], notes: Sequence[Note]) -> tuple[RunState,
         return "failed", failed[0] + more
     if any(row.state == "in_doubt" for row in rows):
         return "in_doubt", next(row.error for row in rows if row.state == "in_doubt")
+    old = next((row.error for row in rows if row.error.startswith(_SUPERSEDED)), "")
+    if old:
+        return "superseded", old
     said = "; ".join(dict.fromkeys(note.reason for note in notes if note.reason))
     if rows:
         return "done", "; ".join(part for part in (_done(rows), said) if part)
@@ -534,7 +543,7 @@ class HandlerPlans:
         preview = run.kind == "preview"
         lever = Levers(tools.journal).of(run.handler, run.project)
         ordered = bool(run.facts.get("plan_hash"))
-        if lever.position == "off" and not preview:
+        if lever.position == "off" and not preview and not run.dry:
             raise Cut("the lever is Off: resume the run after it was moved")
         work = PlanWork(
             batch=batch,

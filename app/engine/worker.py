@@ -213,6 +213,7 @@ class Engine:
                     self._stop.wait(1.0)
         finally:
             self._doors.close_thread()
+            self.journal.close_thread()
 
     # -- dispatch and orders --------------------------------------------------------------------------
 

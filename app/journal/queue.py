@@ -256,17 +256,19 @@ class Queue(Store):
         return joining
 
     def next_due(self) -> float | None:
-        """When the next run that waits for its time is due, None without one. What is due by now does not count."""
+        """When the next run of the engine's own lanes that waits for its time is due (not what is due by now)."""
         row = self.one(
-            "SELECT min(due) FROM runs WHERE state IN ('queued', 'retry', 'waiting') AND due > ? AND due < ?",
+            "SELECT min(due) FROM runs WHERE lane IN ('main', 'heavy') AND state IN ('queued', 'retry', 'waiting') "
+            "AND due > ? AND due < ?",
             (self.now(), NEVER),
         )
         return float(row[0]) if row and row[0] is not None else None
 
     def anything_due(self) -> bool:
-        """Whether a run could be worked on now, keys apart."""
+        """Whether a run of the engine's own lanes could be worked on now, keys apart."""
         row = self.one(
-            "SELECT 1 FROM runs WHERE state IN ('queued', 'retry', 'waiting') AND due <= ? AND leader IS NULL LIMIT 1",
+            "SELECT 1 FROM runs WHERE lane IN ('main', 'heavy') AND state IN ('queued', 'retry', 'waiting') "
+            "AND due <= ? AND leader IS NULL LIMIT 1",
             (self.now(),),
         )
         return row is not None

@@ -153,6 +153,16 @@ class Store:
         with self._lock:
             self._writing().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
+    def close_thread(self) -> None:
+        """Close the calling thread's connection for reading; it gets another when it reads again."""
+        found: apsw.Connection | None = getattr(self._local, "connection", None)
+        if found is not None:
+            self._local.connection = None
+            with self._lock:
+                if found in self._readers:
+                    self._readers.remove(found)
+            found.close(True)
+
     def close(self) -> None:
         """Close every connection. Threads must have stopped using the store."""
         with self._lock:

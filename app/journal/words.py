@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# What comes here was read from JSON: it is asked for `dict`, not for `Mapping`, which costs ten times as much in a storm.
+# What comes here was read from JSON: it is asked for `dict`, not for `Mapping`, which costs ten times as much.
 #: Gives the label of an id, None when it is not known.
 Namer = Callable[[str], str | None]
 

@@ -174,6 +174,26 @@ def test_a_plan_that_is_old_each_time_is_superseded(studio: Room, show: Producti
     assert len(plans) == 4
 
 
+def test_in_a_batch_only_the_entity_that_changed_is_superseded(studio: Room, show: Production) -> None:
+    shot = show.shot()
+    tasks = [show.task(shot, name=f"task{number}") for number in range(3)]
+
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        wrong = {tasks[1]: -1.0}
+        return Plan(
+            tuple(
+                rename(show, task, "ok", expects=(Expect("Task", task, "bid", wrong.get(task, 0.0)),))
+                for task in (each.entity_id for each in changes)
+            )
+        )
+
+    send(studio, *(show.added("Task", task) for task in tasks))
+    studio.start(FunctionHandler(plan, key=lambda change: "all", batch=100))
+    studio.settle(20)
+    assert studio.states() == ["done", "superseded", "done"]
+    assert [description(show, task) == "ok" for task in tasks] == [True, False, True]
+
+
 def test_what_an_effect_wrote_is_not_given_back_to_its_handler_but_to_others_one_step_deeper(
     studio: Room, show: Production
 ) -> None:
