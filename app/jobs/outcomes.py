@@ -22,6 +22,8 @@ _ANY_FRAME = re.compile(r"^\s+at ")
 _FROM_A_CALL = re.compile(r"^(?:Error: )?GoError: |could not convert function call parameter")
 
 _WORDING: tuple[tuple[re.Pattern[str], str], ...] = (
+    # The V8 library declares these two for good; they can only be made undefined.
+    (re.compile(r"^TypeError: ((?:set|clear)Timeout) is not a function$"), r"ReferenceError: \1 is not defined"),
     (
         re.compile(r"^(TypeError: )Cannot read properties of (undefined|null) \(reading '(.*)'\)$"),
         r"\1Cannot read property '\3' of \2",

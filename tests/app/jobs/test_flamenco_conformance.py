@@ -137,3 +137,30 @@ def test_dependencies_after_a_task_that_was_never_added_are_lost(pool: CompilerP
     lost = [[t["name"], name] for t in tasks for name in t.get("lost_dependencies", [])]
     assert sorted(stored + lost) == sorted(case["compiled_dependencies"])
     assert {"dependency-not-added", "dependency-lost"} <= {finding.code for finding in result.lint}
+
+
+def submissions() -> list[dict[str, Any]]:
+    """HTTP cases about a script of the case, or refused by the schema before any script runs."""
+    found = []
+    for case in CASES["http_cases"]:
+        is_submission = case["method"] == "POST" and case["path"] in ("/api/v3/jobs", "/api/v3/jobs/check")
+        if not is_submission or not isinstance(case["body"], dict) or case["content_type"] != "application/json":
+            continue
+        refused = isinstance(case["response"], dict) and "doesn't match schema" in case["response"].get("message", "")
+        if case["script_t_js"] is not None or refused:
+            found.append(case)
+    return found
+
+
+@pytest.mark.parametrize("case", submissions(), ids=lambda case: case.get("label", case["path"]))
+def test_a_submission_is_answered_as_by_the_manager(pool: CompilerPool, case: dict[str, Any]) -> None:
+    scripts = {"t.js": case["script_t_js"]} if case["script_t_js"] else {}
+    result = pool.compile(CompileRequest(scripts=scripts, job=case["body"], timezone="Europe/Amsterdam"), timeout=60)
+    if case["status"] == 200:
+        assert result.ok, result.error
+        return
+    assert result.http is not None
+    assert result.http.status == case["status"]
+    # The Manager's program counter and its engine's column are its own.
+    place = re.compile(r":\d+\(\d+\)\)?$|:\d+\)?$|\((\d+)\)\)$")
+    assert place.sub("", result.http.message) == place.sub("", case["response"]["message"])
