@@ -106,6 +106,8 @@ def demo(
     """An embedded site, simulated artists, a production drive and a local Slack: everything, and nothing real."""
     from app.demo import DemoFailed
 
+    # Ended by SIGTERM as by Ctrl+C: site, worker and temporary folder go too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not headless and not _has_display():
         typer.echo("There is no display: the demo runs without a window.", err=True)
         headless = True
@@ -401,8 +403,16 @@ def _register_rooms() -> None:
     register(app)
 
 
+def _local_without_proxy() -> None:
+    """This machine is never reached through a proxy: an embedded site or a local Slack would not be found there."""
+    for name in ("NO_PROXY", "no_proxy"):
+        exempt = [one for one in os.environ.get(name, "").split(",") if one.strip()]
+        os.environ[name] = ",".join([*exempt, *(one for one in ("127.0.0.1", "localhost") if one not in exempt)])
+
+
 def main() -> None:
     """The program."""
+    _local_without_proxy()
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     if len(sys.argv) > 1 and sys.argv[1] not in own:
         _register_rooms()

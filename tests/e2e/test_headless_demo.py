@@ -44,6 +44,17 @@ def test_a_demo_leaves_nothing_behind_and_touches_no_home(tmp_path: Path) -> Non
     assert not home.exists()
 
 
+def test_a_demo_that_is_told_to_end_takes_everything_along(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    extra = {"TMPDIR": str(temporary)}
+    with Program("demo", "--headless", "--seconds", "100", home=tmp_path / "home", extra=extra) as demo:
+        assert demo.wait_error("runs done", 60)
+        demo.stop(seconds=60)
+        assert "Traceback" not in demo.errors
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_folder_that_holds_something_is_not_used_for_keeping(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with Program("demo", "--headless", "--seconds", "1", "--keep", str(tmp_path), home=tmp_path / "home") as demo:
