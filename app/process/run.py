@@ -18,9 +18,12 @@ from pathlib import Path
 
 _TAIL_LINES = 200
 _LINE_LIMIT = 40 * 1024
-#: Lines read ahead of a slow consumer before the program has to wait: a flood costs bounded memory.
+#: Lines, and bytes, read ahead of a slow consumer before the program has to wait: a flood costs bounded memory.
 _READ_AHEAD = 20_000
+_READ_AHEAD_BYTES = 8 << 20
 _GRACE_SECONDS = 5.0
+#: A program that ended may leave children with its output open: they are given so long before they go too.
+_LEFT_BEHIND_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +136,16 @@ def run_program(
     if on_start is not None:
         on_start(process.pid)
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
-    lines: deque[str] = deque()
-    news = threading.Condition()
+    output = _Output()
     reader = threading.Thread(
-        target=_read_lines, args=(process, lines, news, split_returns), name="process-output", daemon=True
+        target=_read_lines, args=(process, output, split_returns), name="process-output", daemon=True
     )
     reader.start()
-    last_sign = started
+    last_sign, left = started, 0.0
     try:
         while True:
-            with news:
-                if not lines and reader.is_alive():
-                    news.wait(0.1)
-                batch = list(lines)
-                lines.clear()
-                news.notify_all()
+            ended = output.ended
+            batch = output.take(0.1)
             for line in batch:
                 tail.append(line)
                 if on_line is not None:
@@ -155,54 +153,97 @@ def run_program(
             now = time.monotonic()
             if batch:
                 last_sign = now
+            elif ended:
+                break
             if cancel is not None and cancel.is_set():
                 raise Cancelled(f"{Path(argv[0]).name} was cancelled")
             if silence_seconds is not None and now - last_sign > silence_seconds:
                 raise NoProgress(f"{Path(argv[0]).name} showed no progress for {silence_seconds:g} s")
             if total_seconds is not None and now - started > total_seconds:
                 raise NoProgress(f"{Path(argv[0]).name} did not end within {total_seconds:g} s")
-            if not batch and not lines and not reader.is_alive():
-                break
+            if not ended and process.poll() is not None:
+                left = left or now
+                if now - left > _LEFT_BEHIND_SECONDS:
+                    _end_left_behind(process.pid)
+                if now - left > 2 * _LEFT_BEHIND_SECONDS:
+                    break  # a child in a session of its own holds the output: it is not waited for
         code = process.wait()
     except BaseException:
         end_group(process)
         raise
     finally:
-        with news:
-            lines.clear()
-            news.notify_all()
-        reader.join(timeout=_GRACE_SECONDS)
-        if process.stdout is not None:
+        output.close()
+        reader.join(timeout=_GRACE_SECONDS if not left else 0.1)
+        if process.stdout is not None and not reader.is_alive():
             process.stdout.close()
+    _end_left_behind(process.pid)
     outcome = Outcome(tuple(argv), code, tuple(tail), time.monotonic() - started)
     if check and code != 0:
         raise ProgramFailed(outcome)
     return outcome
 
 
-def _read_lines(
-    process: subprocess.Popen[bytes], lines: deque[str], news: threading.Condition, split_returns: bool
-) -> None:
-    """Move output into ``lines``; over-long lines are split, and the program waits when nobody takes its lines."""
+class _Output:
+    """Lines between the thread that reads a program's output and the one that takes them; bounded."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._lines: list[str] = []
+        self._bytes = 0
+        self._news = threading.Condition()
+        self._closed = False
+
+    def put(self, lines: Sequence[bytes], *, last: bool = False) -> None:
+        """Add lines; waits while too many are there."""
+        with self._news:
+            while not self._closed and (len(self._lines) > _READ_AHEAD or self._bytes > _READ_AHEAD_BYTES):
+                self._news.wait(1.0)
+            if not self._closed:
+                self._lines.extend(line.decode("utf-8", "replace") for line in lines)
+                self._bytes += sum(map(len, lines))
+            self.ended = last
+            self._news.notify_all()
+
+    def take(self, seconds: float) -> list[str]:
+        """What is there, after waiting for something for at most ``seconds``."""
+        with self._news:
+            if not self._lines and not self.ended:
+                self._news.wait(seconds)
+            batch, self._lines, self._bytes = self._lines, [], 0
+            self._news.notify_all()
+            return batch
+
+    def close(self) -> None:
+        """Nobody takes lines any more: what comes is dropped."""
+        with self._news:
+            self._closed = True
+            self._lines.clear()
+            self._news.notify_all()
+
+
+def _end_left_behind(pid: int) -> None:
+    """End what a program that has ended itself left running in its group."""
+    if os.name == "posix":
+        _signal_group(pid, signal.SIGKILL)
+
+
+def _read_lines(process: subprocess.Popen[bytes], output: _Output, split_returns: bool) -> None:
+    """Move output into lines; over-long ones are split, and the program waits when nobody takes its lines."""
     assert process.stdout is not None
     rest = b""
-    while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]
-        text = (rest + chunk).replace(b"\r\n", b"\n")
-        parts = (text.replace(b"\r", b"\n") if split_returns else text).split(b"\n")
-        rest = parts.pop()
-        while len(rest) > _LINE_LIMIT:
-            cut = _character_boundary(rest, _LINE_LIMIT)
-            parts.append(rest[:cut])
-            rest = rest[cut:]
-        with news:
-            while len(lines) > _READ_AHEAD:
-                news.wait(1.0)
-            lines.extend(part.decode("utf-8", "replace") for part in parts)
-            news.notify_all()
-    with news:
-        if rest:
-            lines.append(rest.decode("utf-8", "replace"))
-        news.notify_all()
+    try:
+        while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]
+            text = (rest + chunk).replace(b"\r\n", b"\n")
+            parts = (text.replace(b"\r", b"\n") if split_returns else text).split(b"\n")
+            rest = parts.pop()
+            while len(rest) > _LINE_LIMIT:
+                cut = _character_boundary(rest, _LINE_LIMIT)
+                parts.append(rest[:cut])
+                rest = rest[cut:]
+            if parts:
+                output.put(parts)
+    finally:
+        output.put([rest] if rest else [], last=True)
 
 
 def _character_boundary(data: bytes, limit: int) -> int:
