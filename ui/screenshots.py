@@ -120,7 +120,7 @@ def _with_grid(day: Day, width: int, height: int) -> Built:
     panel, end = _panel(day, width, height)
     panel.handlers.tabs.setCurrentIndex(1)
     panel.go_to_run(day.failed_run)
-    turn_until(lambda: bool(panel.handlers.grid._levers))
+    turn_until(lambda: bool(panel.handlers.grid._levers) and day.failed_run in panel.detail._cards)
     return panel, end
 
 

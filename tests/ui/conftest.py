@@ -99,8 +99,8 @@ def show_panel(qtbot: object, dark: None) -> Iterator[Callable[..., object]]:
         with qtbot.waitExposed(panel):  # type: ignore[attr-defined]
             panel.show()
         if wait:
-            qtbot.waitUntil(lambda: bool(panel.hub.snapshot.handlers), timeout=5_000)  # type: ignore[attr-defined]
-            qtbot.waitUntil(lambda: panel.events.model.count() > 0, timeout=5_000)  # type: ignore[attr-defined]
+            qtbot.waitUntil(lambda: bool(panel.hub.snapshot.handlers), timeout=15_000)  # type: ignore[attr-defined]
+            qtbot.waitUntil(lambda: panel.events.model.count() > 0, timeout=15_000)  # type: ignore[attr-defined]
         return panel
 
     yield show

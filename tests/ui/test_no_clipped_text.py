@@ -107,7 +107,7 @@ def panel(request: Any, show_panel: Callable[..., Panel], day: Day, qapp: QAppli
     theme.apply(qapp, request.param)
     made = show_panel(day.folder)
     made.go_to_event(day.project_folder[0])
-    qtbot.waitUntil(lambda: bool(made.detail._cards), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(made.detail._cards), timeout=15_000)
     return made
 
 
@@ -126,7 +126,7 @@ def test_no_text_of_the_signals_page_is_clipped(panel: Panel, qtbot: Any) -> Non
     panel.handlers.tabs.setCurrentIndex(1)
     panel._dock["log"].raise_()
     panel.events.bar._more_button.setChecked(True)
-    qtbot.waitUntil(lambda: len(panel.handlers.grid._levers) > 0, timeout=5_000)
+    qtbot.waitUntil(lambda: len(panel.handlers.grid._levers) > 0, timeout=15_000)
     assert_nothing_is_clipped(qtbot, panel)
 
 

@@ -57,7 +57,7 @@ def visible_texts(view: RowsView) -> list[str]:
 
 @pytest.fixture
 def wait_for(qtbot: Any) -> Callable[[Callable[[], bool]], None]:
-    return lambda condition: qtbot.waitUntil(condition, timeout=5_000)
+    return lambda condition: qtbot.waitUntil(condition, timeout=15_000)
 
 
 def test_new_lines_appear_and_are_followed(view: RowsView, store: LogStore, wait_for: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QListWidget
+from PySide6.QtWidgets import QApplication, QLabel, QListWidget
 from workbench_tools import BROKEN, SEQUENCE, Clicks, typed
 
 from ui.compiler.deploy import DeployDialog
@@ -89,6 +89,8 @@ def test_deploying_and_taking_it_back_takes_at_most_four_clicks(
     dialog = deploy_dialog(qtbot)
     qtbot.waitUntil(dialog.deploy_button.isEnabled, timeout=20_000)
     assert dialog.diff.counts() == (1, 0)
+    loads = next(label for label in dialog.findChildren(QLabel) if label.text() == "The Manager can load it")
+    qtbot.waitUntil(lambda: loads.visibleRegion().boundingRect().height() > 8, timeout=5_000)
     clicks(dialog.deploy_button)
     qtbot.waitUntil(lambda: "deployed" in window.notice.text(), timeout=20_000)
     assert (scripts_dir / "sequence.js").read_text().startswith("// better\n")
