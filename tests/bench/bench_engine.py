@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import queue
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ from app.engine.protocol import Change, Context, Plan, skip  # noqa: E402
 from app.handlers.create_task_folder import CreateTaskFolder  # noqa: E402
 from app.journal.journal import Journal  # noqa: E402
 from app.journal.rows import RawEvent  # noqa: E402
+from app.settings.models import SiteSettings  # noqa: E402
+from app.site.listener import Listener  # noqa: E402
+from app.site.types import Credentials  # noqa: E402
 
 
 class Bench:
@@ -101,7 +104,7 @@ class Bench:
         return events
 
     @contextmanager
-    def latency(self, seconds: float) -> Any:
+    def latency(self, seconds: float) -> Iterator[None]:
         self.ask("faults", {"latency": seconds})
         try:
             yield
@@ -206,37 +209,44 @@ def bench_blocked(seconds: float, events: int) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def storm(count: int) -> Iterator[str]:
+    """A peer that sends ``count`` events to whoever connects; its URL."""
+    program = Path(__file__).parent / "baseline" / "storm_hub.py"
+    process = subprocess.Popen([sys.executable, str(program), str(count)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
 def bench_append(count: int) -> dict[str, Any]:
-    """Packets decoded and kept durably against packets decoded and counted; each is fed by a thread of its own.
-
-    As in the listener, a transaction takes what arrived while the one before it was on its way to the disk.
-    """
-    packets = [json.dumps({"name": "ftrack.event", "args": [_wire(update(f"t{number}"))]}) for number in range(count)]
-    stock = events_per_second(packets)
-    with tempfile.TemporaryDirectory() as place:
-        journal = Journal.open(Path(place) / "journal")
-        arrived: queue.SimpleQueue[RawEvent] = queue.SimpleQueue()
-        feeder = threading.Thread(
-            target=lambda: [arrived.put(RawEvent(json.loads(each)["args"][0], time.time())) for each in packets]
-        )
-        began = time.perf_counter()
-        feeder.start()
-        kept = transactions = 0
-        while kept < count:
-            waiting = [arrived.get()]
-            while len(waiting) < 500 and not arrived.empty():
-                waiting.append(arrived.get())
-            kept += len(journal.append_events(waiting))
-            transactions += 1
-        ours = count / (time.perf_counter() - began)
-        feeder.join()
-        assert journal.count_events() == count
-        journal.close()
-    return {"stock_hub_per_s": stock, "journal_per_s": ours, "ratio": ours / stock, "transactions": transactions}
-
-
-def _wire(event: RawEvent) -> dict[str, Any]:
-    return {**event.payload, "target": "", "sent": None, "inReplyToEvent": None}
+    """The same storm from the same peer: counted by the stock hub's loop, kept durably by listener and journal."""
+    with storm(count) as url:
+        stock = events_per_second(url, count)
+        with tempfile.TemporaryDirectory() as place:
+            journal = Journal.open(Path(place) / "journal")
+            times: list[float] = []
+            listener = Listener(
+                Credentials(url, "nobody", "nothing"),
+                SiteSettings(server=url, api_user="nobody"),
+                journal,
+                on_events=lambda kept: times.append(time.perf_counter()),
+            )
+            listener.start()
+            pause = threading.Event()
+            while journal.count_events() < count:
+                pause.wait(0.05)
+            first = journal.one("SELECT min(received) FROM events WHERE topic = 'ftrack.update'")
+            assert first is not None
+            # From the first event's arrival to the end of the transaction that keeps the last.
+            seconds = times[-1] - (time.perf_counter() - (time.time() - float(first[0])))
+            listener.stop()
+            journal.close()
+    return {"stock_hub_per_s": stock, "journal_per_s": count / seconds, "ratio": count / seconds / stock}
 
 
 def main() -> int:
