@@ -102,7 +102,7 @@ class DeployDialog(QDialog):
         scroll.setWidgetResizable(True)
         scroll.setWidget(holder)
         scroll.setFixedHeight(90)
-        self._scroll, self._holder = scroll, holder
+        self._scroll = scroll
         top.addWidget(scroll)
         top.addWidget(self._restart)
         layout = QVBoxLayout(self)
@@ -131,10 +131,13 @@ class DeployDialog(QDialog):
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        for check in sorted(plan.checks, key=lambda check: (check.ok, not check.blocking)):
-            self._checks.addWidget(_check_row(check))
+        rows = [_check_row(check) for check in sorted(plan.checks, key=lambda check: (check.ok, not check.blocking))]
+        room = self.width() - 2 * theme.SPACE.L - 16
+        for row in rows:
+            row.setFixedHeight(row.heightForWidth(room))
+            self._checks.addWidget(row)
         self._checks.addStretch(1)
-        self._scroll.setFixedHeight(min(self._holder.sizeHint().height() + 4, 190))
+        self._scroll.setFixedHeight(min(sum(row.height() for row in rows) + theme.SPACE.S, 190))
         self.diff.show_texts(
             plan.old_text or "",
             plan.text,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QKeySequence, QShortcut
+from PySide6.QtGui import QIcon, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
 
 from app.jobs.api import TaskColumns
@@ -170,6 +170,13 @@ class TaskTable(QWidget):
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         view.selectionModel().currentRowChanged.connect(lambda now, _before: self._picked(now.row()))
         return view
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        header, width = self.view.horizontalHeader(), self.width()
+        for column, least, share in ((_TYPE, 82, 0.14), (_COMMANDS, 108, 0.16), (_WAITS, 92, 0.26)):
+            # Where there is little room it belongs to the names.
+            header.resizeSection(column, max(least, round((width - 300) * share)))
 
     def show_tasks(self, source: TaskSource, columns: TaskColumns) -> None:
         """Show another result's tasks, keeping search, scroll place and the current task's name."""
