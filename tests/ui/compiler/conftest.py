@@ -46,8 +46,8 @@ def open_workbench(doors: Doors, qtbot, dark: None) -> Iterator[Callable[..., Wo
     """Opens workbenches, with a script when one is named, and waits for its first outcome."""
     opened: list[Workbench] = []
 
-    def show(script: str = "", *, wait: bool = True, given: Doors | None = None) -> Workbench:
-        made = Workbench(given or doors, debounce_ms=10, autosave_ms=20)
+    def show(script: str = "", *, wait: bool = True, given: Doors | None = None, plain: bool = False) -> Workbench:
+        made = Workbench(given or doors, debounce_ms=10, autosave_ms=20, plain_editor=plain)
         opened.append(made)
         made.resize(1280, 720)
         with qtbot.waitExposed(made):

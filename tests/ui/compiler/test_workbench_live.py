@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from workbench_tools import SEQUENCE, typed
 
 from app.jobs.api import CompileRequest, OutcomeKind
+from ui import theme
 from ui.compiler.changes_view import DEPLOYED, LAST
 from ui.compiler.doors import Doors
 from ui.compiler.preview import PreviewRunner
@@ -310,3 +311,46 @@ def test_a_hostile_outcome_leaves_no_cancelled_result_on_screen(open_workbench: 
         qtbot.wait(15)
     qtbot.waitUntil(lambda: window.preview.head.state() == "ok" and not window.runner.busy, timeout=30_000)
     assert OutcomeKind.CANCELLED not in outcomes
+
+
+def test_the_plain_editor_serves_where_the_native_one_cannot_be_loaded(
+    open_workbench: Open, doors: Doors, qtbot
+) -> None:
+    window = open_workbench("sequence.js", plain=True)
+    typed(window.editor, "// draft\nconst const;\n")
+    qtbot.waitUntil(lambda: window.preview.head.state() == "error", timeout=20_000)
+    assert window.editor.diagnostics()[0].line == 2
+    window.editor.next_problem()
+    assert window.editor.cursor_position()[0] == 2
+    qtbot.waitUntil(lambda: not window.document.dirty, timeout=10_000)
+    qtbot.waitUntil(lambda: "// draft" in doors.library.open("sequence.js").text, timeout=10_000)
+
+
+def test_the_theme_can_be_switched_while_a_script_is_open(open_workbench: Open, qapp: QApplication, qtbot) -> None:
+    window = open_workbench("sequence.js")
+    dark = window.grab().toImage().pixelColor(640, 600).lightness()
+    theme.apply(qapp, "light")
+    light = window.grab().toImage().pixelColor(640, 600).lightness()
+    theme.apply(qapp, "dark")
+    assert dark < 80
+    assert light > 200
+
+
+def test_a_place_in_a_helper_or_neighbour_opens_that_script(open_workbench: Open, scripts_dir: Path, qtbot) -> None:
+    (scripts_dir / "other.js").write_text("// one\n" + SEQUENCE)
+    window = open_workbench("sequence.js")
+    window.go_to("other.js", 3, 5)
+    qtbot.waitUntil(lambda: window.document.name == "other.js", timeout=10_000)
+    qtbot.waitUntil(lambda: window.editor.cursor_position() == (3, 5), timeout=10_000)
+
+
+def test_search_shortcut_opens_find_with_the_selection(open_workbench: Open, qtbot) -> None:
+    window = open_workbench("sequence.js")
+    window.editor.goto(1, 1)
+    QTest.keyClick(window.editor.focusProxy(), Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(window.find_bar.isVisible, timeout=5_000)
+    QTest.keyClicks(window.find_bar.find_text, "chunk_size")
+    qtbot.waitUntil(lambda: window.find_bar.found.text() == "2 matches", timeout=5_000)
+    assert window.editor.selected_text() == "chunk_size"
+    QTest.keyClick(window.find_bar.find_text, Qt.Key.Key_Escape)
+    assert not window.find_bar.isVisible()
