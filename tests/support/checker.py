@@ -42,7 +42,7 @@ PENDING = "Pending Internal Review"
 READY = {("Animation", "Ready for Lighting"): "Lighting", ("Lighting", "Ready for Comp"): "Compositing"}
 IMAGES = {"Cut": "cut", "On Hold": "on_hold"}
 _BLOCK = re.compile(r"Project: (.*)\nShot: (.*)\n(Ready for \w+)")
-# What happened this close together may have been seen in either order.
+# What happened this close together may have been seen in either order: the server reads when it works.
 CLOSE = 5.0
 
 
@@ -180,9 +180,11 @@ class Judge:
         site: The history.
         studio: Drive, Slack and rules.
         handlers: The handlers whose lever was On; the others must have done nothing.
+        close: Seconds that the server was behind at most.
     """
 
-    def __init__(self, site: Site, studio: Studio, handlers: Iterable[str] = HANDLERS) -> None:
+    def __init__(self, site: Site, studio: Studio, handlers: Iterable[str] = HANDLERS, close: float = CLOSE) -> None:
+        self.close = close
         self.site = site
         self.studio = studio
         self.on = frozenset(handlers)
@@ -317,7 +319,7 @@ class Judge:
                 self.verdict.unexpected.append(f"status {status} of {self._words(one.entity)}, set without a version")
         for task, known in causes.items():
             known.sort()
-            possible = {status for time, status in known if time >= known[-1][0] - CLOSE}
+            possible = {status for time, status in known if time >= known[-1][0] - self.close}
             present = self.site.statuses.get(self.site.contexts[task]["status_id"], "")
             self.verdict.compared["task status"] += 1
             if present not in possible:
@@ -426,7 +428,7 @@ class Judge:
             if row["context_id"] in tasks and row["id"] in when
         ]
         times += [one.time for one in self.site.happenings if one.action == "add" and one.entity in tasks]
-        return any(abs(time - moment) < CLOSE for time in times)
+        return any(abs(time - moment) < self.close for time in times)
 
     def _addresses(self, shot: Mapping[str, Any], kind: str, moment: float) -> set[str]:
         tasks, when = self._next_tasks(shot["id"], kind), self._assigned_at()

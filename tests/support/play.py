@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ class Play:
     def __init__(self, folder: Path, seed: int, workers: int) -> None:
         self.folder = folder
         self.closed = False
+        self.behind = 0.0
         self.site = SandboxProcess(folder / "site")
         self.artists = Artists(self.site.url, self.site.key, self.site.user, seed)
         people = self.artists._client.query(
@@ -42,11 +44,13 @@ class Play:
             for file in resource("task_templates").iterdir():
                 shutil.copyfile(file, target / file.name)
 
-    def act(self, steps: int, chunk: int = 25) -> None:
+    def act(self, steps: int, chunk: int = 15) -> None:
         """Let the artists act, a burst at a time, and the engine follow."""
         for _ in range(0, steps, chunk):
+            began = time.monotonic()
             self.artists.act(chunk)
             self.room.feed()
+            self.behind = max(self.behind, time.monotonic() - began)
 
     def judge(self, on: Sequence[str] = tuple(HANDLERS)) -> Verdict:
         self.close()
@@ -59,7 +63,7 @@ class Play:
             directory=self.directory,
             messages=[(one.channel, one.text) for one in self.slack.messages],
         )
-        return Judge(Site(self.folder / "site"), studio, on).judge()
+        return Judge(Site(self.folder / "site"), studio, on, close=self.behind + 1).judge()
 
     def close(self) -> None:
         if self.closed:

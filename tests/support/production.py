@@ -212,6 +212,26 @@ class Production:
             values["task_id"] = task
         return self.make("AssetVersion", asset_id=owner, **values)
 
+    def versions(self, parent: str, count: int, status: str = "In progress") -> list[str]:
+        """Many versions of one asset, created in one commit."""
+        asset = self.make(
+            "Asset", name=f"asset{next(_numbers)}", context_id=parent, type_id=self.named("AssetType", "Upload")
+        )
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        values = {"asset_id": asset, "status_id": self.named("Status", status)}
+        self.site.call(
+            [
+                {
+                    "action": "create",
+                    "entity_type": "AssetVersion",
+                    "entity_key": [one],
+                    "entity_data": {"__entity_type__": "AssetVersion", "id": one, **values},
+                }
+                for one in ids
+            ]
+        )
+        return ids
+
     def set_status(self, entity_type: str, entity_id: str, status: str, *, at: dt.datetime | None = None) -> Change:
         """Give a status; returns the change an event would have carried. ``at`` moves the StatusChange in time."""
         row = self.one(f'select id, status_id from {entity_type} where id is "{entity_id}"')

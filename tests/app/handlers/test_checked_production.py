@@ -58,7 +58,7 @@ def test_the_checker_notices_what_is_missing_and_what_is_too_much(tmp_path: Path
     play = Play(tmp_path, 3, 4)
     try:
         play.room.start()
-        play.act(60)
+        play.act(40)
         folder = next(path for path in play.drive.rglob("scene/*") if path.is_dir() and not list(path.iterdir()))
         folder.rmdir()
         (play.drive / "nightjar/shots/999/999_0010").mkdir(parents=True)
