@@ -41,6 +41,7 @@ from ui.models.words import many
 from ui.theme import Role
 
 if TYPE_CHECKING:
+    from app.settings.models import PanelSettings
     from ui.dialogs.base import Confirm
     from ui.dialogs.finder import Finder
     from ui.dialogs.preview import PreviewDialog
@@ -84,10 +85,12 @@ class Panel(QMainWindow):
 
     Signals:
         closing: the window is closed for good; the program ends.
+        settings_saved: a section of the settings was written; its name.
         painted: the first paint is done: heavy things may start now.
     """
 
     closing = Signal()
+    settings_saved = Signal(str)
     painted = Signal()
 
     def __init__(self, folder: Path, site: PanelSite | None = None, parent: QWidget | None = None) -> None:
@@ -361,9 +364,9 @@ class Panel(QMainWindow):
     def _draw_mark(self) -> None:
         self._mark.setPixmap(theme.pixmap("signalbox", Role.ACCENT, 22, self.devicePixelRatioF()))
 
-    def _tell_read_only(self, read_only: bool) -> None:
-        if read_only:
-            self.notice.say("warning", "Read-only: you may not write this journal. Levers and orders are locked.")
+    def _tell_read_only(self, why: str) -> None:
+        if why:
+            self.notice.say("warning", f"Read-only: {why}. Levers and orders are locked.")
 
     def _journal_shut(self, why: str) -> None:
         if self.hosting and "yet" in why:
@@ -380,7 +383,7 @@ class Panel(QMainWindow):
             self.notice.say("error", f"{title}: {text}", "Show", lambda: self.go_to_run(run))
         else:
             self.notice.say("error", f"{title}: {text}")
-        if self._tray is not None:
+        if self._tray is not None and (not run or self._wants().notify_failures):
             self._tray.showMessage(title, text, QSystemTrayIcon.MessageIcon.Warning, 10_000)
 
     # Ways around
@@ -510,7 +513,8 @@ class Panel(QMainWindow):
         """The settings of a handler or an action."""
         from ui.dialogs.settings import SettingsDialog
 
-        dialog = SettingsDialog(self.hub, f"handlers.{handler}", self)
+        dialog = SettingsDialog(self.hub, handler, self)
+        dialog.saved.connect(self.settings_saved)
         dialog.open()
         return dialog
 
@@ -519,6 +523,7 @@ class Panel(QMainWindow):
         from ui.dialogs.settings import SettingsDialog
 
         dialog = SettingsDialog(self.hub, "", self)
+        dialog.saved.connect(self.settings_saved)
         dialog.open()
         return dialog
 
@@ -537,9 +542,21 @@ class Panel(QMainWindow):
 
     # Coming and going
 
+    @staticmethod
+    def _wants() -> PanelSettings:
+        """The person's settings of the window; the defaults where the file cannot be used."""
+        from app.settings.models import PanelSettings
+        from app.settings.store import SettingsError
+        from ui.dialogs.settings import default_store
+
+        try:
+            return default_store().section("panel", PanelSettings)
+        except SettingsError:
+            return PanelSettings()
+
     def add_tray(self) -> None:
-        """Live in the tray where there is one."""
-        if not QSystemTrayIcon.isSystemTrayAvailable():
+        """Live in the tray where there is one and the settings want it."""
+        if not QSystemTrayIcon.isSystemTrayAvailable() or not self._wants().tray:
             return
         self._tray = QSystemTrayIcon(theme.icon("signalbox", Role.ACCENT), self)
         self._tray.setToolTip(self.windowTitle())

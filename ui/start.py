@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
-from app.journal.rows import JournalBusy
+from app.journal.rows import JournalBusy, JournalError
 from app.settings.paths import state_folder
+from app.settings.store import SettingsError
 from ui.app import CrashHook, SingleInstance, make_app
 from ui.panel import Panel, PanelSite
 
@@ -75,6 +76,9 @@ class Host(QObject):
             site = self._hosted.start()
         except JournalBusy as busy:
             self.attached.emit(str(busy))
+        except (SettingsError, JournalError) as problem:
+            log.error("the event server could not start: %s", problem)
+            self.failed.emit(str(problem))
         except Exception as problem:
             # Told to the person, and written down with its traceback: a broken start must leave a window that says why.
             log.exception("the event server could not start")
@@ -101,6 +105,7 @@ class _Server:
     def start(self) -> PanelSite:
         from app.service import Service
 
+        self._installation.store.reload_if_changed()
         service = Service(self._installation)
         service.start()
         self._stop = service.stop
@@ -183,9 +188,22 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
 
 def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: SingleInstance) -> None:
     host.started.connect(panel.set_site)
+    host.started.connect(lambda _site: panel.notice.say("ok", "The event server runs."))
     host.attached.connect(
         lambda _why: panel.notice.say("info", "Another process runs the event server; this window is attached to it.")
     )
+    waiting: list[str] = []
+    host.failed.connect(waiting.append)
+
+    def again(_section: str) -> None:
+        """A server that could not start tries again with what was just entered."""
+        if waiting:
+            waiting.clear()
+            panel.notice.hide()
+            panel.notice.say("info", "Starting the event server…")
+            host.start()
+
+    panel.settings_saved.connect(again)
     host.failed.connect(
         lambda why: panel.notice.say(
             "error", f"The event server could not start: {why}", "Settings", panel.open_settings

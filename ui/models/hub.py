@@ -78,13 +78,13 @@ class Hub(QObject):
         pulse: the snapshot was read again; `snapshot` has it.
         trouble: something a person has to know, in words.
         said: the outcome of an order, in words.
-        reading_only: the journal can be read and not written.
+        reading_only: why the journal can be read and not written; "" when it can be written.
     """
 
     pulse = Signal()
     trouble = Signal(str)
     said = Signal(str)
-    reading_only = Signal(bool)
+    reading_only = Signal(str)
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -119,12 +119,12 @@ class Hub(QObject):
         self.journal.ask("snapshot", _read_snapshot, self._take, owner=self)
 
     def _opened(self) -> None:
-        self.journal.ask("writable", lambda journal: not journal.read_only, self._take_writable, owner=self)
+        self.journal.ask("writable", lambda journal: journal.why_read_only, self._take_writable, owner=self)
         self.read()
 
-    def _take_writable(self, writable: bool) -> None:
-        self.read_only = not writable
-        self.reading_only.emit(self.read_only)
+    def _take_writable(self, why: str) -> None:
+        self.read_only = bool(why)
+        self.reading_only.emit(why)
 
     def _take(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

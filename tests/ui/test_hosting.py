@@ -1,0 +1,73 @@
+"""The window and what runs behind it: starting, failing with advice, attaching, ending."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QApplication
+
+from app.journal.journal import Journal
+from app.service import Installation
+from ui.panel import Panel, PanelSite
+from ui.sample_day import Day
+from ui.start import Host, _Server
+
+
+def test_a_missing_site_is_told_with_what_to_enter(
+    qapp: QApplication, home: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    for name in ("FTRACK_SERVER", "FTRACK_API_USER", "FTRACK_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    host = Host(_Server(Installation.load()))
+    with qtbot.waitSignal(host.failed, timeout=30_000) as failed:
+        host.start()
+    assert "lacks the site's address (FTRACK_SERVER)" in failed.args[0]
+    with qtbot.waitSignal(host.stopped, timeout=10_000):
+        host.stop()
+
+
+def test_a_second_window_attaches_to_the_server_that_runs(
+    qapp: QApplication, home: Path, qtbot: Any, monkeypatch: Any, engine: Journal
+) -> None:
+    monkeypatch.setenv("FTRACK_SERVER", "http://127.0.0.1:9")
+    monkeypatch.setenv("FTRACK_API_USER", "nobody")
+    monkeypatch.setenv("FTRACK_API_KEY", "key")
+    host = Host(_Server(Installation.load(None, engine.folder)))
+    with qtbot.waitSignal(host.attached, timeout=30_000):
+        host.start()
+    with qtbot.waitSignal(host.stopped, timeout=10_000):
+        host.stop()
+
+
+def test_stopping_waits_for_a_start_that_is_under_way(qapp: QApplication, qtbot: Any) -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.may_start = threading.Event()
+            self.done: list[str] = []
+
+        def start(self) -> PanelSite:
+            self.may_start.wait(10)
+            self.done.append("started")
+            return PanelSite("site")
+
+        def stop(self) -> None:
+            self.done.append("stopped")
+
+    slow = Slow()
+    host = Host(slow)
+    host.start()
+    with qtbot.waitSignal(host.stopped, timeout=10_000):
+        host.stop()
+        slow.may_start.set()
+    assert slow.done == ["started", "stopped"]
+
+
+def test_the_window_says_which_site_it_is(show_panel: Callable[..., Panel], day: Day) -> None:
+    panel = show_panel(day.folder)
+    assert "nothing here is real" in panel.site_chip.text()
+    panel.set_site(PanelSite("https://studio.ftrackapp.com"))
+    assert panel.site_chip.text() == "https://studio.ftrackapp.com"
+    assert "studio.ftrackapp.com" in panel.windowTitle()
