@@ -81,11 +81,10 @@ def panel(
     if context.invoked_subcommand is None:
         if not _has_display():
             _fail("there is no display to open the panel on: use 'signalbox serve' here", REFUSED)
-        with _told():
-            from app.service import Installation
-            from ui.start import run_panel
+        # The server's rooms are loaded behind the window, after its first paint; what is wrong is told in it.
+        from ui.start import run_panel
 
-            raise typer.Exit(run_panel(Installation.load(settings, journal)))
+        raise typer.Exit(run_panel(settings, journal))
 
 
 def _has_display() -> bool:

@@ -8,10 +8,10 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from PySide6.QtCore import (
     QLockFile,
@@ -22,12 +22,14 @@ from PySide6.QtCore import (
     Signal,
     qInstallMessageHandler,
 )
-from PySide6.QtNetwork import QLocalServer, QLocalSocket
 from PySide6.QtWidgets import QApplication
 
 from app.settings.paths import state_folder
 from app.settings.redact import redact
 from ui import theme
+
+if TYPE_CHECKING:
+    from PySide6.QtNetwork import QLocalServer
 
 log = logging.getLogger("signalbox.ui")
 qt_log = logging.getLogger("signalbox.qt")
@@ -138,15 +140,14 @@ class SingleInstance(QObject):
         state.mkdir(parents=True, exist_ok=True)
         self._lock = QLockFile(str(state / f"panel-{key}.lock"))
         self._lock.setStaleLockTime(0)
-        self._server = QLocalServer(self)
-        self._server.newConnection.connect(self._answer)
+        self._server: QLocalServer | None = None
 
     def take(self) -> bool:
         """Whether this is the only window; if not, the other one was called forward."""
         if self._lock.tryLock(0):
-            QLocalServer.removeServer(self._name)
-            self._server.listen(self._name)
             return True
+        from PySide6.QtNetwork import QLocalSocket
+
         socket = QLocalSocket()
         socket.connectToServer(self._name)
         if socket.waitForConnected(1_000):
@@ -155,20 +156,23 @@ class SingleInstance(QObject):
             socket.disconnectFromServer()
         return False
 
+    def listen(self) -> None:
+        """Hear other starts from now on; after the first paint, since Qt's network module takes its time."""
+        from PySide6.QtNetwork import QLocalServer
+
+        self._server = QLocalServer(self)
+        self._server.newConnection.connect(self._answer)
+        QLocalServer.removeServer(self._name)
+        self._server.listen(self._name)
+
     def close(self) -> None:
         """Let the next start be the only one."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         self._lock.unlock()
 
     def _answer(self) -> None:
-        connection = self._server.nextPendingConnection()
+        connection = self._server.nextPendingConnection() if self._server is not None else None
         if connection is not None:
             connection.disconnected.connect(connection.deleteLater)
             self.called.emit()
-
-
-def later(does: Callable[[], None], name: str) -> threading.Thread:
-    """Do something on a thread of its own, after the first paint. Exceptions reach the crash hook."""
-    thread = threading.Thread(target=does, name=name, daemon=True)
-    thread.start()
-    return thread

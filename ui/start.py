@@ -13,19 +13,16 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from app.journal.rows import JournalBusy, JournalError
-from app.settings.paths import state_folder
+from app.settings.paths import journal_folder, state_folder
 from app.settings.store import SettingsError
 from ui.app import CrashHook, SingleInstance, make_app
 from ui.panel import Panel, PanelSite
-
-if TYPE_CHECKING:
-    from app.service import Installation
 
 log = logging.getLogger("signalbox.ui.start")
 
@@ -96,20 +93,20 @@ class Host(QObject):
 
 
 class _Server:
-    """The studio's event server."""
+    """The studio's event server on a settings file and a journal's folder."""
 
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+    def __init__(self, settings: Path | None, journal: Path) -> None:
+        self._settings, self._journal = settings, journal
         self._stop: Callable[[], None] | None = None
 
     def start(self) -> PanelSite:
-        from app.service import Service
+        from app.service import Installation, Service
 
-        self._installation.store.reload_if_changed()
-        service = Service(self._installation)
+        installation = Installation.load(self._settings, self._journal)
+        service = Service(installation)
         service.start()
         self._stop = service.stop
-        return PanelSite(self._installation.credentials().server)
+        return PanelSite(installation.credentials().server)
 
     def stop(self) -> None:
         if self._stop is not None:
@@ -140,9 +137,10 @@ class _Demo:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def run_panel(installation: Installation) -> int:
-    """The panel on this installation. Returns the exit code of the program."""
-    return _run(installation.journal, _Server(installation), PanelSite())
+def run_panel(settings: Path | None = None, journal: Path | None = None) -> int:
+    """The panel of this installation, or of another settings file or journal. Returns the program's exit code."""
+    folder = journal or journal_folder()
+    return _run(folder, _Server(settings, folder), PanelSite())
 
 
 def run_demo(*, seed: int = 1, keep: Path | None = None, rate: float = 4.0, seconds: float | None = None) -> int:
@@ -172,6 +170,7 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
     panel.notice.say("info", "Starting the event server…")
     host = Host(hosted, panel)
     _wire(app, panel, host, crash, alone)
+    panel.painted.connect(alone.listen)
     panel.painted.connect(host.start)
     if tray:
         panel.painted.connect(panel.add_tray)

@@ -10,7 +10,6 @@ from typing import Any
 from PySide6.QtWidgets import QApplication
 
 from app.journal.journal import Journal
-from app.service import Installation
 from ui.panel import Panel, PanelSite
 from ui.sample_day import Day
 from ui.start import Host, _Server
@@ -21,7 +20,7 @@ def test_a_missing_site_is_told_with_what_to_enter(
 ) -> None:
     for name in ("FTRACK_SERVER", "FTRACK_API_USER", "FTRACK_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    host = Host(_Server(Installation.load()))
+    host = Host(_Server(None, home / "journal"))
     with qtbot.waitSignal(host.failed, timeout=30_000) as failed:
         host.start()
     assert "lacks the site's address (FTRACK_SERVER)" in failed.args[0]
@@ -35,7 +34,7 @@ def test_a_second_window_attaches_to_the_server_that_runs(
     monkeypatch.setenv("FTRACK_SERVER", "http://127.0.0.1:9")
     monkeypatch.setenv("FTRACK_API_USER", "nobody")
     monkeypatch.setenv("FTRACK_API_KEY", "key")
-    host = Host(_Server(Installation.load(None, engine.folder)))
+    host = Host(_Server(None, engine.folder))
     with qtbot.waitSignal(host.attached, timeout=30_000):
         host.start()
     with qtbot.waitSignal(host.stopped, timeout=10_000):

@@ -151,6 +151,7 @@ def test_a_second_start_brings_the_first_window_forward(qapp: QApplication, home
     other = SingleInstance(home / "another")
     try:
         assert first.take()
+        first.listen()
         with qtbot.waitSignal(first.called, timeout=3_000):
             assert not second.take()
         assert other.take(), "another journal has a window of its own"
