@@ -24,6 +24,7 @@ from app.handlers import all_handlers
 from app.journal.journal import Journal
 from app.journal.rows import JournalError, RunKind
 from app.service_doors import Installation, build_doors
+from app.service_jobs import JobRoom
 from app.service_logging import Logs
 from app.settings.models import JournalSettings
 from app.settings.store import SettingsError
@@ -60,20 +61,22 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
     opened = Journal.open(journal, "engine", lock_fd=lock_fd, group=wanted.group)
     logs = Logs(journal, wanted.log_level, stream=log_stream, group=wanted.group)
     built = build_doors(installation)
+    jobs = JobRoom(opened, built.doors)
 
     def reload() -> None:
         installation.store.reload_if_changed()
 
     try:
-        own = _executors(actions)
+        own = _executors(actions) | {"task": jobs.executor}
         engine = Engine(opened, built.doors, handlers, actions, kinds=KINDS, executors=own, reload=reload)
         watch = threading.Thread(target=_watch_settings, args=(installation, stop), name="settings", daemon=True)
         watch.start()
         wake = sys.stdin.fileno()
         os.set_blocking(wake, False)
-        run_worker(engine, wake, stop)
+        run_worker(engine, wake, stop, jobs.start)
     finally:
         stop.set()
+        jobs.stop()
         built.sites.close()
         logs.close()
         opened.close()

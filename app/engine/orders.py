@@ -11,7 +11,7 @@ from app.engine.dispatch import Dispatcher
 from app.engine.protocol import Action, Handler, Launch
 from app.journal.journal import Journal
 from app.journal.queue import NewRun, QueuedRun
-from app.journal.rows import OrderRow, RunState
+from app.journal.rows import JOB_ORDERS, OrderRow, RunState
 from app.settings.models import EngineSettings
 
 __all__ = ["Orders"]
@@ -67,8 +67,8 @@ class Orders:
         self._reload = reload
 
     def run(self) -> int:
-        """Answer every open order; returns how many there were."""
-        orders = self._journal.open_orders()
+        """Answer every open order but those about jobs, which the job room answers; returns how many there were."""
+        orders = [order for order in self._journal.open_orders() if order.kind not in JOB_ORDERS]
         for order in orders:
             self._journal.answer(order.id, self._answer(order))
         return len(orders)

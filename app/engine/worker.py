@@ -386,16 +386,20 @@ class _Preview:
         return (self._undo if batch[0].undo_of is not None else self._plans).execute(batch, tools)
 
 
-def run_worker(engine: Engine, wake_fd: int | None, stop: threading.Event) -> None:
+def run_worker(
+    engine: Engine, wake_fd: int | None, stop: threading.Event, started: Callable[[], None] = lambda: None
+) -> None:
     """The worker process's loop: a byte on ``wake_fd`` pokes the engine, its end (the host is gone) stops it.
 
     Args:
         engine: Not started yet.
         wake_fd: The reading end of a pipe whose other end the host holds; None: only ``stop`` ends it.
         stop: Set by a signal handler.
+        started: Called when the engine has recovered what an earlier process left, and runs.
     """
     engine.start()
     try:
+        started()
         while not stop.is_set():
             if wake_fd is None:
                 stop.wait(1.0)

@@ -46,12 +46,14 @@ class Mirror:
         problem: Why not, in words.
         jobs: Jobs by id.
         tasks: Tasks by job id, in the job's order, for jobs that are watched.
+        read: Whether the jobs have been read at all.
     """
 
     connected: bool = False
     problem: str = ""
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    read: bool = False
 
 
 Listener = Callable[[Literal["jobs", "tasks", "log", "connection"], str], None]
@@ -225,7 +227,8 @@ class ManagerLive:
 
     async def _read_jobs(self) -> None:
         jobs = {str(job["id"]): job for job in await self._client.jobs() if "id" in job}
-        if jobs != self.mirror.jobs:
+        if jobs != self.mirror.jobs or not self.mirror.read:
+            self.mirror.read = True
             gone = set(self.mirror.jobs) - set(jobs)
             self.mirror.jobs = jobs
             for job_id in gone:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from app.jobs.worker_format import decimal, kind, plain, quoted
-from app.process import Cancelled, ProgramFailed, ProgramMissing, run_program
+from app.process import Cancelled, NoProgress, ProgramFailed, ProgramMissing, run_program
 
 COMMANDS = (
     "echo",
@@ -69,6 +69,10 @@ def _everything(argv: Sequence[str]) -> str:
     return ""
 
 
+def _nobody(pid: int | None) -> None:
+    del pid
+
+
 @dataclass(slots=True)
 class Machine:
     """What the machine gives to commands.
@@ -79,6 +83,7 @@ class Machine:
         environment: Environment of subprocesses; None inherits.
         folder: Working folder of subprocesses; None inherits.
         silence_seconds: "No progress" time-out of a subprocess; None as the Worker does: no limit.
+        on_program: Hears the process id of each subprocess, and None when it has ended.
     """
 
     find_ffmpeg: Callable[[], Path]
@@ -86,6 +91,7 @@ class Machine:
     environment: Mapping[str, str] | None = None
     folder: Path | None = None
     silence_seconds: float | None = None
+    on_program: Callable[[int | None], None] = _nobody
 
 
 def run_task(commands: Sequence[Command], listener: Listener, machine: Machine, cancel: threading.Event) -> None:
@@ -277,7 +283,9 @@ class _Runner:
     def _subprocess(self, command: Command, on_line: Callable[[str], None] | None = None) -> None:
         argv = argument_list(command, self._machine.find_ffmpeg)
         assert argv is not None
-        refusal = self._machine.allowed(argv)
+        # What a script asks for by name is judged: that ffmpeg is found where the program brings its own is no matter.
+        asked = [str(command.parameters["exe"]), *argv[1:]] if command.name == "frames-to-video" else argv
+        refusal = self._machine.allowed(asked)
         if refusal:
             raise CommandFailed(refusal)
         self._check_startable(argv[0])
@@ -286,6 +294,7 @@ class _Runner:
         def started(number: int) -> None:
             nonlocal pid
             pid = number
+            self._machine.on_program(number)
             self._listener.log(f"going to run:\n\n    {shlex.join(argv)}\n")
 
         def line_read(line: str) -> None:
@@ -309,8 +318,13 @@ class _Runner:
             raise CommandFailed(f"command exited abnormally with code {code}") from failed
         except ProgramMissing as missing:
             raise CommandFailed(f"fork/exec {argv[0]}: no such file or directory") from missing
+        except NoProgress as silent:
+            raise CommandFailed(str(silent)) from silent
         except OSError as error:
             raise CommandFailed(f"fork/exec {argv[0]}: {_reason(error)}") from error
+        finally:
+            if pid:
+                self._machine.on_program(None)
 
     def _check_startable(self, exe: str) -> None:
         """A bare name is looked up on PATH as the Worker does it, with its words when it is not there."""

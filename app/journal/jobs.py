@@ -505,21 +505,28 @@ class Jobs(Queue):
                 "UPDATE runs SET seq = ? WHERE id = ?", [(_order(priority, row[1]), row[0]) for row in rows if row[0]]
             )
 
-    def set_task_progress(self, task_id: int, steps_done: int, worker: str = "", rendered: str = "") -> None:
+    def set_task_worker(self, task_id: int, worker: str) -> None:
+        """Who works on a task."""
+        with self.write() as db:
+            db.execute("UPDATE tasks SET worker = ? WHERE id = ? AND worker != ?", (worker, task_id, worker))
+
+    def set_task_progress(self, task_id: int, steps_done: int, rendered: str = "") -> None:
         """What a task at work has done so far."""
         with self.write() as db:
             rows: list[Row] = db.execute("SELECT job_id, steps_done FROM tasks WHERE id = ?", (task_id,)).fetchall()
             if not rows:
                 return
-            db.execute(
-                "UPDATE tasks SET steps_done = ?, worker = CASE WHEN ? != '' THEN ? ELSE worker END WHERE id = ?",
-                (steps_done, worker, worker, task_id),
-            )
+            db.execute("UPDATE tasks SET steps_done = ? WHERE id = ?", (steps_done, task_id))
             db.execute(
                 """UPDATE jobs SET steps_done = (SELECT sum(steps_done) FROM tasks WHERE job_id = :job), updated = :now,
                 last_rendered = CASE WHEN :picture != '' THEN :picture ELSE last_rendered END WHERE id = :job""",
                 {"job": rows[0][0], "now": self.now(), "picture": rendered},
             )
+
+    def set_last_rendered(self, job_id: int, path: str) -> None:
+        """A newer picture of a job is there."""
+        with self.write() as db:
+            db.execute("UPDATE jobs SET last_rendered = ?, updated = ? WHERE id = ?", (path, self.now(), job_id))
 
     def delete_job(self, job_id: int) -> None:
         """Forget a job and its tasks with their runs; the caller removes its files."""

@@ -56,6 +56,23 @@ JobStatus = Literal[
 ]
 TaskStatus = Literal["queued", "active", "completed", "failed", "soft-failed", "canceled", "paused"]
 
+#: Orders about jobs and tasks: `{job}`, with `task` (its index), `priority`, or what shall be submitted.
+JOB_ORDERS = frozenset(
+    {
+        "submit_job",
+        "job_cancel",
+        "job_pause",
+        "job_resume",
+        "job_requeue",
+        "job_confirm",
+        "job_priority",
+        "job_delete",
+        "task_requeue",
+        "task_cancel",
+        "task_log_follow",
+    }
+)
+
 
 class JournalError(Exception):
     """The journal cannot be used; the text says what happened, to which file, and what to do."""

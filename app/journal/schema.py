@@ -246,7 +246,7 @@ _SECOND = (
         who TEXT NOT NULL,
         at REAL NOT NULL) WITHOUT ROWID""",
     # The next due run is looked for whenever a worker is idle: thousands of tasks may wait.
-    "CREATE INDEX runs_due ON runs(due) WHERE state IN ('queued', 'retry', 'waiting')",
+    "CREATE INDEX runs_due ON runs(lane, due) WHERE state IN ('queued', 'retry', 'waiting')",
 )
 
 #: MIGRATIONS[n] brings a journal of version n to version n + 1.

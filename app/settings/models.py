@@ -185,6 +185,23 @@ class FlamencoSettings(Section):
     compile_seconds: float = setting(5.0, "End a job compiler script that runs longer.", unit="s", gt=0)
     compile_memory: int = setting(256, "Memory a job compiler script may use.", unit="MB", ge=16)
     local_workers: int = setting(1, "Tasks that this machine runs in parallel for the local engine.", ge=0, le=64)
+    task_types: list[str] = setting(
+        ["blender", "ffmpeg", "file-management", "misc"], "Types of tasks that this machine takes; empty: all."
+    )
+    task_attempts: int = setting(3, "A task that failed so often has failed for good.", ge=1, le=50)
+    task_pause: float = setting(5.0, "Seconds before a failed task is tried again.", unit="s", ge=0)
+    task_silence: float = setting(0.0, "End a program that writes nothing for so long; 0: no limit.", unit="s", ge=0)
+    task_log_limit: float = setting(64.0, "Keep so much of a task's output.", unit="MB", gt=0)
+    allowed_programs: list[str] = setting(
+        ["blender", "ffmpeg", "ffprobe"],
+        "Programs that tasks may run on this machine: a name is looked for on PATH, a path is that program alone.",
+    )
+    allow_any_program: bool = setting(False, "Tasks may run every program, shells too: trust every script.")
+    variables: dict[str, str] = setting(
+        {"blender": "blender", "blenderArgs": "-b -y", "ffmpeg": "ffmpeg"},
+        "What {name} in a command stands for on this machine.",
+    )
+    scratch_folder: str = setting("", "Folder for try-outs; empty: beside the journal.", widget="path")
 
 
 class PanelSettings(Section):

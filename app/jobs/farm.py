@@ -1,0 +1,420 @@
+"""The configured Manager beside the local engine: its jobs mirrored into the journal, orders carried to it.
+
+One thread with its own asyncio loop. What the Manager says is the truth; the journal shows it, so that the window and
+the command line read one list whether or not they live in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from app.jobs.manager_client import (
+    DEDUPE_KEY,
+    ManagerClient,
+    ManagerError,
+    ManagerNonsense,
+    ManagerUnreachable,
+    Patience,
+)
+from app.jobs.manager_live import LogSink, ManagerLive, Rhythm
+from app.jobs.task_log import TaskLog
+from app.journal.jobs import FINAL_JOB, RemoteJob, RemoteTask
+from app.journal.journal import Journal
+from app.journal.rows import JobRow
+from app.rules.outcomes import Later, PlanError
+from app.settings.models import FlamencoSettings
+
+__all__ = ["Farm"]
+
+log = logging.getLogger("signalbox.flamenco")
+
+#: A log that nobody has asked for again for so long is no longer fetched.
+_FOLLOW_SECONDS = 90.0
+_SETTINGS_SECONDS = 1.0
+#: A job at rest is looked at for so long: the last news of its tasks may come after its own.
+_REST_SECONDS = 60.0
+_NEVER = float("inf")
+_ANSWER_SECONDS = 120.0
+_STOP_SECONDS = 10.0
+
+T = TypeVar("T")
+#: Tasks that this machine compiles a Manager's job to; empty: not known.
+CompileRemote = Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+
+
+class JobInDoubt(Later):
+    """The Manager may or may not have taken the job: it is looked for before another try."""
+
+    in_doubt = True
+
+
+class Farm:
+    """The link to the Manager named in the settings; does nothing while none is named. Thread-safe.
+
+    Args:
+        journal: Where its jobs are mirrored.
+        settings: The Flamenco section, read anew for each use.
+        compile_remote: For dependencies, which the Manager never tells.
+        rhythm: Times of the live line; None: the usual ones.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: Callable[[], FlamencoSettings],
+        compile_remote: CompileRemote,
+        rhythm: Rhythm | None = None,
+    ) -> None:
+        self._journal = journal
+        self._settings = settings
+        self._compile = compile_remote
+        self._rhythm = rhythm
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="farm", daemon=True)
+        self._link: _Link | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave the Manager and end the thread."""
+        if self._thread.ident is not None:
+            self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join(_STOP_SECONDS)
+
+    # -- for other threads -----------------------------------------------------------------------------------------
+
+    def submit(self, body: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
+        """Submit once; ``{"job", "remote_id", "engine", "status"}``.
+
+        Raises:
+            PlanError: No Manager is set, or it refuses.
+            JobInDoubt: It may have taken the job.
+            Later: It cannot be reached.
+        """
+        found = self._ask(lambda link: link.submit(body, dedupe), doubtful=True)
+        return self._shown(found)
+
+    def find(self, dedupe: str) -> dict[str, Any] | None:
+        """The job with this key, None when the Manager has none. Raises PlanError, Later."""
+        found = self._ask(lambda link: link.client.find(dedupe))
+        return self._shown(found) if found is not None else None
+
+    def order(self, job: JobRow, order: Literal["cancel", "pause", "resume", "requeue", "delete"], who: str) -> None:
+        """Carry an order about a job to the Manager. Raises PlanError, Later."""
+        wanted = {"cancel": "cancel-requested", "pause": "pause-requested", "resume": "queued", "requeue": "requeueing"}
+        if order == "delete":
+            self._ask(lambda link: link.client.delete(job.remote_id))
+        else:
+            reason = f"{order} by {who} in Signalbox"
+            self._ask(lambda link: link.client.set_job_status(job.remote_id, wanted[order], reason))
+
+    def order_task(self, remote_id: str, order: Literal["cancel", "requeue"], who: str) -> None:
+        """Carry an order about a task to the Manager. Raises PlanError, Later."""
+        status = "canceled" if order == "cancel" else "queued"
+        self._ask(lambda link: link.client.set_task_status(remote_id, status, f"{order} by {who} in Signalbox"))
+
+    def set_priority(self, job: JobRow, priority: int) -> None:
+        """Set a job's priority there. Raises PlanError, Later."""
+        self._ask(lambda link: link.client.set_priority(job.remote_id, priority))
+
+    def follow_log(self, job_id: int, task: int) -> None:
+        """Bring a task's log into its file for the next while; ask again to keep it coming. Raises PlanError."""
+        remote = self._journal.job_task(job_id, task).remote_id
+        self._ask(lambda link: link.follow(job_id, task, remote))
+
+    def _ask(self, question: Callable[[_Link], Awaitable[T]], *, doubtful: bool = False) -> T:
+        """Have the loop do something with the Manager, and wait for it."""
+        link = self._link
+        if link is None:
+            raise PlanError("no Flamenco Manager is set (settings, flamenco.manager)")
+
+        async def asked() -> T:
+            return await question(link)
+
+        future = asyncio.run_coroutine_threadsafe(asked(), self._loop)
+        try:
+            return future.result(_ANSWER_SECONDS)
+        except ManagerError as error:
+            raise PlanError(str(error)) from error
+        except (ManagerUnreachable, ManagerNonsense) as error:
+            raise (JobInDoubt if doubtful else Later)(str(error)) from error
+        except TimeoutError as error:
+            future.cancel()
+            raise (JobInDoubt if doubtful else Later)(
+                f"the Flamenco Manager did not answer within {_ANSWER_SECONDS:g} s"
+            ) from error
+
+    def _shown(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The job as the effect keeps it; it stands in the journal from now on."""
+        self._journal.mirror_jobs([remote_job(job)], whole=False)
+        job_id = self._journal.job_of_remote(str(job["id"]))
+        return {"job": job_id, "remote_id": job["id"], "engine": "manager", "status": job.get("status", "queued")}
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._keep())
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _keep(self) -> None:
+        """Keep the link to whatever Manager the settings name."""
+        while not self._ending.is_set():
+            settings = self._settings()
+            wanted = settings.manager.strip().rstrip("/")
+            if self._link is None or self._link.client.url != wanted:
+                await self._leave()
+                if wanted:
+                    self._link = _Link(self._journal, wanted, settings.timeout, self._compile, self._rhythm)
+                    self._link.start()
+            if self._link is not None:
+                await self._link.tidy()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _SETTINGS_SECONDS)
+        await self._leave()
+
+    async def _leave(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.stop()
+
+
+class _Link:
+    """One Manager: client, live line, and the journal they feed."""
+
+    def __init__(
+        self, journal: Journal, url: str, timeout: float, compile_remote: CompileRemote, rhythm: Rhythm | None
+    ) -> None:
+        self.client = ManagerClient(url, Patience(request=timeout))
+        self._journal = journal
+        self._compile = compile_remote
+        self._live = ManagerLive(self.client, self._hear, rhythm)
+        self._known_needs: dict[str, list[list[int]]] = {}
+        self._logs: dict[str, tuple[_FileSink, float]] = {}
+        self._watched: dict[str, float] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._live.start()
+
+    async def stop(self) -> None:
+        """Leave the Manager."""
+        for chore in list(self._chores):
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._live.stop()
+        for sink, _ in self._logs.values():
+            sink.close()
+        await self.client.close()
+
+    async def submit(self, body: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
+        """Submit with the etag of the job type as it is there now, so that a changed one is noticed by the Manager."""
+        job_type = await self.client.job_type(str(body["type"]))
+        return await self.client.submit({**body, "type_etag": str(job_type.get("etag", ""))}, dedupe)
+
+    # -- jobs and tasks --------------------------------------------------------------------------------------------
+
+    def _hear(self, what: Literal["jobs", "tasks", "log", "connection"], which: str) -> None:
+        """The mirror changed."""
+        if what == "connection":
+            url = self.client.url
+            words = f"connected to {url}" if self._live.mirror.connected else self._live.mirror.problem
+            self._journal.set_health("flamenco", "ok" if self._live.mirror.connected else "warning", words)
+        elif what == "jobs" and which:
+            self._chore(self._fetch_picture(which))
+        elif what == "jobs":
+            self._mirror_jobs()
+        elif what == "tasks":
+            self._chore(self._mirror_tasks(which))
+
+    def _mirror_jobs(self) -> None:
+        jobs = [remote_job(job) for job in self._live.mirror.jobs.values()]
+        changed = set(self._journal.mirror_jobs(jobs))
+        for job in jobs:
+            final = job.status in FINAL_JOB
+            if job.remote_id in self._watched:
+                self._watched[job.remote_id] = min(self._watched[job.remote_id], time.monotonic()) if final else _NEVER
+            elif not final or self._journal.job_of_remote(job.remote_id) in changed:
+                self._watched[job.remote_id] = time.monotonic() if final else _NEVER
+                self._chore(self._live.watch_job(job.remote_id))
+
+    async def _mirror_tasks(self, remote_id: str) -> None:
+        job = self._live.mirror.jobs.get(remote_id)
+        tasks = self._live.mirror.tasks.get(remote_id)
+        if job is None or tasks is None:
+            return
+        needs = await self._needs(job, tasks)
+        # What was read meanwhile is newer than what was heard of.
+        tasks = self._live.mirror.tasks.get(remote_id)
+        job_id = self._journal.job_of_remote(remote_id)
+        if tasks is not None and job_id is not None:
+            self._journal.mirror_tasks(job_id, [remote_task(task, place, needs) for place, task in enumerate(tasks)])
+
+    async def tidy(self) -> None:
+        """Stop looking at jobs that have rested for a while, and fetching logs nobody has asked for."""
+        for remote_id, since in list(self._watched.items()):
+            if remote_id not in self._live.mirror.jobs or time.monotonic() - since > _REST_SECONDS:
+                del self._watched[remote_id]
+                self._known_needs.pop(remote_id, None)
+                await self._live.leave_job(remote_id)
+        await self._drop_old_logs()
+
+    async def _needs(self, job: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+        """Dependencies of the same job compiled here; none when it compiles to other tasks (another script)."""
+        remote_id = str(job["id"])
+        if remote_id not in self._known_needs:
+            try:
+                compiled = await asyncio.to_thread(self._compile, job)
+            except (PlanError, OSError) as error:
+                log.debug("dependencies of the Manager's job %s are not known: %s", remote_id, error)
+                compiled = ()
+            same = [task.get("name") for task in compiled] == [task.get("name") for task in tasks]
+            self._known_needs[remote_id] = [list(task["dependencies"]) for task in compiled] if same else []
+        return self._known_needs[remote_id]
+
+    async def _fetch_picture(self, remote_id: str) -> None:
+        """The last picture a job rendered, beside the logs."""
+        job_id = self._journal.job_of_remote(remote_id)
+        if job_id is None:
+            return
+        try:
+            facts = await self.client.last_rendered(remote_id)
+            suffixes = facts.get("suffixes") if facts else None
+            if not facts or not suffixes:
+                return
+            data = await self.client.download(f"{str(facts['base']).rstrip('/')}/{suffixes[0]}")
+        except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
+            log.debug("the last picture of job %s: %s", remote_id, error)
+            return
+        target = self._journal.task_log_path(job_id, 0).with_name("last-rendered.jpg")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        except OSError as error:
+            log.warning("the last picture of job %s cannot be kept: %s", remote_id, error)
+            return
+        self._journal.set_last_rendered(job_id, str(target))
+
+    # -- logs ------------------------------------------------------------------------------------------------------
+
+    async def follow(self, job_id: int, task: int, remote_id: str) -> None:
+        """Bring a task's log into its file."""
+        now = time.monotonic()
+        known = self._logs.get(remote_id)
+        if known is not None:
+            self._logs[remote_id] = (known[0], now)
+            return
+        sink = _FileSink(self._journal, job_id, task)
+        self._logs[remote_id] = (sink, now)
+        await self._live.follow_log(remote_id, sink)
+
+    async def _drop_old_logs(self) -> None:
+        """Stop fetching logs nobody has asked for for a while."""
+        for remote_id, (sink, asked) in list(self._logs.items()):
+            if time.monotonic() - asked > _FOLLOW_SECONDS:
+                del self._logs[remote_id]
+                await self._live.leave_log(remote_id)
+                sink.close()
+
+    def _chore(self, what: Coroutine[Any, Any, None]) -> None:
+        chore = asyncio.get_running_loop().create_task(what)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chore_ended)
+
+    def _chore_ended(self, chore: asyncio.Task[None]) -> None:
+        self._chores.discard(chore)
+        if not chore.cancelled() and chore.exception() is not None:
+            log.error("mirroring the Manager failed", exc_info=chore.exception())
+
+
+class _FileSink(LogSink):
+    """A followed log, into the task's file."""
+
+    #: The Manager's own logs are whole there; here a bound keeps the disk safe.
+    _LIMIT = 1 << 30
+
+    def __init__(self, journal: Journal, job_id: int, task: int) -> None:
+        self._log = TaskLog(journal.task_log_path(job_id, task), self._LIMIT)
+        self._log.start_over()
+
+    def restart(self) -> None:
+        """The log became shorter: what was written is void."""
+        self._log.start_over()
+
+    def text(self, text: str) -> None:
+        """The next piece."""
+        self._log.write(text, end="")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._log.close()
+
+
+def _moment(text: object) -> float:
+    """An RFC 3339 time as UTC epoch seconds; 0 when it is none."""
+    try:
+        return dt.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _words(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def remote_job(job: Mapping[str, Any]) -> RemoteJob:
+    """A job as the Manager's REST interface gives it."""
+    metadata = {str(key): str(value) for key, value in (job.get("metadata") or {}).items()}
+    return RemoteJob(
+        remote_id=str(job["id"]),
+        name=_words(job.get("name")),
+        type=_words(job.get("type")),
+        priority=_whole(job.get("priority")),
+        status=_words(job.get("status")),
+        activity=_words(job.get("activity")),
+        created=_moment(job.get("created")),
+        updated=_moment(job.get("updated")),
+        steps_done=_whole(job.get("steps_completed")),
+        steps_total=_whole(job.get("steps_total")),
+        settings=job.get("settings") or {},
+        metadata=metadata,
+        dedupe=metadata.get(DEDUPE_KEY, ""),
+        who=metadata.get("user.name", ""),
+    )
+
+
+def remote_task(task: Mapping[str, Any], place: int, needs: Sequence[Sequence[int]]) -> RemoteTask:
+    """A task as the Manager's REST interface gives it, with the dependencies of the local compile."""
+    worker = task.get("worker") or {}
+    return RemoteTask(
+        remote_id=str(task["id"]),
+        index=place + 1,
+        name=_words(task.get("name")),
+        type=_words(task.get("task_type")),
+        priority=_whole(task.get("priority")),
+        status=_words(task.get("status")),
+        activity=_words(task.get("activity")),
+        worker=_words(worker.get("name")) if isinstance(worker, dict) else "",
+        updated=_moment(task.get("updated")),
+        steps_done=_whole(task.get("steps_completed")),
+        steps_total=_whole(task.get("steps_total")),
+        dependencies=needs[place] if place < len(needs) else (),
+    )
