@@ -397,9 +397,11 @@ def install_service(
 
 def _register_rooms() -> None:
     """Commands that other rooms bring along: imported only when one of them, or the list of all, is asked for."""
+    from app import cli_actions
     from app.jobs.cli import register
 
     register(app)
+    cli_actions.register(app)
 
 
 def _local_without_proxy() -> None:

@@ -20,6 +20,7 @@ from app.journal.crash import CRASHED
 from app.journal.journal import Journal
 from app.process import python_child
 from app.process.keeper import ChildKeeper
+from app.service_agent import ask_agent
 from app.service_doors import BuiltDoors, Installation, build_doors
 from app.service_health import HealthWatch
 from app.service_logging import Logs
@@ -223,7 +224,11 @@ class Service:
             self.installation.settings,
             lambda action: self.journal.lever(action)[0],
             ordered=self.wake_worker,
+            ask_agent=self._ask_agent,
         )
+
+    def _ask_agent(self, user_id: str, username: str, entity_id: str) -> bool:
+        return self._listener is not None and ask_agent(self._listener, user_id, username, entity_id)
 
     def _fresh_site(self) -> object:
         site = self.built.sites()

@@ -138,6 +138,17 @@ class LookUps:
             for row in rows
         ]
 
+    def kind_of(self, entity_id: str) -> str:
+        """Schema id of a project or context. Raises PlanError when there is none."""
+        site = self._fresh()
+        if site.rows(f"select id from Project where id is {quoted(entity_id)}"):
+            return "Project"
+        rows = site.rows(f"select id, object_type_id from TypedContext where id is {quoted(entity_id)}")
+        if not rows:
+            raise PlanError(f"ftrack has no project, sequence or shot with the id {entity_id}.")
+        names = {one.id: one.name.replace(" ", "") for one in site.object_types().values()}
+        return names.get(str(rows[0]["object_type_id"]), "TypedContext")
+
     def children(self, entity_type: str, entity_id: str) -> list[Entity]:
         """What hangs below an entity: contexts, then versions of a task, review sessions of a project."""
         site = self._fresh()

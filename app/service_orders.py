@@ -45,7 +45,7 @@ def is_running(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _attended(installation: Installation) -> Iterator[Journal]:
+def attended(installation: Installation) -> Iterator[Journal]:
     """The journal with somebody who carries orders out: the running server, or one of our own."""
     try:
         service = Service(installation, listener=False)
@@ -85,7 +85,7 @@ def replay_event(
     installation = Installation.load(settings, journal)
     if not (installation.journal / "journal.db").exists():
         return {"refused": f"there is no journal in {installation.journal}", "runs": []}
-    with _attended(installation) as opened:
+    with attended(installation) as opened:
         row = _row_of(opened, event)
         if row is None:
             return {"refused": f"the journal has no event {event}", "runs": []}
@@ -181,7 +181,7 @@ def set_lever(
         SettingsError, JournalError.
     """
     installation = Installation.load(settings, journal)
-    with _attended(installation) as opened:
+    with attended(installation) as opened:
         deadline = time.monotonic() + wait
         kept = next((one.kept_events for one in opened.levers() if (one.handler, one.project) == (handler, project)), 0)
         orders = [("set_lever", {"handler": handler, "project": project, "position": position, "why": why})]

@@ -93,12 +93,14 @@ class Action(EngineAction):
         offered_on: Schema ids it is offered on; empty: any entity.
         single: Whether exactly one entity must be selected.
         reports: Whether its runs show as a Job on ftrack.
+        at_the_desk: Whether the person's own agent is asked first: what is chosen lies on that person's machine.
     """
 
     settings_model: ClassVar[type[HandlerSettings]] = ActionSettings
     offered_on: ClassVar[frozenset[str]] = frozenset()
     single: ClassVar[bool] = False
     reports: ClassVar[bool] = True
+    at_the_desk: ClassVar[bool] = False
 
     def offered(self, selection: Sequence[Selected]) -> bool:
         """Whether the action belongs in the menu of this selection."""

@@ -52,6 +52,7 @@ class ActionRegistry:
         lever: Position of an action's lever: "off" hides it.
         icon: URL or name of an icon for the menu.
         ordered: Called when a launch was kept: wakes the worker.
+        ask_agent: ``ask_agent(user_id, username, entity_id)``: whether the person's own agent opens a dialog for it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ActionRegistry:
         lever: Callable[[str], str],
         icon: Callable[[Action], str | None] = lambda _: None,
         ordered: Callable[[], None] = lambda: None,
+        ask_agent: Callable[[str, str, str], bool] = lambda _user_id, _username, _entity_id: False,
     ) -> None:
         self._actions = {action.id: action for action in actions}
         self._journal = journal
@@ -69,6 +71,7 @@ class ActionRegistry:
         self._lever = lever
         self._icon = icon
         self._ordered = ordered
+        self._ask_agent = ask_agent
         self._types = _TypeCache()
         self._people = _People()
 
@@ -110,6 +113,8 @@ class ActionRegistry:
         values = data.get("values")
         if not action.offered(selection):
             return {"success": False, "message": f"{action.title} cannot be used on this selection."}
+        if action.at_the_desk and values is None and self._ask_agent(user_id, username, selection[0].entity_id):
+            return {"success": True, "message": f"{action.title} opens on your machine."}
         return self._turn(action, selection, values, user_id, username, site)
 
     def _turn(

@@ -86,9 +86,11 @@ class UploadMedia(Action):
     settings_model: ClassVar[type[HandlerSettings]] = UploadMediaSettings
     offered_on: ClassVar[frozenset[str]] = frozenset({"Task"})
     single: ClassVar[bool] = True
+    at_the_desk: ClassVar[bool] = True
 
     def key(self, launch: Launch) -> str:
-        return f"upload:{launch.selection[0][1]}"
+        # Clips of one task are published side by side; the same file twice is one after the other.
+        return f"upload:{launch.selection[0][1]}:{launch.values.get('file', '')}"
 
     def step(self, asked: Asked) -> Form | Again | Go:
         form = _page(asked.settings)

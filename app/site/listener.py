@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import random
 import socket
 import threading
@@ -105,6 +106,7 @@ class Listener:
         self._flush_at = 0.0
         self._outgoing: deque[tuple[float, Mapping[str, Any]]] = deque(maxlen=2000)
         self._unacknowledged: dict[int, str] = {}
+        self._asked: dict[str, queue.SimpleQueue[Any]] = {}
         self._numbers = 0
         self._heard = 0.0
         self._alive: float | None = None
@@ -144,10 +146,12 @@ class Listener:
         """Whether every subscription is in force."""
         return self._connected.is_set()
 
-    def send(self, topic: str, data: Any, *, target: str = "", in_reply_to: str | None = None) -> None:
+    def send(
+        self, topic: str, data: Any, *, target: str = "", in_reply_to: str | None = None, event_id: str = ""
+    ) -> None:
         """Publish an event; queued while there is no connection."""
         event = {
-            "id": new_id(),
+            "id": event_id or new_id(),
             "topic": topic,
             "data": data,
             "source": {
@@ -161,6 +165,21 @@ class Listener:
         }
         self._outgoing.append((self._clock(), event))
         self._wake()
+
+    def ask(self, topic: str, data: Any, *, target: str = "", seconds: float) -> Any:
+        """Publish an event and wait for the first answer; None when nobody answers in time, or nobody listens."""
+        if not self.connected:
+            return None
+        question = new_id()
+        waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._asked[question] = waiting
+        try:
+            self.send(topic, data, target=target, event_id=question)
+            return waiting.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        finally:
+            del self._asked[question]
 
     def reply(self, question: Mapping[str, Any], data: Any) -> None:
         """Answer an event."""
@@ -310,6 +329,10 @@ class Listener:
         if topic in _QUESTIONS and self._on_question is not None:
             self.questions += 1
             self._on_question(event)
+        if topic == "ftrack.meta.reply":
+            waiting = self._asked.get(str(event.get("inReplyToEvent") or ""))
+            if waiting is not None:
+                waiting.put(event.get("data"))
         if topic not in _NOT_KEPT:
             self._pending.append(RawEvent(event, now))
 

@@ -1,0 +1,111 @@
+"""Commands of production and artists: ``batch-create``, ``upload`` and ``agent``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+USAGE = 2
+REFUSED = 3
+CONFLICTS = 5
+FAILED = 1
+
+SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
+JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Hook the commands into the program."""
+    app.command("batch-create")(batch_create)
+    app.command("upload")(upload)
+    app.command("agent")(agent)
+
+
+def _display_or_end() -> None:
+    shown = sys.platform != "linux" or any(
+        os.environ.get(name) for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if not shown:
+        typer.echo("signalbox: there is no display to open a dialog on", err=True)
+        raise typer.Exit(REFUSED)
+
+
+def upload(
+    files: Annotated[list[str] | None, typer.Argument(help="Movies, images, folders, plate.####.exr patterns.")] = None,
+    task: Annotated[str, typer.Option("--task", help="Id of the task that is chosen at first.")] = "",
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+) -> None:
+    """Publish clips for review: opens the dialog."""
+    _artist(settings, journal, task, files or [], agent=False)
+
+
+def agent(settings: SettingsOption = None, journal: JournalOption = None) -> None:
+    """Live in the tray and open the upload dialog when Upload Media is chosen on ftrack's page."""
+    _artist(settings, journal, "", [], agent=True)
+
+
+def _artist(settings: Path | None, journal: Path | None, task: str, files: Sequence[str], *, agent: bool) -> None:
+    from app.cli import _told
+
+    _display_or_end()
+    with _told():
+        from app.service_doors import Installation
+        from ui.upload_app import artist_journal, run_upload
+
+        # From the folder this was started in: the program that takes over may stand elsewhere.
+        given = [one if "://" in one else str(Path(one).expanduser().absolute()) for one in files]
+        installation = Installation.load(settings, journal or artist_journal())
+        raise typer.Exit(run_upload(installation, task, given, agent=agent))
+
+
+def batch_create(
+    parent: Annotated[str, typer.Argument(help="Project, or project/sequence, or an entity's id.")],
+    sequence: Annotated[str, typer.Option("--sequence", help="Sequence the shots are made in.")] = "",
+    expression: Annotated[str, typer.Option("--expression", help="Shot expression, e.g. ####.")] = "####",
+    numbers: Annotated[str, typer.Option("--range", help="Range, e.g. 10-200:10.")] = "",
+    prefix: Annotated[bool, typer.Option("--prefix/--no-prefix", help="Put the sequence's name before.")] = True,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Task with its bid; repeat for more.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--csv", help="A CSV or tab-separated file; - is stdin.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Also more than 500 rows, without asking.")] = False,
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the outcome.")] = 600.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make sequences, shots and tasks in one go, from an expression or a sheet; what exists is reused.
+
+    Exit codes: 0 done, 2 wrong input, 3 refused, 5 rows in conflict (nothing was made), 1 failed on the site.
+    """
+    from app.cli import _told
+
+    with _told():
+        from app.service_batch import BatchWanted, make_batch
+
+        text = None
+        if sheet is not None:
+            text = sys.stdin.read() if str(sheet) == "-" else sheet.read_text(encoding="utf-8-sig")
+        wanted = BatchWanted(parent, sequence, expression, numbers, prefix, tuple(task or ()), text)
+        outcome = make_batch(settings, journal, wanted, dry=dry_run, sure=yes, wait=wait)
+        if as_json:
+            typer.echo(json.dumps(outcome.facts(), ensure_ascii=False))
+        else:
+            for line in outcome.lines():
+                typer.echo(line)
+            if outcome.problem:
+                typer.echo(f"signalbox: {outcome.problem}", err=True)
+        code: Any = outcome.code
+        if code:
+            raise typer.Exit(code)
