@@ -37,7 +37,7 @@ from ui.docks.log import LogDock
 from ui.docks.notice import Chip, Notice
 from ui.models.alarms import Alarms
 from ui.models.hub import Hub
-from ui.models.words import many
+from ui.models.words import many, use_clock
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -73,6 +73,18 @@ def panel_settings() -> QSettings:
     return QSettings(str(state_folder() / "panel.ini"), QSettings.Format.IniFormat)
 
 
+def read_wishes() -> PanelSettings:
+    """The person's settings of the window; the defaults where the file cannot be used."""
+    from app.settings.models import PanelSettings
+    from app.settings.store import SettingsError
+    from ui.dialogs.settings import default_store
+
+    try:
+        return default_store().section("panel", PanelSettings)
+    except SettingsError:
+        return PanelSettings()
+
+
 class Panel(QMainWindow):
     """Signalbox's window.
 
@@ -105,6 +117,7 @@ class Panel(QMainWindow):
         self._workbench: QWidget | None = None
         self._shut_workbench: Callable[[], None] | None = None
         self._tray: QSystemTrayIcon | None = None
+        self._wishes: PanelSettings | None = None
         self.setWindowIcon(theme.icon("signalbox", Role.ACCENT))
         self._build()
         self._wire()
@@ -283,6 +296,7 @@ class Panel(QMainWindow):
         self.handlers.kept_wanted.connect(self.open_kept)
         self.health.clicked.connect(self._lamp_clicked)
         self.alarms.raised.connect(self._alarm)
+        self.settings_saved.connect(self._saved)
         theme.notifier().changed.connect(self._draw_mark)
         self._draw_mark()
 
@@ -383,7 +397,8 @@ class Panel(QMainWindow):
             self.notice.say("error", f"{title}: {text}", "Show", lambda: self.go_to_run(run))
         else:
             self.notice.say("error", f"{title}: {text}")
-        if self._tray is not None and (not run or self._wants().notify_failures):
+        notify = not run or self._wishes is None or self._wishes.notify_failures
+        if self._tray is not None and notify:
             self._tray.showMessage(title, text, QSystemTrayIcon.MessageIcon.Warning, 10_000)
 
     # Ways around
@@ -542,21 +557,24 @@ class Panel(QMainWindow):
 
     # Coming and going
 
-    @staticmethod
-    def _wants() -> PanelSettings:
-        """The person's settings of the window; the defaults where the file cannot be used."""
-        from app.settings.models import PanelSettings
-        from app.settings.store import SettingsError
-        from ui.dialogs.settings import default_store
+    def take_wishes(self, wishes: PanelSettings) -> None:
+        """Follow the person's settings of the window (section ``panel``)."""
+        self._wishes = wishes
+        use_clock(wishes.time_format)
+        if wishes.tray:
+            self.add_tray()
 
-        try:
-            return default_store().section("panel", PanelSettings)
-        except SettingsError:
-            return PanelSettings()
+    def _saved(self, section: str) -> None:
+        if section == "panel":
+            wishes = read_wishes()
+            self.take_wishes(wishes)
+            self.set_theme(wishes.theme)
+            self.events.model.restart()
+            self.log.model.restart()
 
     def add_tray(self) -> None:
-        """Live in the tray where there is one and the settings want it."""
-        if not QSystemTrayIcon.isSystemTrayAvailable() or not self._wants().tray:
+        """Live in the tray where there is one."""
+        if self._tray is not None or not QSystemTrayIcon.isSystemTrayAvailable():
             return
         self._tray = QSystemTrayIcon(theme.icon("signalbox", Role.ACCENT), self)
         self._tray.setToolTip(self.windowTitle())

@@ -22,7 +22,7 @@ from app.journal.rows import JournalBusy, JournalError
 from app.settings.paths import journal_folder, state_folder
 from app.settings.store import SettingsError
 from ui.app import CrashHook, SingleInstance, make_app
-from ui.panel import Panel, PanelSite
+from ui.panel import Panel, PanelSite, read_wishes
 
 log = logging.getLogger("signalbox.ui.start")
 
@@ -47,12 +47,14 @@ class Host(QObject):
         attached: another process does the work.
         failed: it could not start; why, in words.
         stopped: it has ended.
+        wishes: the person's settings of the window, read on the way (a PanelSettings).
     """
 
     started = Signal(object)
     attached = Signal(str)
     failed = Signal(str)
     stopped = Signal()
+    wishes = Signal(object)
 
     def __init__(self, hosted: Hosted, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -69,6 +71,7 @@ class Host(QObject):
         threading.Thread(target=self._stop, name="host-stop", daemon=True).start()
 
     def _start(self) -> None:
+        self.wishes.emit(read_wishes())
         try:
             site = self._hosted.start()
         except JournalBusy as busy:
@@ -173,7 +176,7 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
     panel.painted.connect(alone.listen)
     panel.painted.connect(host.start)
     if tray:
-        panel.painted.connect(panel.add_tray)
+        host.wishes.connect(panel.take_wishes)
     if seconds is not None:
         QTimer.singleShot(int(seconds * 1_000), panel, panel.quit)
     signal.signal(signal.SIGTERM, lambda _number, _frame: panel.quit())

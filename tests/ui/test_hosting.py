@@ -70,3 +70,25 @@ def test_the_window_says_which_site_it_is(show_panel: Callable[..., Panel], day:
     panel.set_site(PanelSite("https://studio.ftrackapp.com"))
     assert panel.site_chip.text() == "https://studio.ftrackapp.com"
     assert "studio.ftrackapp.com" in panel.windowTitle()
+
+
+def test_the_window_follows_its_own_settings(
+    show_panel: Callable[..., Panel], day: Day, home: Path, qtbot: Any
+) -> None:
+    from app.settings.store import SettingsStore
+    from ui import theme
+    from ui.models.words import clock_ms, use_clock
+
+    panel = show_panel(day.folder)
+    store = SettingsStore(home / "settings.toml")
+    store.set("panel", "theme", "light")
+    store.set("panel", "time_format", "12h")
+    panel.settings_saved.emit("panel")
+    try:
+        assert theme.current().name == "light"
+        assert clock_ms(1_700_000_000.25)[-2:] in {"AM", "PM"}
+        assert ".250 " in clock_ms(1_700_000_000.25)
+        assert panel.settings.value("theme") == "light", "the next start has it before its first paint"
+    finally:
+        use_clock("24h")
+    assert clock_ms(1_700_000_000.25).endswith(".250")

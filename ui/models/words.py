@@ -88,10 +88,20 @@ def level_role(level: int) -> Role:
     return Role.TEXT if level >= 20 else Role.MUTED
 
 
+_FORMATS = {"24h": "%H:%M:%S", "12h": "%I:%M:%S %p"}
+_clock = {"format": _FORMATS["24h"]}
+
+
+def use_clock(kind: str) -> None:
+    """Write times as "24h" or "12h" from now on."""
+    _clock["format"] = _FORMATS[kind]
+    _second.cache_clear()
+
+
 @lru_cache(maxsize=8_192)
 def _second(second: int, today: int) -> str:
     local = dt.datetime.fromtimestamp(second).astimezone()
-    return local.strftime("%H:%M:%S") if local.toordinal() == today else local.strftime("%d %b %H:%M:%S")
+    return local.strftime(_clock["format"] if local.toordinal() == today else f"%d %b {_clock['format']}")
 
 
 def clock(at: float) -> str:
@@ -102,7 +112,9 @@ def clock(at: float) -> str:
 
 def clock_ms(at: float) -> str:
     """The same with milliseconds, for logs."""
-    return f"{clock(at)}.{int(at * 1000) % 1000:03d}"
+    text = clock(at)
+    time_, half = (text[:-3], text[-3:]) if _clock["format"].endswith("%p") else (text, "")
+    return f"{time_}.{int(at * 1000) % 1000:03d}{half}"
 
 
 def moment(at: float) -> str:
