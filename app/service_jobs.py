@@ -21,6 +21,7 @@ from app.engine.runner import Runner
 from app.jobs.farm import Farm
 from app.jobs.job_orders import JobOrders
 from app.jobs.local import LocalJobs, Submission
+from app.jobs.manager_live import Rhythm
 from app.jobs.task_runs import REFUSED, carry_out
 from app.jobs.worker_commands import CommandFailed
 from app.journal.jobs import BLOCKED_LANE, TASK_LANE
@@ -102,14 +103,14 @@ class JobRoom:
     Args:
         journal: Opened in mode "engine".
         doors: All doors; `job_submit` and `job_find` are put into them.
-        farm: The link to the Manager; None: made here.
+        rhythm: Times of the Manager's live line; None: the usual ones.
     """
 
-    def __init__(self, journal: Journal, doors: Doors, farm: Farm | None = None) -> None:
+    def __init__(self, journal: Journal, doors: Doors, rhythm: Rhythm | None = None) -> None:
         self._journal = journal
         self._doors = doors
         self.local = LocalJobs(journal, self._settings)
-        self.farm = farm or Farm(journal, self._settings, self.local.compile_remote)
+        self.farm = Farm(journal, self._settings, self.local.compile_remote, rhythm)
         self.executor: RunExecutor = TaskExecutor(self.local, self._settings)
         self.orders = JobOrders(journal, self.local, self.farm, self._stop_run)
         self._runner = Runner(journal, doors, {}, {"task": self.executor}, self._engine_settings, self._ring)

@@ -39,6 +39,7 @@ from app.handlers.common import (
     studio,
     template_with,
 )
+from app.handlers.transition_jobs import TransitionJob, jobs_of
 from app.rules.dailies import parse_cut_off, zone
 from app.rules.templates import render_text
 from app.rules.transitions import StatusStep, transition_roots
@@ -108,6 +109,12 @@ class StatusHandlerSettings(HandlerSettings):
         "Link to the task on ftrack; empty: none. Known: server, task_id, shot_id, project_id.",
         per_project=True,
         widget="template",
+    )
+    jobs: list[TransitionJob] = setting(
+        [],
+        "Jobs that a transition starts: status, job_type, name, settings, engine (local or manager). Texts may name "
+        "project, shot, status, task, task_type, next_type, by, root (the project's folder).",
+        per_project=True,
     )
 
 
@@ -212,7 +219,8 @@ class StatusHandler(Handler):
         if late:
             return _skipped(change, late)
         _mind_quiet_hours(settings, studio(ctx, ready.project), ctx)
-        return _announce(change, ready, settings, ctx)
+        plan = _announce(change, ready, settings, ctx)
+        return Plan((*plan.effects, *_jobs(change, ready, settings, ctx)), plan.notes)
 
 
 def _skipped(change: Change, reason: str) -> Plan:
@@ -347,6 +355,27 @@ def _announce(change: Change, ready: _Ready, settings: StatusHandlerSettings, ct
             )
         )
     return Plan(tuple(effects), tuple(notes))
+
+
+def _jobs(change: Change, ready: _Ready, settings: StatusHandlerSettings, ctx: Context) -> Sequence[Effect]:
+    """The jobs that the settings start with this transition."""
+    values = {
+        "project": ready.project,
+        "shot": str(ready.shot["name"]),
+        "status": ready.rule.status,
+        "task": str(ready.task["name"]),
+        "task_type": ready.rule.task_type,
+        "next_type": ready.rule.next_type,
+        "by": change.username or "",
+    }
+    return jobs_of(
+        settings.jobs,
+        values,
+        lambda: str(ctx.disk.project_root(ready.task["project"])),
+        entity_id=change.entity_id,
+        shot_id=str(ready.shot["id"]),
+        transition=ready.root,
+    )
 
 
 def _was_sent(address: str, dedupe: str, ready: _Ready, ctx: Context) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.jobs.farm import Farm
-from app.jobs.local import LocalJobs, Submission
+from app.jobs.local import PAUSED, LocalJobs, Submission
 from app.journal.jobs import FINAL_JOB
 from app.journal.journal import Journal
 from app.journal.rows import JobRow, OrderRow, TaskRow, TaskStatus
@@ -170,7 +170,10 @@ class JobOrders:
             self._journal.confirm(job.script_hash, order.who)
             held = self._journal.held_jobs(job.script_hash)
             for each in held:
-                self._let_go(each)
+                if PAUSED in self._journal.job(each).metadata:
+                    self._journal.wish(each, "pause")
+                else:
+                    self._let_go(each)
         return {"job": job.id, "jobs": held}
 
     def _order_job_requeue(self, order: OrderRow) -> dict[str, Any]:

@@ -33,6 +33,8 @@ __all__ = ["Compiled", "LocalJobs", "ShownCommand", "Submission", "shown_command
 
 #: A job's metadata with this key is a try-out: it works in a scratch folder.
 TRY_OUT = "signalbox.try-out"
+#: A job's metadata with this key rests when its script has been confirmed, as it was ordered.
+PAUSED = "signalbox.paused"
 _PLATFORM = {"win32": "windows", "darwin": "darwin"}.get(sys.platform, "linux")
 _COMPILE_SECONDS = 60.0
 _PAGE = 500
@@ -236,6 +238,8 @@ class LocalJobs:
         metadata = {str(key): str(value) for key, value in (job.get("metadata") or {}).items()}
         if wanted.try_out:
             metadata[TRY_OUT] = "yes"
+        if wanted.paused and hold == "confirm":
+            metadata[PAUSED] = "yes"
         new = NewJob(
             name=str(job.get("name") or wanted.name),
             type=loader.job_type_name(wanted.job_type),
