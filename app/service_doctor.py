@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,8 +76,14 @@ def _or_default(path: Path) -> str:
 
 def _journal(folder: Path) -> Iterator[Finding]:
     nearest = next(one for one in (folder, *folder.parents) if one.exists())
-    if not os.access(nearest, os.W_OK):
-        yield Finding("journal", "error", f"{nearest} may not be written", "give this user the right, or set another")
+    problem = _unwritable(nearest)
+    if problem:
+        yield Finding(
+            "journal",
+            "error",
+            f"{nearest} cannot be written: {problem}",
+            "give this user the right, or set another folder",
+        )
     elif not (folder / "journal.db").exists():
         yield Finding("journal", "ok", f"{folder} (made at the first start)")
     else:
@@ -93,6 +99,15 @@ def _journal(folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(nearest).free
     if free < _LITTLE_SPACE:
         yield Finding("space", "warning", f"only {free // 1_000_000} MB left in {nearest}", "make room")
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing can be written there, "" when it can. Tried, since rights alone do not tell (root, mounts)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _site(built: BuiltDoors) -> Finding:

@@ -30,6 +30,8 @@ log = logging.getLogger("signalbox.listener")
 #: How often the time until which nothing was missed is written down; a crash makes the gap longer by at most this.
 _MARK_SECONDS = 10.0
 _FLUSH_AGAIN_SECONDS = 1.0
+#: A connection that lasted so long was a good one: after it the first attempt comes at once again.
+_STEADY_SECONDS = 2.0
 #: An answer older than this has nobody waiting for it.
 _ANSWER_SECONDS = 60.0
 _QUESTIONS = frozenset({"ftrack.action.discover", "ftrack.action.launch"})
@@ -212,7 +214,7 @@ class Listener:
                 self._set_state("connecting", f"unexpected: {redact(str(error))[:200]}; trying again")
             finally:
                 self._connected.clear()
-            if time.monotonic() - began > 2 * self._settings.reconnect_longest:
+            if time.monotonic() - began > _STEADY_SECONDS:
                 pause = self._settings.reconnect_first
             self._rest(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads clients after an outage
             pause = min(pause * 2, self._settings.reconnect_longest)
