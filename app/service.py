@@ -18,6 +18,8 @@ from app.actions import all_actions
 from app.actions.registry import ActionRegistry
 from app.journal.crash import CRASHED
 from app.journal.journal import Journal
+from app.journal.lock import JournalLock
+from app.journal.rows import JournalBusy
 from app.process import python_child
 from app.process.keeper import ChildKeeper
 from app.service_agent import ask_agent
@@ -41,6 +43,7 @@ log = logging.getLogger("signalbox.service")
 
 _HOUSEKEEPING_SECONDS = 0.5
 _FORGET_SECONDS = 600.0
+_ORPHAN_SECONDS = 60.0
 _DAY = 86_400.0
 _LAMPS: dict[str, Literal["ok", "warning", "error", "off"]] = {
     "connected": "ok",
@@ -128,7 +131,7 @@ class Service:
         if self._with_listener:
             self.installation.credentials()
         settings = self.installation.store.section("journal", JournalSettings)
-        self._journal = Journal.open(self.installation.journal, "engine", group=settings.group)
+        self._journal = _open_journal(self.installation.journal, settings.group)
         try:
             self._logs = Logs(
                 self.installation.journal, settings.log_level, stream=self._log_stream, group=settings.group
@@ -320,6 +323,18 @@ class Service:
             except Exception:
                 log.exception("the lamps could not be put out")
                 return
+
+
+def _open_journal(folder: Path, group: str) -> Journal:
+    """The journal with its lock. A worker whose host was killed ends after the runs at work: that is waited for."""
+    deadline = time.monotonic() + _ORPHAN_SECONDS
+    while True:
+        try:
+            return Journal.open(folder, "engine", group=group)
+        except JournalBusy:
+            if time.monotonic() > deadline or not JournalLock.orphaned(folder):
+                raise
+        threading.Event().wait(0.1)
 
 
 def _end_with_a_crash_point(code: int) -> None:

@@ -13,13 +13,16 @@ from app.engine.protocol import Effect, Later
 from app.engine.retry import decide
 from app.journal.journal import Journal
 from app.journal.queue import QueuedRun
-from app.journal.rows import RunKind
+from app.journal.rows import RunKind, RunState
 from app.settings.models import EngineSettings
 from app.settings.redact import redact
 
 __all__ = ["Runner"]
 
 log = logging.getLogger("signalbox.run")
+
+#: Ends that are told in the log here; failures and retries are told where they happen.
+_SAID: frozenset[RunState] = frozenset({"done", "skipped", "planned", "superseded", "stopped", "cancelled"})
 
 
 @dataclass(slots=True)
@@ -111,6 +114,7 @@ class Runner:
             if ending.follow_up:
                 journal.add_runs(ending.follow_up)
             self._mind_breaker(run, ending, failed)
+        _say(batch, ending)
         # What this run's key held up is taken by the thread that comes free now; others hear only of what is new.
         if ending.lane is not None or ending.follow_up or release:
             self.poke()
@@ -139,6 +143,22 @@ class Runner:
 
     def _open(self, handler: str) -> bool:
         return bool(self.journal.lever(handler)[1])
+
+
+def _say(batch: Sequence[QueuedRun], ending: Ending) -> None:
+    """One line a run in the log, as people who read the plain file expect it; what failed was said before."""
+    for run in batch:
+        state, reason = ending.each.get(run.id, (ending.state, ending.reason))
+        if state not in _SAID:
+            continue
+        extra = {
+            "handler": run.handler,
+            "run_id": run.id,
+            "event_row": run.event_row,
+            "project": run.project,
+            "entity": run.entity,
+        }
+        log.info("%s: %s%s", run.entity or run.entity_id, state, f": {reason}" if reason else "", extra=extra)
 
 
 def _words(error: Exception) -> str:

@@ -63,6 +63,17 @@ class JournalLock:
         os.set_inheritable(fd, False)
         return cls(fd, path)
 
+    @staticmethod
+    def orphaned(folder: Path) -> bool:
+        """Whether the process that took the lock is gone, so that only its worker holds it, until its runs end."""
+        try:
+            os.kill(int((folder / _NAME).read_text().strip() or "0") or os.getpid(), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, ValueError):
+            return False
+        return False
+
     def release(self) -> None:
         """Close this process's share of the lock."""
         if self.fd >= 0:
