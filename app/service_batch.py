@@ -19,7 +19,7 @@ from app.service_browser import Desk
 from app.service_lookups import Below, LookUps, batch_values
 from app.service_orders import attended, whose
 
-__all__ = ["BatchOutcome", "BatchWanted", "make_batch"]
+__all__ = ["BatchOutcome", "BatchWanted", "find_parent", "make_batch"]
 
 CONFIRM_ABOVE = 500
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -113,7 +113,7 @@ def make_batch(
     try:
         outcome = BatchOutcome()
         try:
-            kind, key = _parent(desk.look_ups, wanted.parent)
+            kind, key = find_parent(desk.look_ups, wanted.parent)
             below = desk.look_ups.below(kind, key)
             rows = _rows(wanted, below)
         except (PlanError, ExpressionError, TableError, ValueError) as error:
@@ -142,7 +142,7 @@ def make_batch(
         desk.close()
 
 
-def _parent(look_ups: LookUps, text: str) -> tuple[str, str]:
+def find_parent(look_ups: LookUps, text: str) -> tuple[str, str]:
     """(schema id, id) of a parent as typed. Raises PlanError."""
     if _UUID.fullmatch(text.strip()):
         return look_ups.kind_of(text.strip()), text.strip()

@@ -12,7 +12,7 @@ from pydantic import Field as Setting
 from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Choice, Field, Form, read
 from app.effects.disk import MakeFolder
-from app.effects.ftrack import CreateEntity
+from app.effects.ftrack import CreateEntity, SetShotValue
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, Plan, PlanError, natural_id
 from app.rules.batch import Existing, Judged, ShotRow, TaskTemplate, judge, rows_from_expression
@@ -24,7 +24,7 @@ from app.site.query import chunks, id_list, quoted
 
 __all__ = ["BatchCreate", "BatchCreateSettings", "Tree", "existing_below", "rows_of", "rows_to_json"]
 
-_PROJECT = "project.name, project.root, project.disk.unix, project.disk.windows, project.project_schema_id"
+_PROJECT = "project.id, project.name, project.root, project.disk.unix, project.disk.windows, project.project_schema_id"
 
 
 class BatchCreateSettings(ActionSettings):
@@ -362,6 +362,7 @@ class _Work:
         self._new_shots: list[tuple[str, str]] = []
         self._types = {one.name.casefold(): key for key, one in ctx.site.types().items()}
         self._users: dict[str, str] | None = None
+        self._attributes: dict[str, str] | None = None
 
     def add(self, one: Judged) -> None:
         row = one.row
@@ -389,7 +390,55 @@ class _Work:
             values["description"] = row.description
         self._create("Shot", shot_id, values, f"{row.sequence} / {row.shot}")
         self._new_shots.append((row.sequence, row.shot))
+        settings = self._ctx.settings
+        for attribute, frame in ((settings.frame_in, row.frame_in), (settings.frame_out, row.frame_out)):
+            if attribute and frame is not None:
+                self._frame(attribute, frame, shot_id, row)
         return shot_id
+
+    def _frame(self, attribute: str, frame: int, shot_id: str, row: ShotRow) -> None:
+        """A frame goes into the custom attribute of shots (or a hierarchical one) with this key."""
+        if self._attributes is None:
+            self._attributes = self._configurations()
+        configuration = self._attributes.get(attribute)
+        if configuration is None:
+            words = f"the site has no custom attribute {attribute!r} for shots: its frames are not written"
+            if words not in self.warnings:
+                self.warnings.append(words)
+            return
+        self.effects.append(
+            SetShotValue(
+                slot=f"{attribute}:{shot_id}",
+                reason="asked for in Batch Create",
+                configuration_id=configuration,
+                id=shot_id,
+                value=frame,
+                label=f"{attribute} of {row.sequence} / {row.shot}",
+            )
+        )
+
+    def _configurations(self) -> dict[str, str]:
+        """Key to configuration; one for the project or for shots goes before a hierarchical one."""
+        site, settings = self._ctx.site, self._ctx.settings
+        keys = [key for key in (settings.frame_in, settings.frame_out) if key]
+        rows = site.rows(
+            "select id, key, object_type_id, is_hierarchical, project_id from CustomAttributeConfiguration "
+            f"where key in {id_list(keys)}"
+        )
+        shots = {key for key, one in site.object_types().items() if one.name == "Shot"}
+        shots |= {one.id for one in site.object_types().values() if one.name == "Shot"}
+        project = str(self._tree.project.get("id") or "")
+        fitting = [
+            row
+            for row in rows
+            if (row.get("is_hierarchical") or row.get("object_type_id") in shots)
+            and row.get("project_id") in (None, project)
+        ]
+        fitting.sort(key=lambda row: (row.get("project_id") is None, bool(row.get("is_hierarchical"))))
+        found: dict[str, str] = {}
+        for row in fitting:
+            found.setdefault(str(row["key"]), str(row["id"]))
+        return found
 
     def _task(self, row: ShotRow, task: TaskTemplate, shot_id: str) -> None:
         task_id = self._id(shot_id, "Task", task.task_name.casefold())

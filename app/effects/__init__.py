@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.effects.disk import CopyFile, MakeFolder, RemoveFile, RemoveFolders
-from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, UpdateEntity
+from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, SetShotValue, UpdateEntity
 from app.effects.job import SubmitJob
 from app.effects.remote import CopyBetweenSites, RemoteEntity
 from app.effects.review_media import DropReviewMedia, MakeReviewMedia
@@ -21,6 +21,7 @@ KINDS: Mapping[str, type[Effect]] = {
         UpdateEntity,
         DeleteEntity,
         SetMetadata,
+        SetShotValue,
         MakeFolder,
         CopyFile,
         RemoveFolders,

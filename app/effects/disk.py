@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -205,7 +206,10 @@ class CopyFile(DiskEffect):
         prove(disk, self.root, self.path)
         if self.path.exists() or self.path.is_symlink():
             return None
-        return {"sha256": self._source_hash()}
+        # A name of its own: two servers may copy to the same place at once. It is journalled, so that what a crash
+        # leaves half written is found again.
+        part = f".{self.path.name[:180]}.{uuid.uuid4().hex[:12]}.signalbox-part"
+        return {"sha256": self._source_hash(), "part": part}
 
     def _source_hash(self) -> str:
         try:
@@ -218,9 +222,8 @@ class CopyFile(DiskEffect):
             ) from error
 
     def apply(self, disk: Disk, before: Mapping[str, Any]) -> dict[str, Any]:
-        del before
         prove(disk, self.root, self.path)
-        part = self.path.with_name(f".{self.path.name[:180]}.signalbox-part")
+        part = self.path.with_name(before["part"])
         try:
             digest, size = self._write(part)
             warning = _dress(part, self.mode, self.group)
@@ -252,6 +255,9 @@ class CopyFile(DiskEffect):
 
     def is_done(self, disk: Disk, before: Mapping[str, Any]) -> dict[str, Any] | None:
         prove(disk, self.root, self.path)
+        if part := before.get("part"):
+            with suppress(OSError):
+                self.path.with_name(part).unlink(missing_ok=True)
         if not self.path.is_file() or not before.get("sha256"):
             return None
         digest = sha256_of(self.path)
@@ -309,33 +315,36 @@ class RemoveFolders(DiskEffect):
 
     def before(self, disk: Disk) -> dict[str, Any] | None:
         prove(disk, self.root, self.paths[0])
-        there = [path for path in self.paths if path.is_dir()]
-        if not there:
-            return None
-        inside = os.listdir(there[0])  # noqa: PTH208 - names only
-        if inside:
-            raise LeaveAlone(f"{there[0]} is not empty ({', '.join(sorted(inside)[:3])})")
-        return {"there": [str(path) for path in there]}
+        there = [str(path) for path in self.paths if path.is_dir()]
+        # Whether it is empty is seen when its turn comes: files of the same run may go just before.
+        return {"there": there} if there else None
 
     def apply(self, disk: Disk, before: Mapping[str, Any]) -> dict[str, Any]:
         del before
         prove(disk, self.root, self.paths[0])
-        removed = []
+        removed: list[str] = []
         for path in self.paths:
             try:
                 path.rmdir()
             except FileNotFoundError:
                 continue
             except OSError as error:
-                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                    break  # others use it by now: it and what is above it stay
-                raise refused(error, path) from error
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise refused(error, path) from error
+                if not removed:
+                    raise LeaveAlone(_in_use(path)) from error
+                break  # others use it by now: it and what is above it stay
             removed.append(str(path))
         return {"removed": removed}
 
     def is_done(self, disk: Disk, before: Mapping[str, Any]) -> dict[str, Any] | None:
         del disk
         return None if self.paths[0].is_dir() else {"removed": list(before.get("there", []))}
+
+
+def _in_use(folder: Path) -> str:
+    names = sorted(each.name for each in folder.iterdir())
+    return f"{folder} is not empty ({', '.join(names[:3])})"
 
 
 class RemoveFile(DiskEffect):

@@ -402,3 +402,45 @@ class SetMetadata(FtrackEffect):
                 ),
             )
         ]
+
+
+class SetShotValue(FtrackEffect):
+    """Set a custom attribute of an entity that the same run creates; it goes when the entity goes.
+
+    The server takes the write as "set it, whatever is there", so that a second time changes nothing.
+
+    Attributes:
+        configuration_id: Which attribute.
+        id: The entity's id.
+        value: The value.
+        label: What it is, for people: "fstart of 001 / 001_0010".
+    """
+
+    kind: ClassVar[str] = "custom"
+
+    configuration_id: str
+    id: str
+    value: float
+    label: str
+
+    def describe(self) -> str:
+        return f"set {self.label} to {self.value:g}"
+
+    def verdict(self, seen: Seen) -> Verdict:
+        del seen
+        return Verdict("do")
+
+    def before(self, seen: Seen) -> dict[str, Any]:
+        del seen
+        return {}
+
+    def operations(self, seen: Seen) -> list[dict[str, Any]]:
+        del seen
+        kind = "ContextCustomAttributeValue"
+        return [_operation("update", kind, [self.configuration_id, self.id], {"value": self.value})]
+
+    def inverse(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
+    ) -> Sequence[Effect] | str:
+        del before, after, own
+        return []

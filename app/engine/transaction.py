@@ -1,6 +1,7 @@
 """Neighbouring ftrack effects as one server transaction: re-read, compare, journal, commit, journal again.
 
-Requests: one read (what the effects expect and what is there now, in one call) and one commit a chunk. A refusal rolls
+Requests: one read (what the effects expect and what is there now, in one call) and one commit a chunk; many creations
+at once need no read. A refusal rolls
 the chunk back; what was refused is found by halving, so that one refusal does not spoil the rest.
 """
 
@@ -21,6 +22,9 @@ __all__ = ["FtrackTransaction", "Mismatch", "Step", "look"]
 
 #: Ids an ``in (...)`` of one query carries at most.
 _IDS = 500
+#: So many creations in one chunk are committed without reading first: should one be there already, the site refuses
+#: the whole chunk, and then it is read.
+_UNREAD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ class FtrackTransaction:
             SiteUnreachable: Whether the chunk was stored is in doubt: its steps stay "applying".
         """
         for chunk in _chunks(steps, self.chunk):
+            if _only_creates(chunk):
+                self._commit(chunk, Seen())
+                continue
             todo, seen = self._judge(chunk)
             if todo:
                 self._commit(todo, seen)
@@ -173,6 +180,21 @@ class FtrackTransaction:
                 self.journal.mark_effects([step.id], "applied", after={step.id: result})
                 stored += 1
         return stored
+
+
+def _only_creates(steps: Sequence[Step]) -> bool:
+    """Whether a chunk relies on nothing that is on the site: many creations under ids of their own."""
+    created = 0
+    for step in steps:
+        effect = step.effect
+        makes = effect.creates() is not None
+        read = [*effect.queries(), *effect.wanted_metadata()]
+        if effect.expects or read:
+            return False
+        if not makes and tuple(effect.wanted()):
+            return False
+        created += makes
+    return created >= _UNREAD
 
 
 def look(site: SiteDoor, effects: Sequence[FtrackEffect]) -> Seen:

@@ -27,7 +27,9 @@ __all__ = [
     "judge",
     "parse_table",
     "parse_tasks",
+    "row_of",
     "rows_from_expression",
+    "table_cells",
 ]
 
 #: Columns of a sheet, with the headings that are understood besides the first one.
@@ -174,6 +176,14 @@ def parse_table(text: str, *, sequence: str = "", tasks: Sequence[TaskTemplate] 
     Raises:
         TableError: At the first cell that cannot be read.
     """
+    return [row_of(cells, number, sequence, tasks) for number, cells in table_cells(text)]
+
+
+def table_cells(text: str) -> list[tuple[int, dict[str, str]]]:
+    """Lines of a sheet as (line from 1, column to cell), unread: for whoever lets a person mend a cell.
+
+    Cells in quotes may hold line breaks, as spreadsheets write them.
+    """
     text = text.removeprefix("\ufeff")
     lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
     if not any(any(cell.strip() for cell in line) for line in lines):
@@ -181,13 +191,12 @@ def parse_table(text: str, *, sequence: str = "", tasks: Sequence[TaskTemplate] 
     head = [_HEADINGS.get(cell.strip().lower().replace("_", " ")) for cell in lines[0]]
     has_heading = "shot" in head
     columns = head if has_heading else ["shot", "sequence", "frame_in", "frame_out", "tasks", "description"]
-    rows: list[ShotRow] = []
+    found: list[tuple[int, dict[str, str]]] = []
     for number, line in enumerate(lines, start=1):
         if (has_heading and number == 1) or not any(cell.strip() for cell in line):
             continue
-        cells = {column: cell.strip() for column, cell in zip(columns, line, strict=False) if column}
-        rows.append(_row(cells, number, sequence, tasks))
-    return rows
+        found.append((number, {column: cell.strip() for column, cell in zip(columns, line, strict=False) if column}))
+    return found
 
 
 def _delimiter(text: str) -> str:
@@ -196,7 +205,8 @@ def _delimiter(text: str) -> str:
     return "\t" if counts["\t"] else ";" if counts[";"] > counts[","] else ","
 
 
-def _row(cells: Mapping[str, str], line: int, sequence: str, tasks: Sequence[TaskTemplate]) -> ShotRow:
+def row_of(cells: Mapping[str, str], line: int, sequence: str = "", tasks: Sequence[TaskTemplate] = ()) -> ShotRow:
+    """One row of its cells. Raises TableError at the first that cannot be read."""
     if not cells.get("shot"):
         raise TableError("the shot's name is missing", line, "shot")
     first, last = (_frame(cells.get(column, ""), line, column) for column in ("frame_in", "frame_out"))

@@ -382,9 +382,7 @@ class Uploads(QObject):
                 "uploads", lambda journal: [journal.run(run).row for run in runs], self._take_runs, owner=self
             )
         if lost:
-            self._hub.journal.ask(
-                "uploads.lost", lambda journal: _find_lost(journal, lost), self._take_lost, owner=self
-            )
+            self._hub.journal.ask("uploads.lost", partial(_find_lost, lost), self._take_lost, owner=self)
 
     def _take_runs(self, rows: Sequence[RunRow]) -> None:
         by_run = {clip.run: clip for clip in self.clips.values() if clip.run is not None}

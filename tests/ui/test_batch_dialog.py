@@ -1,0 +1,189 @@
+"""Batch Create's dialog as production uses it: on the embedded site, with the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from artist_room import Studio, server_of, studio_in
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from ui.dialogs.batch_create import CONFIRM_ABOVE, BatchCreateDialog
+from ui.dialogs.undo import UndoDialog
+from ui.models.desk import SiteDesk
+from ui.models.hub import Hub
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    with studio_in(tmp_path, monkeypatch) as made, server_of(made, listener=False):
+        yield made
+
+
+@pytest.fixture
+def dialog(studio: Studio, qtbot: QtBot, dark: None) -> Iterator[BatchCreateDialog]:
+    hub = Hub(studio.installation.journal)
+    desk = SiteDesk(studio.desk, embedded=True)
+    project = studio.rows('select id from Project where name is "nightjar"')[0]["id"]
+    made = BatchCreateDialog(hub, desk, ("Project", project, "nightjar"))
+    made.show()
+    qtbot.waitExposed(made)
+    qtbot.waitUntil(lambda: made._below is not None, timeout=20_000)
+    yield made
+    made.close()
+    hub.close()
+    desk.close()
+    hub.deleteLater()
+    desk.deleteLater()
+
+
+def sheet(count: int = 40) -> str:
+    """As a spreadsheet copies it: tabs, and a description with a line break in quotes."""
+    lines = ["shot\tsequence\tframe in\tframe out\ttasks\tdescription"]
+    for number in range(1, count + 1):
+        lines.append(
+            f'SQ7_{number * 10:04d}\tSQ7\t1001\t{1001 + number}\tAnimation 8h; Lighting 2d\t"wide ""plate""\nof <b>{number}</b>"'
+        )
+    return "\n".join(lines)
+
+
+def shots(studio: Studio) -> list[dict[str, object]]:
+    return studio.rows('select id, name, description, custom_attributes from Shot where parent.name is "SQ7" order by name')
+
+
+def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
+    studio: Studio, dialog: BatchCreateDialog, qtbot: QtBot
+) -> None:
+    QGuiApplication.clipboard().setText(sheet())
+    clicks = 0
+    qtbot.mouseClick(dialog.paste_button, Qt.MouseButton.LeftButton)
+    clicks += 1
+    assert dialog.table.counts()["new"] == 40
+    assert dialog.create_button.text() == "Create 40 shots"
+    qtbot.mouseClick(dialog.create_button, Qt.MouseButton.LeftButton)
+    clicks += 1
+    qtbot.waitUntil(lambda: dialog.undo_button.isVisible(), timeout=60_000)
+    assert clicks <= 5
+    made = shots(studio)
+    assert len(made) == 40
+    assert made[0]["description"] == 'wide "plate"\nof <b>1</b>'
+    values = studio.rows(
+        f'select key, value from ContextCustomAttributeValue where entity_id is "{made[4]["id"]}" and key in ("fstart", "fend")'
+    )
+    assert {row["key"]: row["value"] for row in values} == {"fstart": 1001, "fend": 1006}
+    qtbot.waitUntil(lambda: dialog.table.counts()["exists"] == 40, timeout=20_000)
+    back = 0
+    qtbot.mouseClick(dialog.undo_button, Qt.MouseButton.LeftButton)
+    back += 1
+    ask = dialog.findChild(UndoDialog)
+    assert ask is not None
+    qtbot.waitUntil(lambda: ask.confirm.isEnabled(), timeout=30_000)
+    assert ask.goes.count() >= 40
+    qtbot.mouseClick(ask.confirm, Qt.MouseButton.LeftButton)
+    back += 1
+    qtbot.waitUntil(lambda: shots(studio) == [], timeout=60_000)
+    assert back <= 4
+
+
+def test_the_wrong_character_of_an_expression_is_marked(dialog: BatchCreateDialog, qtbot: QtBot) -> None:
+    dialog.numbers.setText("10-20:10")
+    dialog.expression.setText("sh<##")
+    qtbot.waitUntil(lambda: dialog.wrong.isVisible(), timeout=5_000)
+    assert "character 3" in dialog.wrong.text()
+    assert ">&lt;</span>##" in dialog.wrong.text()
+    assert dialog.table.rowCount() == 0
+    dialog.expression.setText("sh###")
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=5_000)
+    assert not dialog.wrong.isVisible()
+
+
+def test_rows_say_new_exists_adds_and_conflict_and_a_cell_is_mended_in_place(
+    studio: Studio, dialog: BatchCreateDialog, qtbot: QtBot
+) -> None:
+    there = studio.rows('select name, parent.name from Shot where project.name is "nightjar" and parent.name is "001"')[0]
+    dialog.take_text(
+        "sequence,shot,frame in,tasks\n"
+        f"001,{there['name'].upper()},,\n"
+        f"001,{there['name']}x,ten,\n"
+        "001,a/b,,\n"
+        "001,fresh,,Knitting\n"
+        f"001,{there['name']}y,,Animation\n"
+    )
+    assert dialog.table.counts() == {"new": 1, "adds": 0, "exists": 1, "conflict": 3}
+    model = dialog.table
+    assert "'ten' is not a whole frame number" in str(model.data(model.index(1, 7)))
+    assert "Knitting" in str(model.data(model.index(3, 7)))
+    dialog.sheet.setCurrentIndex(model.index(1, 3))
+    dialog.sheet.edit(model.index(1, 3))
+    editor = dialog.sheet.viewport().findChild(type(dialog.numbers))
+    assert editor is not None
+    editor.clear()
+    QTest.keyClicks(editor, "1001")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: model.counts()["new"] == 2, timeout=3_000)
+
+
+def test_an_export_read_again_is_the_same_sheet(dialog: BatchCreateDialog, tmp_path: Path) -> None:
+    dialog.take_text(sheet(3))
+    before = dialog.table.fresh()
+    dialog.write_file(str(tmp_path / "shots.csv"))
+    dialog.table.replace([])
+    dialog._by_hand = False
+    dialog.read_file(str(tmp_path / "shots.csv"))
+    assert dialog.table.fresh() == before
+
+
+def test_a_typed_place_an_expression_and_tasks_make_shots_by_keyboard_alone(
+    studio: Studio, dialog: BatchCreateDialog, qtbot: QtBot
+) -> None:
+    dialog.picker.typed.setFocus()
+    dialog.picker.typed.selectAll()
+    QTest.keyClicks(dialog.picker.typed, "salt_marsh")
+    QTest.keyClick(dialog.picker.typed, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: dialog._below is not None and dialog._below.project == "salt_marsh", timeout=20_000)
+    dialog.sequence.setFocus()
+    dialog.sequence.selectAll()
+    QTest.keyClicks(dialog.sequence, "K01")
+    QTest.keyClick(dialog.sequence, Qt.Key.Key_Tab)
+    QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+    assert dialog.focusWidget() is dialog.numbers
+    QTest.keyClicks(dialog.numbers, "10-30:10")
+    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 3, timeout=5_000)
+    dialog.tasks.add.setFocus()
+    QTest.keyClick(dialog.tasks.add, Qt.Key.Key_Space)
+    assert dialog.table.tasks_made() == 3
+    dialog.create_button.setFocus()
+    QTest.keyClick(dialog.create_button, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: dialog.undo_button.isVisible(), timeout=60_000)
+    made = studio.rows('select name from Shot where parent.name is "K01" order by name')
+    assert [one["name"] for one in made] == ["K01_0010", "K01_0020", "K01_0030"]
+
+
+def test_more_than_five_hundred_rows_are_asked_for_again(dialog: BatchCreateDialog, qtbot: QtBot) -> None:
+    dialog.sequence.setText("Z9")
+    dialog.numbers.setText("1-900")
+    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 900, timeout=10_000)
+    assert dialog.table.rowCount() > CONFIRM_ABOVE
+    dialog.create_button.click()
+    ask = next(w for w in QApplication.topLevelWidgets() if w.isVisible() and w.windowTitle().startswith("Make 900"))
+    ask.close()
+    assert dialog.run is None
+
+
+def test_presets_come_back_in_the_next_dialog(dialog: BatchCreateDialog, qtbot: QtBot) -> None:
+    dialog.tasks.add.click()
+    dialog.tasks.add.click()
+    dialog.tasks._lines[0].bid.setValue(16)
+    dialog.tasks.keep("two <i>tasks</i>")
+    wanted = dialog.tasks.tasks()
+    dialog.tasks.set_tasks([])
+    dialog.tasks._list_presets()
+    dialog.tasks._use(dialog.tasks.presets.findText("two <i>tasks</i>"))
+    dialog.tasks.presets.setCurrentText("two <i>tasks</i>")
+    dialog.tasks._use(dialog.tasks.presets.currentIndex())
+    assert dialog.tasks.tasks() == wanted
