@@ -1,0 +1,132 @@
+"""The Manager's jobs in the journal beside the local ones: mirrored, ordered about, submitted once, logs followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from job_room import Jobs
+from manager_compile import StandInCompiler
+from manager_stand_in import ECHO_SLEEP, Chaos, ManagerStandIn
+
+from app.jobs.farm import JobInDoubt
+from app.journal.rows import JobFilter, JobRow
+from app.rules.outcomes import Later, PlanError
+
+ECHO = {"message": "hi", "sleep_repeats": 2, "sleep_duration_seconds": 1}
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Iterator[StandInCompiler]:
+    made = StandInCompiler()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def manager(compiler: StandInCompiler) -> Iterator[ManagerStandIn]:
+    stand_in = compiler.stand_in().start()
+    yield stand_in
+    stand_in.stop()
+
+
+@pytest.fixture
+def jobs(manager: ManagerStandIn, tmp_path: Path) -> Iterator[Jobs]:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "echo_sleep_test.js").write_text(ECHO_SLEEP)
+    room = Jobs(tmp_path, manager=manager.url, scripts_folder=str(scripts), timeout=5.0)
+    yield room
+    room.close()
+
+
+def submitted(jobs: Jobs, key: str = "k") -> JobRow:
+    args = {"job_type": "echo-sleep-test", "name": "farm job", "settings": ECHO, "engine": "manager", "dedupe": key}
+    answer = jobs.order("submit_job", **args)
+    assert "job" in answer, answer
+    return jobs.journal.job(int(answer["job"]))
+
+
+def test_a_job_on_the_farm_stands_in_the_same_list_with_the_dependencies_of_the_local_compile(
+    jobs: Jobs, manager: ManagerStandIn
+) -> None:
+    row = submitted(jobs)
+    assert (row.engine, row.name, row.who, row.status) == ("manager", "farm job", "td", "queued")
+    jobs.wait(lambda: [task.dependencies for task in jobs.journal.job_tasks(row.id)] == [(), (1,), (1,)])
+    first = jobs.journal.job_tasks(row.id)[0]
+    manager.work(first.remote_id, "active", b"line 1\n")
+    jobs.wait(lambda: jobs.journal.job(row.id).status == "active")
+    for task in jobs.journal.job_tasks(row.id):
+        manager.work(task.remote_id, "completed")
+    jobs.wait(lambda: jobs.journal.job(row.id).status == "completed")
+    jobs.wait(lambda: jobs.states(row.id) == ["completed"] * 3)
+    assert jobs.journal.job(row.id).progress == 1.0
+
+
+def test_a_submit_whose_answer_is_lost_makes_one_job(jobs: Jobs, manager: ManagerStandIn) -> None:
+    manager.chaos.lose_submit_answer = True
+    row = submitted(jobs, "shot-10")
+    assert submitted(jobs, "shot-10").id == row.id
+    assert len(manager.jobs) == 1
+
+
+def test_orders_reach_the_manager_and_what_it_makes_of_them_comes_back(jobs: Jobs, manager: ManagerStandIn) -> None:
+    row = submitted(jobs)
+    assert jobs.order("job_priority", job=row.id, priority=80) == {"job": row.id, "priority": 80}
+    jobs.wait(lambda: jobs.journal.job(row.id).priority == 80)
+    jobs.order("job_pause", job=row.id)
+    jobs.wait(lambda: jobs.journal.job(row.id).status == "paused")
+    jobs.order("job_resume", job=row.id)
+    jobs.wait(lambda: jobs.journal.job(row.id).status == "queued")
+    jobs.wait(lambda: len(jobs.states(row.id)) == 3)
+    jobs.order("task_cancel", job=row.id, task=2)
+    jobs.wait(lambda: jobs.states(row.id)[1] == "canceled")
+    jobs.order("task_requeue", job=row.id, task=2)
+    jobs.wait(lambda: jobs.states(row.id)[1] == "queued")
+    jobs.order("job_cancel", job=row.id)
+    jobs.wait(lambda: jobs.journal.job(row.id).status == "canceled")
+    assert "td in Signalbox" in str(manager.jobs[row.remote_id]["activity"])
+    jobs.order("job_delete", job=row.id)
+    assert manager.jobs == {}
+    assert jobs.journal.jobs() == []
+
+
+def test_a_followed_log_arrives_whole_and_starts_over_when_it_shrinks(jobs: Jobs, manager: ManagerStandIn) -> None:
+    row = submitted(jobs)
+    jobs.wait(lambda: len(jobs.states(row.id)) == 3)
+    task = jobs.journal.job_tasks(row.id)[0]
+    assert jobs.order("task_log_follow", job=row.id, task=1) == {"job": row.id, "task": 1}
+    expected = ""
+    for number in range(30):
+        expected += f"line {number}\n"
+        manager.work(task.remote_id, "active", f"line {number}\n".encode())
+        if number == 10:
+            manager.drop_sockets()
+    jobs.wait(lambda: jobs.journal.task_log(row.id, 1)[0].decode() == expected)
+    manager.replace_log(task.remote_id, b"again\n")
+    jobs.wait(lambda: jobs.journal.task_log(row.id, 1)[0] == b"again\n")
+
+
+def test_what_the_manager_forgot_is_gone_here_too_and_what_others_submitted_is_seen(
+    jobs: Jobs, manager: ManagerStandIn
+) -> None:
+    row = submitted(jobs)
+    manager.forget(row.remote_id)
+    jobs.wait(lambda: jobs.journal.jobs(JobFilter(engine="manager")) == [])
+
+
+def test_no_manager_or_one_that_is_away_is_said_with_its_address(jobs: Jobs, manager: ManagerStandIn) -> None:
+    assert jobs.jobs is not None
+    farm = jobs.jobs.farm
+    refused = jobs.order("submit_job", job_type="unheard-of", engine="manager")
+    assert "no such job type" in str(refused["refused"])
+    manager.chaos = Chaos(nonsense=1.0)
+    with pytest.raises(Later, match="not a Flamenco Manager"):
+        farm.find("x")
+    with pytest.raises(JobInDoubt):
+        farm.submit({"name": "x", "type": "echo-sleep-test"}, "x")
+    jobs.room.store.set("flamenco", "manager", "")
+    jobs.wait(lambda: farm._link is None)
+    with pytest.raises(PlanError, match="no Flamenco Manager is set"):
+        farm.find("x")
