@@ -17,6 +17,9 @@ from app.settings.models import SiteSettings
 from app.site.listener import Listener
 from app.site.types import Credentials
 
+#: An event may be lost on its way after the site wrote it down; the engine looks back five minutes for that.
+_IN_FLIGHT = 5.0
+
 SHIPPED = SiteSettings(subscriptions=["topic=ftrack.update"])
 
 
@@ -41,7 +44,8 @@ def unaccounted(site: SandboxProcess, journal: Journal, after: int) -> list[str]
     return [
         row["event"]["id"]
         for row in site.events(after, "ftrack.update")
-        if row["event"]["id"] not in kept and not any(gap["since"] <= row["time"] <= gap["until"] for gap in gaps)
+        if row["event"]["id"] not in kept
+        and not any(gap["since"] - _IN_FLIGHT <= row["time"] <= gap["until"] for gap in gaps)
     ]
 
 

@@ -18,6 +18,9 @@ from app.journal.rows import RawEvent
 from app.site.listener import Listener
 from app.site.types import Credentials
 
+#: An event may be lost on its way after the site wrote it down; the engine looks back five minutes for that.
+_IN_FLIGHT = 1.0
+
 
 def describe_task(site: SandboxProcess, words: str) -> None:
     """An artist writes a task's description: one ftrack.update."""
@@ -47,7 +50,8 @@ def unaccounted(site: SandboxProcess, journal: Journal, after: int) -> list[str]
     return [
         row["event"]["id"]
         for row in site.events(after, "ftrack.update")
-        if row["event"]["id"] not in kept and not any(hole["since"] <= row["time"] <= hole["until"] for hole in holes)
+        if row["event"]["id"] not in kept
+        and not any(hole["since"] - _IN_FLIGHT <= row["time"] <= hole["until"] for hole in holes)
     ]
 
 
