@@ -24,7 +24,7 @@ from app.jobs.api import (
 )
 from app.jobs.model import PAGE_SIZE
 from ui.compiler.background import Background, Superseded
-from ui.compiler.graph_layout import name_patterns
+from ui.graph.layout import name_patterns
 
 log = logging.getLogger("signalbox.ui.compiler")
 

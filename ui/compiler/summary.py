@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QLayoutItem,
 
 from app.jobs.api import CompileResult
 from ui import theme
-from ui.compiler.graph_view import type_roles
 from ui.compiler.outcome import Headline, chunk_words, headline, program_count
 from ui.compiler.parts import ElidedLabel, label, push_button
+from ui.graph.canvas import type_roles
 from ui.theme import Role
 
 _ICONS = {"ok": "ok", "warning": "warning", "error": "error", "info": "clock", "off": "info"}

@@ -6,8 +6,8 @@ import random
 
 from PySide6.QtCore import QPointF
 
-from ui.compiler.graph_layout import MAX_CARDS, build_graph
-from ui.compiler.graph_view import GraphCanvas
+from ui.graph.canvas import GraphCanvas
+from ui.graph.layout import MAX_CARDS, build_graph
 
 
 def test_render_tasks_of_one_kind_share_a_card_between_what_comes_before_and_after() -> None:

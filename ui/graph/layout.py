@@ -17,6 +17,8 @@ ALONE_UP_TO = 14
 """Jobs of at most so many tasks are drawn task by task."""
 MAX_CARDS = 400
 """More cards than this are merged by type and layer."""
+ALONE_LIMIT = 1500
+"""More tasks than this are always grouped."""
 
 
 @dataclass(slots=True)
