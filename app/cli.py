@@ -398,9 +398,11 @@ def install_service(
 def _register_rooms() -> None:
     """Commands that other rooms bring along: imported only when one of them, or the list of all, is asked for."""
     from app import cli_actions
+    from app.cli_jobs import register as register_jobs
     from app.jobs.cli import register
 
     register(app)
+    register_jobs(app)
     cli_actions.register(app)
 
 

@@ -1,0 +1,239 @@
+"""Commands about jobs: ``submit`` and ``jobs``. Orders go through the journal, as the window's do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["register"]
+
+_LOOK_SECONDS = 0.1
+_REFUSED = 3
+_JOB_FAILED = 1
+_ANSWER_SECONDS = 150.0
+
+SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
+JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
+
+
+def submit_command(
+    script: Annotated[str, typer.Argument(metavar="SCRIPT|TYPE", help="A script's file, or a job type's name.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of a setting; VALUE may be JSON.")] = None,
+    name: Annotated[str, typer.Option("--name", help="The job's name.")] = "",
+    manager: Annotated[
+        bool, typer.Option("--manager", help="To the Flamenco Manager instead of this machine.")
+    ] = False,
+    priority: Annotated[int, typer.Option("--priority", min=0, max=100, help="0 to 100; higher goes first.")] = 50,
+    dedupe: Annotated[str, typer.Option("--dedupe", help="A key: a job with it is submitted once.")] = "",
+    try_out: Annotated[bool, typer.Option("--try-out", help="Work in a scratch folder.")] = False,
+    paused: Annotated[bool, typer.Option("--paused", help="Store it without starting it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the command lines of a new script unseen.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; exit 1 when it did not complete.")] = False,
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit a job to this machine's workers, or to the Flamenco Manager. Exit 3: refused."""
+    from app.cli import _told
+    from app.jobs.cli import parse_set
+    from app.service import Installation
+    from app.service_orders import attended, whose
+
+    order: dict[str, Any] = {
+        "settings": parse_set(set_ or []),
+        "engine": "manager" if manager else "local",
+        "priority": priority,
+        "dedupe": dedupe,
+        "try_out": try_out,
+        "paused": paused,
+    } | _what(script, name)
+    with _told():
+        installation = Installation.load(settings, journal)
+        with attended(installation) as opened:
+            answer = _ordered(opened, "submit_job", order, whose())
+            if "refused" in answer:
+                _refused(str(answer["refused"]), as_json)
+            job = int(answer["job"])
+            if opened.job(job).status == "needs-confirmation":
+                _confirm(opened, job, installation, whose(), yes=yes, as_json=as_json)
+            if wait:
+                _wait(opened, job)
+            row = opened.job(job)
+            _tell(_as_json(row), f"job {row.id} {row.name}: {_in_words(row)}", as_json)
+            if wait and row.status != "completed":
+                raise typer.Exit(_JOB_FAILED)
+
+
+def _what(script: str, name: str) -> dict[str, Any]:
+    """Job type, or the text of a script file with its helpers."""
+    path = Path(script)
+    if not script.endswith(".js"):
+        return {"job_type": script, "name": name or script}
+    from app.jobs.loader import decode, job_type_name
+
+    try:
+        text = decode(path.read_bytes())
+    except OSError as error:
+        typer.echo(f"signalbox: cannot read {path}: {error.strerror}", err=True)
+        raise typer.Exit(2) from error
+    return {"job_type": path.name, "name": name or job_type_name(path.name), "script": text}
+
+
+def _ordered(journal: Any, kind: str, args: Mapping[str, Any], who: str) -> Mapping[str, Any]:
+    """Give an order and wait for the answer."""
+    number = journal.order(kind, args, who)
+    until = time.monotonic() + _ANSWER_SECONDS
+    while time.monotonic() < until:
+        row = journal.order_row(number)
+        if row.state != "open":
+            return dict(row.result)
+        threading.Event().wait(_LOOK_SECONDS)
+    return {"refused": f"nobody carried the order out within {_ANSWER_SECONDS:g} s"}
+
+
+def _confirm(journal: Any, job: int, installation: Any, who: str, *, yes: bool, as_json: bool) -> None:
+    """Before the first run of a script a person sees the exact command lines."""
+    from app.jobs.local import shown_commands
+    from app.settings.models import FlamencoSettings
+
+    shown = shown_commands(journal, job, installation.store.section("flamenco", FlamencoSettings))
+    if not yes:
+        typer.echo("This script has not run here before. It will run:", err=True)
+        for each in shown:
+            refused = f"    (will be refused: {each.refused})" if each.refused else ""
+            typer.echo(f"  {each.task} {each.task_name}: {each.text}{refused}", err=True)
+        if not sys.stdin.isatty() or not typer.confirm("Run it?", err=True):
+            row = journal.job(job)
+            waits = "it waits in the Jobs dock, or submit it again with --yes"
+            _tell(_as_json(row), f"job {job} {row.name} was not confirmed: {waits}", as_json)
+            raise typer.Exit(_REFUSED)
+    answer = _ordered(journal, "job_confirm", {"job": job}, who)
+    if "refused" in answer:
+        _refused(str(answer["refused"]), as_json)
+
+
+def _wait(journal: Any, job: int) -> None:
+    from app.journal.jobs import FINAL_JOB
+
+    while journal.job(job).status not in {*FINAL_JOB, "paused"}:
+        threading.Event().wait(_LOOK_SECONDS)
+
+
+def _refused(why: str, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"refused": why}))
+    typer.echo(f"signalbox: {why}", err=True)
+    raise typer.Exit(_REFUSED)
+
+
+def _tell(facts: Mapping[str, Any], words: str, as_json: bool) -> None:
+    typer.echo(json.dumps(facts) if as_json else words)
+
+
+def _as_json(row: Any) -> dict[str, Any]:
+    return {
+        "job": row.id,
+        "engine": row.engine,
+        "remote_id": row.remote_id,
+        "name": row.name,
+        "type": row.type,
+        "status": row.status,
+        "activity": row.activity,
+        "priority": row.priority,
+        "who": row.who,
+        "created": row.created,
+        "started": row.started,
+        "finished": row.finished,
+        "tasks": row.tasks,
+        "completed": row.completed,
+        "active": row.active,
+        "failed": row.failed,
+        "canceled": row.canceled,
+        "progress": round(row.progress, 4),
+        "run": row.run_id,
+    }
+
+
+def _in_words(row: Any) -> str:
+    said = f" ({row.activity})" if row.activity else ""
+    return f"{row.status}{said}, {row.completed} of {row.tasks} tasks"
+
+
+def jobs_command(
+    text: Annotated[str, typer.Option("--text", help="Only those with this in name, type or who.")] = "",
+    engine: Annotated[str, typer.Option("--engine", help="local or manager.")] = "",
+    status: Annotated[list[str] | None, typer.Option("--status", help="Only these; repeat for more.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    tasks: Annotated[int | None, typer.Option("--tasks", help="The tasks of this job instead.")] = None,
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List jobs of both engines, newest first, or the tasks of one."""
+    from app.cli import _told
+    from app.journal.journal import Journal
+    from app.journal.rows import JobFilter
+    from app.service import Installation
+
+    with _told():
+        installation = Installation.load(settings, journal)
+        opened = Journal.open(installation.journal, "read")
+        try:
+            if tasks is not None:
+                _list_tasks(opened, tasks, as_json)
+                return
+            rows = opened.jobs(JobFilter(text, engine, frozenset(status or ()), limit=limit))
+        finally:
+            opened.close()
+    if as_json:
+        typer.echo(json.dumps({"jobs": [_as_json(row) for row in rows]}))
+        return
+    for row in rows:
+        typer.echo(f"{row.id:>5} {row.engine:7} {row.type:20} {row.name}: {_in_words(row)}, {row.progress:.0%}")
+    if not rows:
+        typer.echo("no jobs")
+
+
+def _list_tasks(journal: Any, job: int, as_json: bool) -> None:
+    with contextlib.suppress(KeyError):
+        row = journal.job(job)
+        found = journal.job_tasks(job)
+        if as_json:
+            tasks = [
+                {
+                    "task": task.index,
+                    "name": task.name,
+                    "type": task.type,
+                    "status": task.status,
+                    "reason": task.reason,
+                    "worker": task.worker,
+                    "attempts": task.attempts,
+                    "started": task.started,
+                    "finished": task.finished,
+                    "dependencies": list(task.dependencies),
+                    "log": str(journal.task_log_path(job, task.index)),
+                }
+                for task in found
+            ]
+            typer.echo(json.dumps({**_as_json(row), "task_list": tasks}))
+            return
+        for task in found:
+            said = f" ({task.reason})" if task.reason else ""
+            typer.echo(f"{task.index:>5} {task.status:11} {task.type:16} {task.name}{said}")
+        return
+    _refused(f"the journal has no job {job}", as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("submit")(submit_command)
+    app.command("jobs")(jobs_command)
