@@ -206,10 +206,12 @@ class CopyFile(DiskEffect):
         prove(disk, self.root, self.path)
         if self.path.exists() or self.path.is_symlink():
             return None
-        # A name of its own: two servers may copy to the same place at once. It is journalled, so that what a crash
-        # leaves half written is found again.
-        part = f".{self.path.name[:180]}.{uuid.uuid4().hex[:12]}.signalbox-part"
-        return {"sha256": self._source_hash(), "part": part}
+        # Journalled, so that what a crash leaves half written is found again.
+        return {"sha256": self._source_hash(), "part": self._part_name()}
+
+    def _part_name(self) -> str:
+        """A name of its own: two servers may copy to the same place at once."""
+        return f".{self.path.name[:180]}.{uuid.uuid4().hex[:12]}.signalbox-part"
 
     def _source_hash(self) -> str:
         try:
@@ -223,7 +225,7 @@ class CopyFile(DiskEffect):
 
     def apply(self, disk: Disk, before: Mapping[str, Any]) -> dict[str, Any]:
         prove(disk, self.root, self.path)
-        part = self.path.with_name(before["part"])
+        part = self.path.with_name(before.get("part") or self._part_name())
         try:
             digest, size = self._write(part)
             warning = _dress(part, self.mode, self.group)

@@ -67,15 +67,14 @@ class OutboxSender:
             now = self._journal.now()
             free = self._next.get(message.lane, 0.0)
             if free > now:
-                self._journal.settle([message.id], "queued", due=free)
+                self._journal.postpone(message.id, free)
                 continue
             if message.look:
                 self._in_doubt(message, "nobody could look whether it had arrived")
                 continue
             carried = self._journal.gather(message, _DIGEST)
-            if message.id not in {each.id for each in carried}:
-                continue  # it went out with an earlier one of this round
-            self._send(carried)
+            if carried:  # else it went out with an earlier one of this round, or was cancelled
+                self._send(carried)
         due = self._journal.next_message_due()
         return None if due is None else max(0.0, due - self._journal.now())
 
@@ -88,6 +87,7 @@ class OutboxSender:
 
     def _send(self, messages: Sequence[Message]) -> None:
         living = [each for each in messages if not self._expired(each)]
+        living = self._journal.mark_sending(living) if living else []
         if not living:
             return
         first = living[0]
@@ -97,7 +97,6 @@ class OutboxSender:
         except PlanError as error:
             self._settle(living, "failed", "failed", error=str(error))
             return
-        self._journal.mark_sending(living)
         crash_point("outbox_sending")
         rate = float(self._doors.settings("slack").rate) if first.kind == "slack" else 0.0
         if rate:

@@ -120,14 +120,23 @@ class Outbox(Store):
         return float(row[0]) if row and row[0] is not None else None
 
     def gather(self, first: Message, most: int) -> list[Message]:
-        """The queued messages that go out together with this one (same lane and digest), the first included."""
-        if not first.digest:
-            return [first]
+        """The queued messages that go out together with this one (same lane and digest), this one first.
+
+        Nothing when it is no longer queued: it went out with an earlier one, or was cancelled. What must be looked for
+        before it is sent is left for a turn of its own.
+        """
         rows = self.read(
-            f"SELECT {_COLUMNS} FROM outbox WHERE state = 'queued' AND lane = ? AND digest = ? ORDER BY id LIMIT ?",
-            (first.lane, first.digest, most),
+            f"""SELECT {_COLUMNS} FROM outbox WHERE state = 'queued' AND leader IS NULL
+            AND (id = ?1 OR (look = 0 AND ?2 <> '' AND lane = ?3 AND digest = ?2)) ORDER BY id <> ?1, id LIMIT ?4""",
+            (first.id, first.digest, first.lane, most),
         )
-        return [_message(row) for row in rows] or [first]
+        found = [_message(row) for row in rows]
+        return found if found and found[0].id == first.id else []
+
+    def postpone(self, message_id: int, due: float) -> None:
+        """Let a queued message wait until ``due``; one that is not queued any more is left as it is."""
+        with self.write() as db:
+            db.execute("UPDATE outbox SET due = ? WHERE id = ? AND state = 'queued'", (due, message_id))
 
     def interrupted_messages(self) -> list[Message]:
         """Messages that were on their way when the program ended: in doubt."""
@@ -140,14 +149,23 @@ class Outbox(Store):
             _message(row) for row in self.read(f"SELECT {_COLUMNS} FROM outbox WHERE leader = ? ORDER BY id", (leader,))
         ]
 
-    def mark_sending(self, messages: Sequence[Message]) -> None:
-        """Write down durably that these go out now, as one."""
-        first = messages[0]
+    def mark_sending(self, messages: Sequence[Message]) -> list[Message]:
+        """Write down durably that these go out now, as one; returns those that nobody cancelled meanwhile."""
         with self.write(durable=True) as db:
+            marks = ",".join("?" * len(messages))
+            still = {
+                row[0]
+                for row in db.execute(
+                    f"SELECT id FROM outbox WHERE state = 'queued' AND id IN ({marks})",
+                    [each.id for each in messages],
+                )
+            }
+            going = [each for each in messages if each.id in still]
             db.executemany(
                 "UPDATE outbox SET state='sending', leader=?, attempts=attempts+1 WHERE id=?",
-                [(first.id if each is not first else None, each.id) for each in messages],
+                [(going[0].id if each is not going[0] else None, each.id) for each in going],
             )
+        return going
 
     def settle(
         self,

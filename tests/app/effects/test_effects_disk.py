@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,37 @@ def test_after_a_crash_a_copied_file_is_known_by_its_hash(root: Path, disk: Prod
     assert effect.is_done(disk, before) is None
 
 
+def test_what_a_crash_left_half_written_is_taken_away(root: Path, disk: ProductionDrives) -> None:
+    source = root / "template.nk"
+    source.write_text("template")
+    effect = copy(root, source, root / "comp_v01.nk")
+    before = effect.before(disk)
+    assert before is not None
+    (root / before["part"]).write_text("temp")
+    assert effect.is_done(disk, before) is None
+    assert sorted(path.name for path in root.glob("*comp*")) == []
+
+
+def test_two_copies_to_one_place_at_once_do_not_disturb_each_other(root: Path, disk: ProductionDrives) -> None:
+    source = root / "template.nk"
+    source.write_bytes(b"x" * 3_000_000)
+    begin, results = threading.Barrier(6), []
+
+    def work() -> None:
+        begin.wait(10)
+        results.append(do(disk, copy(root, source, root / "comp_v01.nk")))
+
+    workers = [threading.Thread(target=work) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert len(results) == 6
+    assert sum("sha256" in one for one in results) == 1
+    assert (root / "comp_v01.nk").read_bytes() == source.read_bytes()
+    assert not list(root.glob(".*signalbox-part"))
+
+
 def test_a_template_that_vanished_is_named(root: Path, disk: ProductionDrives) -> None:
     with pytest.raises(EffectFailed, match=r"gone\.nk vanished"):
         copy(root, root / "gone.nk", root / "x.nk").before(disk)
@@ -153,7 +185,8 @@ def test_undo_removes_empty_folders_only(root: Path, disk: ProductionDrives) -> 
     (root / "full").mkdir()
     (root / "full" / "x").touch()
     with pytest.raises(LeaveAlone, match="not empty"):
-        RemoveFolders(slot="u", reason="so", paths=(root / "full",), root=root).before(disk)
+        do(disk, RemoveFolders(slot="u", reason="so", paths=(root / "full",), root=root))
+    assert (root / "full" / "x").exists()
 
 
 def test_undo_removes_a_copied_file_only_while_it_is_still_ours(root: Path, disk: ProductionDrives) -> None:

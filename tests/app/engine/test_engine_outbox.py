@@ -132,6 +132,75 @@ def test_a_message_in_the_outbox_does_not_hold_the_key(room: Room, dedupe: str) 
     assert room.journal.outbox()[1]["state"] == "cancelled"
 
 
+class Posted(Outside):
+    """One of many that may go out as one; where it is "busy" it is asked to come again first."""
+
+    kind: ClassVar[str] = "test_posted"
+
+    group: str = ""
+
+    def digest_key(self) -> str:
+        return self.group
+
+    def send(self, doors: Doors, carried: Sequence[Self]) -> dict[str, Any]:
+        if self.how == "busy" and f"{self.dedupe} asked" not in WORLD:
+            WORLD[f"{self.dedupe} asked"] = []
+            raise Later("not now", 0.05)
+        for each in (self, *carried):
+            WORLD.setdefault(each.dedupe, []).append(self.dedupe)
+        return {"carried": len(carried)}
+
+
+def test_messages_that_went_out_with_another_are_not_sent_again_in_the_same_round(room: Room, dedupe: str) -> None:
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        return Plan(
+            tuple(
+                Posted(slot=f"m{number}", reason="so", dedupe=f"{dedupe}{number}", group="ready", how=how)
+                for number, how in enumerate(("busy", "fine", "fine", "fine"))
+            )
+        )
+
+    room.store.set("slack", "digest_window", 0.2)
+    room.start(FunctionHandler(plan), kinds={**_KINDS, Posted.kind: Posted})
+    room.send(update("t"))
+    room.wait_for(lambda: room.states() == ["done"])
+    sent = [WORLD[f"{dedupe}{number}"] for number in range(4)]
+    assert [len(each) for each in sent] == [1] * 4
+    assert len({each[0] for each in sent}) == 1
+    assert [row["state"] for row in room.journal.outbox()] == ["sent"] * 4
+    assert room.journal.due_messages() == []
+
+
+def test_a_message_sent_already_is_neither_gathered_nor_queued_again(room: Room, dedupe: str) -> None:
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        return Plan((Posted(slot="m", reason="so", dedupe=dedupe, group="ready"),))
+
+    room.start(FunctionHandler(plan), kinds={**_KINDS, Posted.kind: Posted})
+    room.store.set("slack", "digest_window", 0.0)
+    room.send(update("t"))
+    room.wait_for(lambda: room.states() == ["done"])
+    (message,) = room.journal.messages_of(1)
+    assert room.journal.gather(message, 50) == []
+    room.journal.postpone(message.id, time.time() + 60)
+    assert room.journal.mark_sending([message]) == []
+    assert [row["state"] for row in room.journal.outbox()] == ["sent"]
+    assert WORLD[dedupe] == [dedupe]
+
+
+def test_what_must_be_looked_for_first_does_not_go_out_with_a_newer_message(room: Room, dedupe: str) -> None:
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        names = [f"{dedupe}{number}" for number in range(2)]
+        return Plan(tuple(Posted(slot=name, reason="so", dedupe=name, group="ready") for name in names))
+
+    room.store.set("slack", "digest_window", 30.0)
+    room.start(FunctionHandler(plan), kinds={**_KINDS, Posted.kind: Posted})
+    room.send(update("t"))
+    room.wait_for(lambda: room.states() == ["waiting"])
+    doubtful, fresh = room.journal.messages_of(1)
+    room.journal.settle([doubtful.id], "queued", look=True, due=time.time() + 60)
+    assert [each.id for each in room.journal.gather(fresh, 50)] == [fresh.id]
+
+
 def test_a_kind_of_run_brings_only_its_executor(room: Room) -> None:
     class Counting:
         """Fails once, waits once, then is done."""

@@ -270,7 +270,6 @@ def test_a_hundred_tasks_made_in_one_commit_each_get_their_folder(show: Producti
     assert len(signals.runs("create_task_folder", ("done",))) == 120
 
 
-@pytest.mark.xfail(reason="a folder counts as not empty before the run's own file is taken back", strict=True)
 def test_undo_of_a_task_folder_takes_back_folder_file_and_metadata(show: Production, signals: SignalRoom) -> None:
     show.template("layout.mb", "template")
     signals.start()
