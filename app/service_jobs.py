@@ -206,6 +206,8 @@ class JobRoom:
             batch = self._journal.claim(TASK_LANE, lambda _: 1, only=only)
             if batch:
                 self._working[batch[0].id] = self._runner.tools(batch, TASK_LANE)
+        if batch:
+            crash_point("task_claimed")
         return batch
 
     def _stop_run(self, run_id: int) -> None:

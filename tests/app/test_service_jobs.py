@@ -102,7 +102,8 @@ def test_a_job_type_nobody_knows_and_a_script_that_throws_are_told(jobs: Jobs) -
 
 
 def test_a_task_that_fails_softly_is_tried_again_and_then_fails_for_good(jobs: Jobs, tmp_path: Path) -> None:
-    count = f"import sys; f=open({str(tmp_path / 'n')!r},'a+'); f.write('x'); f.seek(0); sys.exit(0 if len(f.read())>2 else 3)"
+    once = f"f=open({str(tmp_path / 'n')!r},'a+'); f.write('x'); f.seek(0)"
+    count = f"import sys; {once}; sys.exit(0 if len(f.read())>2 else 3)"
     job = jobs.submit(script_of(python(count)))
     assert jobs.ended(job).status == "completed"
     assert jobs.journal.job_tasks(job)[0].attempts == 2
