@@ -287,6 +287,9 @@ def lever(
     process_kept: Annotated[
         bool, typer.Option("--process-kept", help="Turning on: process the events kept while it was off.")
     ] = False,
+    old_server_off: Annotated[
+        bool, typer.Option("--old-server-off", help="You made sure that no other server does this handler's work.")
+    ] = False,
     settings: SettingsOption = None,
     journal: JournalOption = None,
     as_json: JsonOption = False,
@@ -297,7 +300,16 @@ def lever(
     with _told():
         from app.service_orders import set_lever
 
-        outcome = set_lever(settings, journal, handler, position, project=project, why=why, process_kept=process_kept)
+        outcome = set_lever(
+            settings,
+            journal,
+            handler,
+            position,
+            project=project,
+            why=why,
+            process_kept=process_kept,
+            old_server_off=old_server_off,
+        )
         if as_json:
             typer.echo(json.dumps(outcome, ensure_ascii=False))
         elif not outcome.get("refused"):
@@ -305,7 +317,8 @@ def lever(
             if outcome["kept_events"] and position != "off" and not process_kept:
                 typer.echo(f"{outcome['kept_events']} events since it was off; --process-kept gives them to it")
         if outcome.get("refused"):
-            _fail(str(outcome["refused"]), REFUSED)
+            hint = "; say so with --old-server-off" if "old server" in str(outcome["refused"]) else ""
+            _fail(f"{outcome['refused']}{hint}", REFUSED)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from app.journal.rows import JournalBusy
 from app.process import python_child
 from app.process.keeper import ChildKeeper
 from app.service_agent import ask_agent
+from app.service_cutover import settle_site
 from app.service_doors import BuiltDoors, Installation, build_doors
 from app.service_health import HealthWatch
 from app.service_logging import Logs
@@ -140,6 +141,7 @@ class Service:
                 self._plain_log = PlainLog(self.installation.journal, Path(settings.log_file))
             self._built = build_doors(self.installation)
             if self._with_listener:
+                settle_site(self._journal, self.installation.credentials())
                 self._start_listener()
             if self._with_worker:
                 self._start_worker()

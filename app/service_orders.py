@@ -160,6 +160,7 @@ def set_lever(
     project: str = "",
     why: str = "",
     process_kept: bool = False,
+    old_server_off: bool = False,
     wait: float = 30.0,
 ) -> dict[str, Any]:
     """Move a lever, as the window does.
@@ -172,6 +173,7 @@ def set_lever(
         project: Only for this project.
         why: Kept with the lever.
         process_kept: When turned on: process the events kept meanwhile.
+        old_server_off: A person confirms that no other server does this handler's work any more.
         wait: Seconds to wait for the outcome.
 
     Returns:
@@ -184,7 +186,9 @@ def set_lever(
     with attended(installation) as opened:
         deadline = time.monotonic() + wait
         kept = next((one.kept_events for one in opened.levers() if (one.handler, one.project) == (handler, project)), 0)
-        orders = [("set_lever", {"handler": handler, "project": project, "position": position, "why": why})]
+        move: dict[str, Any] = {"handler": handler, "project": project, "position": position, "why": why}
+        move["old_server_off"] = old_server_off
+        orders: list[tuple[str, dict[str, Any]]] = [("set_lever", move)]
         if process_kept and position != "off":
             orders.append(("process_kept", {"handler": handler}))
         for kind, args in orders:

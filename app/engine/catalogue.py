@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from app.engine.protocol import Action, Handler
 from app.journal.journal import Journal
 from app.journal.rows import CatalogueRow, LeverPosition
 
-__all__ = ["write_catalogue"]
+__all__ = ["FIRST_LEVERS", "first_position", "write_catalogue"]
+
+#: The journal's fact with the first position of each kind: ``{"handler": "dry", "action": "off"}``.
+FIRST_LEVERS = "first_levers"
 
 
 def write_catalogue(
     journal: Journal,
     handlers: Iterable[Handler],
     actions: Iterable[Action],
-    position: LeverPosition,
+    position: Literal["auto", "off", "dry", "on"],
     sources: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> None:
@@ -34,7 +37,20 @@ def write_catalogue(
     rows = [_row("handler", each, None, sources, errors) for each in handlers]
     rows += [_row("action", each, each.form_spec(), sources, errors) for each in actions]
     journal.write_catalogue(rows)
-    journal.ensure_levers([row.id for row in rows], position)
+    for kind in ("handler", "action"):
+        wanted = [row.id for row in rows if row.kind == kind]
+        journal.ensure_levers(wanted, first_position(journal, kind, position))
+
+
+def first_position(
+    journal: Journal, kind: Literal["handler", "action"], wanted: Literal["auto", "off", "dry", "on"]
+) -> LeverPosition:
+    """Lever of a handler or action that is seen for the first time; "auto": as decided for this site."""
+    if wanted != "auto":
+        return wanted
+    decided = journal.fact(FIRST_LEVERS) or {}
+    position: LeverPosition = decided.get(kind, "on")
+    return position
 
 
 def _row(

@@ -102,12 +102,28 @@ class Orders:
             return {}
         if position not in ("off", "dry", "on"):
             raise Refused(f"a lever stands at off, dry or on, not {position!r}")
+        self._mind_the_old_server(handler, position, order)
         self._dispatcher.run()
         self._journal.set_lever(handler, project, position, order.who, str(order.args.get("why") or ""))
         kept = next(
             (row.kept_events for row in self._journal.levers() if (row.handler, row.project) == (handler, project)), 0
         )
         return {"kept_events": kept} if position != "off" else {}
+
+    def _mind_the_old_server(self, handler: str, position: str, order: OrderRow) -> None:
+        """At a newly connected real site a person confirms, once for each, that no other server does the same."""
+        if position != "on" or not self._journal.fact("cut_over"):
+            return
+        confirmed = dict(self._journal.fact("old_server_off") or {})
+        if handler in confirmed:
+            return
+        if not order.args.get("old_server_off"):
+            raise Refused(
+                f"{handler} goes On at {self._journal.fact('cut_over')} only after somebody confirms that the old "
+                "server's is switched off, else both would do the work"
+            )
+        confirmed[handler] = {"who": order.who, "at": self._journal.now(), "why": str(order.args.get("why") or "")}
+        self._journal.set_fact("old_server_off", confirmed, durable=True)
 
     def _order_process_kept(self, order: OrderRow) -> dict[str, Any]:
         handler = str(order.args["handler"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.journal.rows import LeverPosition
@@ -60,6 +60,17 @@ class Levers(Store):
                 position = :pos, who = :who, at = :at, why = :why""",
                 {"h": handler, "p": project, "pos": position, "who": who, "at": self.now(), "why": why},
             )
+
+    def begin_anew(self, positions: Mapping[str, LeverPosition], why: str) -> None:
+        """Put the levers of a kind of the catalogue ("handler", "action") to a position, without any project's own."""
+        with self.write(durable=True) as db:
+            db.execute("DELETE FROM levers WHERE project != ''")
+            for kind, position in positions.items():
+                db.execute(
+                    "UPDATE levers SET position = ?, who = 'signalbox', at = ?, why = ?, kept_events = 0, "
+                    "kept_from = NULL, kept_to = NULL WHERE handler IN (SELECT id FROM catalogue WHERE kind = ?)",
+                    (position, self.now(), why, kind),
+                )
 
     def clear_lever(self, handler: str, project: str) -> None:
         """Remove a project's override."""

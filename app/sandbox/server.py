@@ -282,6 +282,8 @@ class Server:
     def _information(self) -> dict[str, Json]:
         return {
             "version": "24.10.1",
+            # Nobody may take it for a real site.
+            "signalbox_embedded": True,
             "schema_hash": self.schema.hash,
             "storage_scenario": {"scenario": "ftrack.server", "data": {}},
             "is_timezone_support_enabled": True,

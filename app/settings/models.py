@@ -156,7 +156,11 @@ class EngineSettings(Section):
     catch_up_hold: float = setting(
         4 * 3600.0, "A gap longer than this is caught up in dry run and released by a person.", unit="s", ge=0
     )
-    first_position: Literal["off", "dry", "on"] = setting("on", "Lever of a handler that is seen for the first time.")
+    first_position: Literal["auto", "off", "dry", "on"] = setting(
+        "auto",
+        "Lever of a handler or action that is seen for the first time; auto: On at the embedded site, at a real one "
+        "Dry run for handlers and Off for actions.",
+    )
     drive_wait: float = setting(30.0, "Look again for a missing drive after so many seconds.", unit="s", gt=0)
     no_progress: float = setting(120.0, "End a slow step that shows no progress for so long.", unit="s", gt=0)
     poll: float = setting(0.25, "Look for work at least so often.", unit="s", gt=0)
