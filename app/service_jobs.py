@@ -37,6 +37,7 @@ __all__ = ["JobRoom", "TaskExecutor"]
 log = logging.getLogger("signalbox.jobs")
 
 _LOOK_SECONDS = 0.05
+_SETTINGS_SECONDS = 0.25
 _IDLE_SECONDS = 1.0
 _TIDY_SECONDS = 60.0
 _DAY = 86_400.0
@@ -109,6 +110,7 @@ class JobRoom:
     def __init__(self, journal: Journal, doors: Doors, rhythm: Rhythm | None = None) -> None:
         self._journal = journal
         self._doors = doors
+        self._sections: dict[str, tuple[float, Any]] = {}
         self.local = LocalJobs(journal, self._settings)
         self.farm = Farm(journal, self._settings, self.local.compile_remote, rhythm)
         self.executor: RunExecutor = TaskExecutor(self.local, self._settings)
@@ -125,12 +127,20 @@ class JobRoom:
         doors.job_find = self.find
 
     def _settings(self) -> FlamencoSettings:
-        found: FlamencoSettings = self._doors.settings("flamenco")
+        """The section flamenco; asked for with each task, so looked up four times a second."""
+        found: FlamencoSettings = self._section("flamenco")
         return found
 
     def _engine_settings(self) -> EngineSettings:
-        found: EngineSettings = self._doors.settings("engine")
+        found: EngineSettings = self._section("engine")
         return found
+
+    def _section(self, name: str) -> Any:
+        known, now = self._sections.get(name), time.monotonic()
+        if known is None or now - known[0] > _SETTINGS_SECONDS:
+            known = (now, self._doors.settings(name))
+            self._sections[name] = known
+        return known[1]
 
     # -- life ------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ TRY_OUT = "signalbox.try-out"
 PAUSED = "signalbox.paused"
 _PLATFORM = {"win32": "windows", "darwin": "darwin"}.get(sys.platform, "linux")
 _COMPILE_SECONDS = 60.0
+_TOOLS_SECONDS = 60.0
 _PAGE = 500
 
 
@@ -122,6 +124,7 @@ class LocalJobs:
         self._settings = settings
         self._lock = threading.Lock()
         self._pool: CompilerPool | None = None
+        self._known_tools: tuple[float, Path | None] = (float("-inf"), None)
         self.worker = socket.gethostname()
 
     def close(self) -> None:
@@ -302,7 +305,14 @@ class LocalJobs:
         return {**os.environ, **changed} if changed else None
 
     def _tools(self) -> Path | None:
-        """A folder with a link "ffmpeg", None where PATH has one (or nobody has)."""
+        """A folder with a link "ffmpeg", None where PATH has one (or nobody has). Looked for once a minute."""
+        at, folder = self._known_tools
+        if time.monotonic() - at > _TOOLS_SECONDS:
+            folder = self._find_tools()
+            self._known_tools = (time.monotonic(), folder)
+        return folder
+
+    def _find_tools(self) -> Path | None:
         if shutil.which("ffmpeg"):
             return None
         try:
