@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
-import hashlib
+import gc
 import logging
 import os
 import sys
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, cast
 
 from PySide6.QtCore import (
+    QCryptographicHash,
     QLockFile,
     QMessageLogContext,
     QObject,
@@ -36,6 +37,8 @@ qt_log = logging.getLogger("signalbox.qt")
 
 SWITCH_SECONDS = 0.001
 """How long a Python thread may keep the window waiting: five times less than Python's own habit."""
+COLLECTOR = (20_000, 10, 20)
+"""Objects before a round of the garbage collector, and how often a round goes deeper; Python's own habit is 700."""
 _LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -47,9 +50,15 @@ _NOISE = ("propagateSizeHints", "does not support raise", "does not support grab
 _CRASH_LIMIT = 200_000
 
 
-def make_app(arguments: Sequence[str] = ()) -> QApplication:
-    """The application, dressed as the person left it. Called once a process, first of all."""
+def make_app(arguments: Sequence[str] = (), *, sheet: bool = True) -> QApplication:
+    """The application, dressed as the person left it. Called once a process, first of all.
+
+    Args:
+        arguments: For Qt.
+        sheet: False where a window is built next that puts the style sheet on itself (see `theme.apply`).
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
+    calm_collector()
     qInstallMessageHandler(_qt_says)
     app = QApplication([*sys.argv[:1], *arguments])
     app.setApplicationName("Signalbox")
@@ -57,8 +66,18 @@ def make_app(arguments: Sequence[str] = ()) -> QApplication:
     app.setDesktopFileName("signalbox")
     app.setQuitOnLastWindowClosed(False)
     choice = str(_memory().value("theme", "dark"))
-    theme.apply(app, cast(theme.Choice, choice) if choice in {"dark", "light", "system"} else "dark")
+    theme.apply(app, cast(theme.Choice, choice) if choice in {"dark", "light", "system"} else "dark", sheet=sheet)
     return app
+
+
+def calm_collector() -> None:
+    """Take what is there now out of the garbage collector's rounds, and let those come seldom.
+
+    A full round over everything that was imported holds the window for some 40 ms. Called when the application is made,
+    and again when what runs behind the window has been loaded.
+    """
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
 
 
 def _memory() -> QSettings:
@@ -134,7 +153,9 @@ class SingleInstance(QObject):
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        key = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        # Qt's own: Python's brings OpenSSL along, which nothing needs before the first paint.
+        digest = QCryptographicHash.hash(str(folder).encode(), QCryptographicHash.Algorithm.Sha256)
+        key = bytes(digest.data()).hex()[:16]
         self._name = f"signalbox-{os.getuid() if hasattr(os, 'getuid') else 0}-{key}"
         state = state_folder()
         state.mkdir(parents=True, exist_ok=True)

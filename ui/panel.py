@@ -121,6 +121,7 @@ class Panel(QMainWindow):
         self.setWindowIcon(theme.icon("signalbox", Role.ACCENT))
         self._build()
         self._wire()
+        theme.wear_sheet()
         self._restore()
         self._show_site()
 

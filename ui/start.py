@@ -13,16 +13,18 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
-from app.journal.rows import JournalBusy, JournalError
 from app.settings.paths import journal_folder, state_folder
-from app.settings.store import SettingsError
-from ui.app import CrashHook, SingleInstance, make_app
+from ui.app import CrashHook, SingleInstance, calm_collector, make_app
+from ui.models.desk import SiteDesk
 from ui.panel import Panel, PanelSite, read_wishes
+
+if TYPE_CHECKING:
+    from app.service_browser import Desk
 
 log = logging.getLogger("signalbox.ui.start")
 
@@ -35,6 +37,9 @@ class Hosted(Protocol):
 
     def start(self) -> PanelSite:
         """Start it; returns which site it is. Runs on a thread of its own."""
+
+    def desk(self) -> Desk:
+        """The way to its site, for the browser and the dialogs. Runs on a thread of its own."""
 
     def stop(self) -> None: ...
 
@@ -58,7 +63,7 @@ class Host(QObject):
 
     def __init__(self, hosted: Hosted, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._hosted = hosted
+        self.hosted = hosted
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -71,9 +76,13 @@ class Host(QObject):
         threading.Thread(target=self._stop, name="host-stop", daemon=True).start()
 
     def _start(self) -> None:
+        # Settings and journal are loaded here, on this thread: they take longer than the whole window.
+        from app.journal.rows import JournalBusy, JournalError
+        from app.settings.store import SettingsError
+
         self.wishes.emit(read_wishes())
         try:
-            site = self._hosted.start()
+            site = self.hosted.start()
         except JournalBusy as busy:
             self.attached.emit(str(busy))
         except (SettingsError, JournalError) as problem:
@@ -90,7 +99,7 @@ class Host(QObject):
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
         try:
-            self._hosted.stop()
+            self.hosted.stop()
         finally:
             self.stopped.emit()
 
@@ -110,6 +119,11 @@ class _Server:
         service.start()
         self._stop = service.stop
         return PanelSite(installation.credentials().server)
+
+    def desk(self) -> Desk:
+        from app.service_browser import desk_of
+
+        return desk_of(self._settings, self._journal)
 
     def stop(self) -> None:
         if self._stop is not None:
@@ -132,6 +146,12 @@ class _Demo:
         demo.wait_connected()
         demo.act_in_background()
         return PanelSite(demo.site.url, embedded=True)
+
+    def desk(self) -> Desk:
+        from app.service_browser import desk_of
+
+        home = self._folder / "home"
+        return desk_of(home / "settings.toml", home / "journal")
 
     def stop(self) -> None:
         if self._close is not None:
@@ -162,7 +182,7 @@ def run_demo(*, seed: int = 1, keep: Path | None = None, rate: float = 4.0, seco
 
 
 def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None = None, tray: bool = True) -> int:
-    app = make_app()
+    app = make_app(sheet=False)
     alone = SingleInstance(folder)
     if not alone.take():
         return 0
@@ -189,7 +209,13 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
 
 
 def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: SingleInstance) -> None:
+    def ask_site(*_: object) -> None:
+        panel.take_desk(SiteDesk(host.hosted.desk, embedded=panel.site.embedded, parent=panel))
+
+    host.started.connect(ask_site)
+    host.attached.connect(ask_site)
     host.started.connect(panel.set_site)
+    host.started.connect(lambda _site: calm_collector())
     host.started.connect(lambda _site: panel.notice.say("ok", "The event server runs."))
     host.attached.connect(
         lambda _why: panel.notice.say("info", "Another process runs the event server; this window is attached to it.")

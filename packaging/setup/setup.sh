@@ -95,5 +95,7 @@ fi
 say "installing the Python packages (a few minutes the first time)"
 "$VENV/bin/python" -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,editor]' ||
     fail "pip could not install the packages: is the package index reachable?"
+# Compiled once here: the first start is as quick as the second, also where nothing may be written beside the sources.
+"$VENV/bin/python" -m compileall -q app ui || true
 wanted "$VENV/bin/python" >"$STAMP"
 say "ready: $VENV/bin/signalbox"

@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,18 +119,28 @@ def tick(folder: Path | None, seconds: float) -> None:
     print(json.dumps(found), flush=True)
 
 
-def first_paint(folder: Path) -> None:
-    """Print the milliseconds from the start of the interpreter to the first paint."""
+def first_paint(folder: Path | None, began: float) -> None:
+    """Show the panel (or a bare window); print the milliseconds from `began`, when the parent started this process.
+
+    Processor time is printed beside them: on a machine that does other work it is the one that can be compared.
+    """
+
+    def say() -> None:
+        wall, busy = (time.time() - began) * 1_000, time.process_time() * 1_000
+        print(json.dumps({"wall_ms": wall, "cpu_ms": busy}), flush=True)
+
+    if folder is None:
+        _bare_paint(say)
+        return
     from ui.app import make_app
 
-    app = make_app()
+    app = make_app(sheet=False)
     from ui.panel import Panel
 
     panel = Panel(folder)
 
     def painted() -> None:
-        began = _process_start()
-        print(json.dumps({"first_paint_ms": (time.time() - began) * 1_000}), flush=True)
+        say()
         panel.quit()
         app.quit()
 
@@ -137,11 +149,21 @@ def first_paint(folder: Path) -> None:
     app.exec()
 
 
-def _process_start() -> float:
-    """When this process was started, epoch seconds, as the system knows it."""
-    import psutil
+def _bare_paint(say: Callable[[], None]) -> None:
+    from PySide6.QtCore import QTimer
+    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtWidgets import QApplication, QWidget
 
-    return float(psutil.Process().create_time())
+    class Bare(QWidget):
+        def paintEvent(self, _event: QPaintEvent) -> None:
+            QTimer.singleShot(0, app.quit)
+
+    app = QApplication([])
+    window = Bare()
+    window.resize(1400, 900)
+    window.show()
+    app.exec()
+    say()
 
 
 def _child(role: str, folder: Path, *more: str, home: Path) -> subprocess.Popen[str]:
@@ -200,12 +222,21 @@ def fill(folder: Path, rows: int) -> None:
     journal.close()
 
 
-def paint_times(rows: int, times: int) -> list[float]:
-    """Milliseconds to the first paint, several times, on a journal of so many events."""
+def paint_times(rows: int, times: int) -> dict[str, dict[str, float]]:
+    """Medians of the milliseconds to the first paint on a journal of so many events, beside a bare window."""
+    # As `make setup` leaves the sources: what a start shall not do again and again is compile them.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "app"), str(ROOT / "ui")], check=True)
+    found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as name:
         folder = Path(name) / "journal"
         fill(folder, rows)
-        return sorted(_last(_child("paint", folder, home=Path(name) / "home"))["first_paint_ms"] for _ in range(times))
+        for role in ("paint", "bare-paint"):
+            runs = []
+            for _ in range(times):
+                runs.append(_last(_child(role, folder, "--began", repr(time.time()), home=Path(name) / "home")))
+            found[role] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+            found[role]["best_wall_ms"] = min(run["wall_ms"] for run in runs)
+    return found
 
 
 def main() -> int:
@@ -216,6 +247,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=2_000.0)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--began", type=float, default=0.0)
     parser.add_argument("--rows", type=int, default=1_000_000)
     given = parser.parse_args()
     if given.role:
@@ -223,22 +255,23 @@ def main() -> int:
             "feed": lambda: feed(given.folder, given.seconds, given.rate),
             "panel": lambda: tick(given.folder, given.seconds),
             "bare": lambda: tick(None, given.seconds),
-            "paint": lambda: first_paint(given.folder),
+            "paint": lambda: first_paint(given.folder, given.began),
+            "bare-paint": lambda: first_paint(None, given.began),
         }
         roles[given.role]()
         return 0
     runs = [one_run(given.seconds, given.rate) for _ in range(given.runs)]
     runs.sort(key=lambda run: run["panel"]["p999"])  # type: ignore[index]
     median = runs[len(runs) // 2]
-    paints = paint_times(given.rows, 5) if given.rows else [0.0]
+    paints = paint_times(given.rows, 7) if given.rows else {"paint": {"wall_ms": 0.0}}
     panel, bare = median["panel"], median["bare"]
     verdict = {
         "p99.9 below 16 ms": panel["p999"] < LIMIT_MS,  # type: ignore[index]
         "no stall above 50 ms that the bare window lacks": panel["stalls"] <= bare["stalls"],  # type: ignore[index]
         "achieved rate at least 95 %": median["achieved"] >= 0.95,  # type: ignore[operator]
-        "first paint below 400 ms": paints[len(paints) // 2] < PAINT_MS,
+        "first paint below 400 ms": paints["paint"]["wall_ms"] < PAINT_MS,
     }
-    print(json.dumps({"bench": "panel", "median": median, "first_paint_ms": paints, "met": verdict}, indent=1))
+    print(json.dumps({"bench": "panel", "median": median, "first_paint": paints, "met": verdict}, indent=1))
     return 0 if all(verdict.values()) else 1
 
 

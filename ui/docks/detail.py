@@ -24,14 +24,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.journal.rows import LogFilter
 from ui import theme
 from ui.docks.handlers import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.docks.rows_view import Column, RowsView
 from ui.models.hub import Hub
 from ui.models.paged import PagedRows
-from ui.models.sources import LogSource
+from ui.models.sources import LogSource, NoSource
 from ui.models.words import clock_ms, effect_look, many, moment, span, state_look
 from ui.theme import Role
 
@@ -105,7 +104,7 @@ class EventDetailDock(QWidget):
         self.json.setAccessibleName("The event as ftrack sent it")
         self.json.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.tabs.addTab(self.json, "JSON")
-        self._log_model = PagedRows(hub.log, LogSource(LogFilter(event_row=-1)), "event_log", self)
+        self._log_model = PagedRows(hub.log, NoSource(), "event_log", self)
         self.log = RowsView(self._log_model, _LOG_COLUMNS, "event_log")
         self.log.set_empty_text("Nothing was logged for this event.")
         self.tabs.addTab(self.log, "Log")
@@ -173,6 +172,8 @@ class EventDetailDock(QWidget):
             self._event_row = event_row
             self._open_effects.clear()
             self._shown = None
+            from app.journal.rows import LogFilter
+
             self._log_model.set_source(LogSource(LogFilter(event_row=event_row)))
         self._focus_run = run
         self._read()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSettings, Signal
 from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
 
-from app.journal.rows import EventFilter
 from ui import theme
 from ui.docks.export import export_menu
 from ui.docks.filter_bar import FilterBar
@@ -19,6 +18,9 @@ from ui.models.paged import PagedRows
 from ui.models.sources import EventSource
 from ui.models.words import STATES
 from ui.theme import Role
+
+if TYPE_CHECKING:
+    from app.journal.rows import EventFilter
 
 COLUMNS = (
     Column("Time", 74, role=Role.MUTED),
@@ -56,7 +58,7 @@ class EventsDock(QWidget):
         self.bar.add_field("topic", "Topic, e.g. ftrack.update")
         self.bar.add_more()
         self.bar.add_saved(settings)
-        self.model = PagedRows(hub.journal, EventSource(EventFilter()), "events", self)
+        self.model = PagedRows(hub.journal, EventSource(), "events", self)
         self.view = RowsView(self.model, COLUMNS, "events")
         self.view.set_empty_text("No events yet. They appear here the moment ftrack sends them.")
         self.follow = follow_button(self.view)
@@ -78,6 +80,8 @@ class EventsDock(QWidget):
 
     def filter(self) -> EventFilter:
         """The filter that the bar describes."""
+        from app.journal.rows import EventFilter
+
         values = self.bar.values()
         return EventFilter(
             text=values["text"],
@@ -102,12 +106,14 @@ class EventsDock(QWidget):
 
     def _filter(self) -> None:
         wanted = self.filter()
-        filtered = wanted != EventFilter()
+        source = EventSource(wanted)
         self.view.set_empty_text(
-            "No event passes this filter." if filtered else "No events yet. They appear the moment ftrack sends them."
+            "No event passes this filter."
+            if source.filtered
+            else "No events yet. They appear the moment ftrack sends them."
         )
         self.view.set_highlight(self.bar.finder())
-        self.model.set_source(EventSource(wanted))
+        self.model.set_source(source)
         self.view.follow()
 
     def _learn(self) -> None:

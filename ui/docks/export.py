@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QToolButton
+from PySide6.QtWidgets import QMenu, QToolButton
 
 from ui.docks.rows_view import RowsView
 from ui.models.paged import Row
@@ -34,6 +31,8 @@ def export_menu(button: QToolButton, view: RowsView, name: str) -> None:
 
 
 def _ask_where(button: QToolButton, view: RowsView, name: str, kind: str) -> None:
+    from PySide6.QtWidgets import QFileDialog
+
     dialog = QFileDialog(button, "Export", f"{name}.{kind}", _KINDS[kind])
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -54,6 +53,8 @@ def export_rows(view: RowsView, path: Path, kind: str) -> None:
         try:
             path.write_text(render(view, rows, kind), encoding="utf-8")
         except OSError as problem:
+            from PySide6.QtWidgets import QMessageBox
+
             words = f"{path} could not be written: {problem.strerror}. Choose another folder."
             box = QMessageBox(QMessageBox.Icon.Warning, "Export", words, QMessageBox.StandardButton.Ok, view)
             box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -64,6 +65,10 @@ def export_rows(view: RowsView, path: Path, kind: str) -> None:
 
 def render(view: RowsView, rows: Sequence[Row], kind: str) -> str:
     """Rows as text of a kind: "csv", "json" or "txt"."""
+    import csv
+    import io
+    import json
+
     titles = view.titles()
     if kind == "txt":
         return "".join(f"{view.line(row)}\n" for row in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
@@ -23,12 +23,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.journal.rows import CatalogueRow, HandlerStats, LeverRow
 from ui import theme
 from ui.docks.lever import Lever, SmallLever
 from ui.models.hub import Hub
 from ui.models.words import LEVERS, ago, amount, many, span
 from ui.theme import Role
+
+if TYPE_CHECKING:
+    from app.journal.rows import CatalogueRow, HandlerStats, LeverRow
 
 
 class ElidedLabel(QLabel):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from app.journal.rows import HealthRow
 from ui import theme
 from ui.docks.handlers import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.models.hub import Hub
 from ui.models.words import ago, amount
 from ui.theme import Role
+
+if TYPE_CHECKING:
+    from app.journal.rows import HealthRow
 
 ORDER = ("site", "listener", "queue", "workers", "slack", "drives")
 TITLES = {

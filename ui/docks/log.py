@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
-from app.journal.rows import LogFilter
 from ui import theme
 from ui.docks.events import follow_button
 from ui.docks.export import export_menu
@@ -21,6 +20,9 @@ from ui.models.reader import Reader
 from ui.models.sources import FileSource, LogFile, LogSource
 from ui.models.words import LEVELS
 from ui.theme import Role
+
+if TYPE_CHECKING:
+    from app.journal.rows import LogFilter
 
 COLUMNS = (
     Column("Time", 104, mono=True, role=Role.MUTED),
@@ -63,7 +65,7 @@ class LogDock(QWidget):
         self.bar.add_choice("handler", "All handlers")
         self.bar.add_choice("project", "All shows")
         self.bar.add_saved(settings)
-        self.model = PagedRows(hub.log, LogSource(LogFilter()), "log", self)
+        self.model = PagedRows(hub.log, LogSource(), "log", self)
         self.view = RowsView(self.model, COLUMNS, "log")
         self.view.set_empty_text("Nothing has been logged yet.")
         self.bar.add_widget(follow_button(self.view))
@@ -86,6 +88,8 @@ class LogDock(QWidget):
 
     def filter(self) -> LogFilter:
         """The filter that the bar describes."""
+        from app.journal.rows import LogFilter
+
         values = self.bar.values()
         return LogFilter(
             text=values["text"],
@@ -162,9 +166,11 @@ class LogDock(QWidget):
         if self._file_model is not None:
             self._file_model.set_source(FileSource(wanted))
         else:
-            filtered = wanted != LogFilter()
-            self.view.set_empty_text("No line passes this filter." if filtered else "Nothing has been logged yet.")
-            self.model.set_source(LogSource(wanted))
+            source = LogSource(wanted)
+            self.view.set_empty_text(
+                "No line passes this filter." if source.filtered else "Nothing has been logged yet."
+            )
+            self.model.set_source(source)
         view = self.current_view()
         view.set_highlight(self.bar.finder())
         view.follow()

@@ -136,7 +136,7 @@ class RowsView(QAbstractScrollArea):
         header.sectionResized.connect(self._columns_changed)
         header.sectionMoved.connect(self._columns_changed)
         self.header = header
-        self.setViewportMargins(0, header.sizeHint().height(), 0, 0)
+        self._make_room_for_header()
 
     def _build_new_lamp(self) -> None:
         self._new_lamp = QPushButton(self.viewport())
@@ -242,6 +242,16 @@ class RowsView(QAbstractScrollArea):
         if self._follow:
             self._to_end()
         self._place_new()
+
+    def _make_room_for_header(self) -> None:
+        self.setViewportMargins(0, self.header.sizeHint().height(), 0, 0)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "header"):
+            # The style sheet decides how high a heading is.
+            self._make_room_for_header()
+            self._place_header()
 
     def _place_header(self) -> None:
         area = self.viewport().geometry()

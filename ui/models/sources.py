@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from app.journal.rows import EventFilter, EventRow, LogFilter, LogRow
 from ui.models.paged import Row
 from ui.models.words import clock, clock_ms, level_name, level_role
 from ui.theme.colours import Role
@@ -18,6 +17,7 @@ from ui.theme.colours import Role
 if TYPE_CHECKING:
     from app.journal.journal import Journal
     from app.journal.log import LogStore
+    from app.journal.rows import EventFilter, EventRow, LogFilter, LogRow
 
 _BLOCK = 1 << 20
 _LEVEL = re.compile(rb"\b(DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)\b")
@@ -40,15 +40,37 @@ def _scan() -> ModuleType:
     return scan
 
 
+class NoSource:
+    """A list that shows nothing yet, and asks the store for nothing."""
+
+    filtered = mutable = recheck = False
+
+    def span(self, _store: object) -> tuple[int, int]:
+        return 1, 0
+
+    def count(self, _store: object, _low: int, _high: int) -> int:
+        return 0
+
+    def hits(self, _store: object, _low: int, _high: int) -> Iterable[int]:
+        return ()
+
+    def rows(self, _store: object, _ids: Sequence[int]) -> list[Row]:
+        return []
+
+
 class EventSource:
-    """Events of the journal. Columns: time, topic, words, project, entity, user, lamps."""
+    """Events of the journal. Columns: time, topic, words, project, entity, user, lamps.
+
+    Args:
+        wanted: The filter; None shows every event, and spares the window's start the journal's vocabulary.
+    """
 
     mutable = True
 
-    def __init__(self, wanted: EventFilter) -> None:
+    def __init__(self, wanted: EventFilter | None = None) -> None:
         self.wanted = wanted
-        self.filtered = wanted != EventFilter()
-        self.recheck = bool(wanted.handlers or wanted.states)
+        self.filtered = wanted is not None and wanted != type(wanted)()
+        self.recheck = wanted is not None and bool(wanted.handlers or wanted.states)
 
     def span(self, store: Journal) -> tuple[int, int]:
         return _scan().event_span(store)
@@ -57,7 +79,8 @@ class EventSource:
         return _scan().count_between(store, "events", low, high)
 
     def hits(self, store: Journal, low: int, high: int) -> Iterable[int]:
-        return _scan().event_ids(store, self.wanted, low, high)
+        scan = _scan()
+        return scan.event_ids(store, self.wanted or scan.EventFilter(), low, high)
 
     def rows(self, store: Journal, ids: Sequence[int]) -> list[Row]:
         return [_event(row) for row in _scan().events_by_id(store, ids)]
@@ -72,14 +95,18 @@ def _event(row: EventRow) -> Row:
 
 
 class LogSource:
-    """Lines of log.db. Columns: time, level, topic, message, handler, entity."""
+    """Lines of log.db. Columns: time, level, topic, message, handler, entity.
+
+    Args:
+        wanted: The filter; None shows every line.
+    """
 
     mutable = False
     recheck = False
 
-    def __init__(self, wanted: LogFilter) -> None:
+    def __init__(self, wanted: LogFilter | None = None) -> None:
         self.wanted = wanted
-        self.filtered = wanted != LogFilter()
+        self.filtered = wanted is not None and wanted != type(wanted)()
 
     def span(self, store: LogStore) -> tuple[int, int]:
         return _scan().log_span(store)
@@ -88,7 +115,8 @@ class LogSource:
         return _scan().count_between(store, "lines", low, high)
 
     def hits(self, store: LogStore, low: int, high: int) -> Iterable[int]:
-        return _scan().log_ids(store, self.wanted, low, high)
+        scan = _scan()
+        return scan.log_ids(store, self.wanted or scan.LogFilter(), low, high)
 
     def rows(self, store: LogStore, ids: Sequence[int]) -> list[Row]:
         return [_line(row) for row in _scan().lines_by_id(store, ids)]

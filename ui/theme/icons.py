@@ -17,7 +17,9 @@ from PySide6.QtSvg import QSvgRenderer
 from ui.theme.colours import Role
 from ui.theme.current import current, resource
 
-_SIZES = (16, 20, 24, 32, 48)
+_SIZES = (16, 24, 32)
+"""Logical pixels of what buttons and menus show, and the same for screens of two device pixels a point; Qt scales down
+to what lies between. An icon is drawn at each when it is made, and a window makes forty before its first paint."""
 
 
 class TakesIcon(Protocol):
@@ -39,9 +41,14 @@ def _source(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=512)
+def _renderer(name: str, colour: str) -> QSvgRenderer:
+    return QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
+
+
 @lru_cache(maxsize=4096)
 def _pixmap(name: str, colour: str, pixels: int) -> QPixmap:
-    renderer = QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
+    renderer = _renderer(name, colour)
     pixmap = QPixmap(QSize(pixels, pixels))
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
