@@ -21,12 +21,13 @@ from app.engine.executor import RunExecutor
 from app.engine.plans import ActionPlans
 from app.engine.worker import Engine, run_worker
 from app.handlers import all_handlers
+from app.handlers.plugins import Plugins
 from app.journal.journal import Journal
 from app.journal.rows import JournalError, RunKind
 from app.service_doors import Installation, build_doors
 from app.service_jobs import JobRoom
 from app.service_logging import Logs
-from app.settings.models import JournalSettings
+from app.settings.models import EngineSettings, JournalSettings
 from app.settings.store import SettingsError
 
 log = logging.getLogger("signalbox.worker")
@@ -51,9 +52,8 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
     # Ctrl+C in a terminal reaches host and worker; the host ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     installation = Installation.load(settings, journal)
-    handlers = all_handlers()
-    for handler in handlers:
-        installation.store.declare(f"handlers.{handler.id}", handler.settings_model)
+    plugins = Plugins(all_handlers(), _plugin_folder(installation))
+    _declare(installation, plugins)
     actions = all_actions()
     for action in actions:
         installation.store.declare(f"actions.{action.id}", action.settings_model)
@@ -68,12 +68,28 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
 
     try:
         own = _executors(actions) | {"task": jobs.executor}
-        engine = Engine(opened, built.doors, handlers, actions, kinds=KINDS, executors=own, reload=reload)
-        watch = threading.Thread(target=_watch_settings, args=(installation, stop), name="settings", daemon=True)
-        watch.start()
+        engine = Engine(
+            opened,
+            built.doors,
+            plugins.handlers,
+            actions,
+            kinds=KINDS,
+            executors=own,
+            reload=reload,
+            sources=plugins.sources,
+            errors=plugins.errors,
+        )
+        watch = threading.Thread(
+            target=_watch, args=(installation, plugins, engine, stop), name="settings", daemon=True
+        )
+
+        def started() -> None:
+            jobs.start()
+            watch.start()
+
         wake = sys.stdin.fileno()
         os.set_blocking(wake, False)
-        run_worker(engine, wake, stop, jobs.start)
+        run_worker(engine, wake, stop, started)
     finally:
         stop.set()
         jobs.stop()
@@ -89,14 +105,33 @@ def _executors(actions: list[Action]) -> dict[RunKind, RunExecutor]:
     return {"action": ReportedActions(ActionPlans(by_id), by_id)}
 
 
-def _watch_settings(installation: Installation, stop: threading.Event) -> None:
-    """Settings written by the panel or by hand take effect within a second."""
+def _plugin_folder(installation: Installation) -> Path | None:
+    """The folder of the studio's own handlers, as the settings name it now."""
+    named = installation.store.section("engine", EngineSettings).plugins
+    return Path(named).expanduser() if named else None
+
+
+def _declare(installation: Installation, plugins: Plugins) -> None:
+    """Make the settings of every handler known."""
+    for handler in plugins.handlers:
+        installation.store.declare(f"handlers.{handler.id}", handler.settings_model)
+
+
+def _watch(installation: Installation, plugins: Plugins, engine: Engine, stop: threading.Event) -> None:
+    """Settings, written by the panel or by hand, and plug-ins, just saved, take effect within a second."""
     told = ""
     while not stop.wait(1.0):
         installation.store.reload_if_changed()
         if installation.store.problem and installation.store.problem != told:
             log.error("%s; the settings before it stay in force", installation.store.problem)
         told = installation.store.problem
+        try:
+            plugins.folder = _plugin_folder(installation)
+            if plugins.refresh():
+                _declare(installation, plugins)
+                engine.set_handlers(plugins.handlers, plugins.sources, plugins.errors)
+        except (SettingsError, JournalError, OSError):
+            log.exception("the plug-ins could not be looked at; those at work go on")
 
 
 def main() -> int:

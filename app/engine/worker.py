@@ -7,7 +7,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ from app.engine.outbox import OutboxSender
 from app.engine.plans import ActionPlans, HandlerPlans
 from app.engine.protocol import Action, Effect, Handler
 from app.engine.recovery import recover_runs
+from app.engine.registry import HandlerRegistry
 from app.engine.runner import Runner
 from app.engine.undo import Undo
 from app.journal.journal import Journal
@@ -108,7 +109,7 @@ class Engine:
     ) -> None:
         self.journal = journal
         self._doors = doors
-        self._handlers = {each.id: each for each in handlers}
+        self._handlers = HandlerRegistry(handlers)
         self._actions = {each.id: each for each in actions}
         self._kinds = kinds
         self._more = dict(executors or {})
@@ -158,14 +159,7 @@ class Engine:
     def start(self) -> None:
         """Recover what an earlier process left, then start the threads."""
         settings = self._settings()
-        write_catalogue(
-            self.journal,
-            self._handlers.values(),
-            self._actions.values(),
-            settings.first_position,
-            self._sources,
-            self._errors,
-        )
+        self._write_catalogue(self._handlers.values())
         recover_runs(self.journal)
         self._thread("pump", self._pump)
         self._thread("outbox", self._send)
@@ -173,6 +167,24 @@ class Engine:
             self._thread(f"worker-{number}", self._warm_work)
         for number in range(settings.heavy_workers):
             self._thread(f"heavy-{number}", self._heavy)
+
+    def set_handlers(self, handlers: Sequence[Handler], sources: Mapping[str, str], errors: Mapping[str, str]) -> None:
+        """Go on with these handlers; runs at work end with those they began with.
+
+        Args:
+            handlers: In the order in which they are asked.
+            sources: Id to the plug-in's file; others are built in.
+            errors: Id to why the newest version of a plug-in did not load.
+        """
+        self._sources, self._errors = dict(sources), dict(errors)
+        self._write_catalogue(handlers)  # first the levers: a new handler does nothing before it has its own
+        self._handlers.replace(handlers)
+        self.poke()
+
+    def _write_catalogue(self, handlers: Iterable[Handler]) -> None:
+        position = self._settings().first_position
+        with self.journal.write():
+            write_catalogue(self.journal, handlers, self._actions.values(), position, self._sources, self._errors)
 
     def stop(self, seconds: float = 10.0) -> bool:
         """End the threads after the runs at work; True when all ended in time.

@@ -76,6 +76,7 @@ class Plugins:
         entry_points: Whether installed packages are asked too.
 
     Attributes:
+        folder: The plug-in folder; another one counts from the next `refresh` on.
         handlers: What is at work now.
         sources: Handler id to where it comes from (plug-ins only).
         errors: Handler id to why the newest text of its source did not load.
@@ -83,7 +84,7 @@ class Plugins:
 
     def __init__(self, built_in: Sequence[Handler], folder: Path | None, *, entry_points: bool = True) -> None:
         self._built_in = list(built_in)
-        self._folder = folder
+        self.folder = folder
         self._files: dict[Path, _Source] = {}
         self._installed = _from_entry_points() if entry_points else []
         self._loads = 0
@@ -98,7 +99,7 @@ class Plugins:
     def refresh(self) -> bool:
         """Look at the folder; returns whether handlers or errors are different now."""
         changed = False
-        found = {path: _stamp(path) for path in _plugin_files(self._folder)}
+        found = {path: _stamp(path) for path in _plugin_files(self.folder)}
         for path in [path for path in self._files if path not in found]:
             log.info("%s was removed, its handlers are gone", path)
             del self._files[path]

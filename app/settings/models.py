@@ -164,7 +164,7 @@ class EngineSettings(Section):
     drive_wait: float = setting(30.0, "Look again for a missing drive after so many seconds.", unit="s", gt=0)
     no_progress: float = setting(120.0, "End a slow step that shows no progress for so long.", unit="s", gt=0)
     poll: float = setting(0.25, "Look for work at least so often.", unit="s", gt=0)
-    plugins: str = setting("", "Folder of the studio's own handlers and actions.", widget="path")
+    plugins: str = setting("", "Folder of the studio's own handlers.", widget="path")
 
 
 class JournalSettings(Section):
