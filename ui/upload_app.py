@@ -52,6 +52,11 @@ class _Publisher:
         self._stop = service.stop
         return PanelSite()
 
+    def desk(self) -> Desk:
+        from app.service_browser import Desk
+
+        return Desk(self._installation)
+
     def stop(self) -> None:
         if self._stop is not None:
             self._stop()
@@ -77,22 +82,18 @@ class ArtistStation(QObject):
     def __init__(self, installation: Installation, *, draft: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.installation = installation
-        self.desk = SiteDesk(self._make_desk, parent=self)
+        publisher = _Publisher(installation)
+        self.desk = SiteDesk(publisher.desk, parent=self)
         self.hub = Hub(installation.journal, self)
         self.dialog: UploadDialog | None = None
         self.sign_in: SignIn | None = None
         self._draft = draft
         self._asked: tuple[str, list[str]] | None = None
-        self._host = Host(_Publisher(installation), self)
+        self._host = Host(publisher, self)
         self._host.failed.connect(self._broken)
         self._host.stopped.connect(self.stopped)
         self._running = False
         self._closed = False
-
-    def _make_desk(self) -> Desk:
-        from app.service_browser import Desk
-
-        return Desk(self.installation)
 
     def signed_in(self) -> bool:
         """Whether the site and a key are known."""

@@ -50,7 +50,8 @@ class Studio:
         path = self.drive / "nightjar" / "io" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         made = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=24", "-frames:v", str(frames)]
-        command = [str(ffmpeg_path()), "-nostdin", "-y", "-loglevel", "error", *made, "-pix_fmt", "yuv420p", str(path)]
+        command = [str(ffmpeg_path()), "-nostdin", "-y", "-loglevel", "error", *made]
+        command += ["-preset", "ultrafast", "-pix_fmt", "yuv420p", str(path)]
         subprocess.run(command, check=True)
         return path
 

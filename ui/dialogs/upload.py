@@ -39,9 +39,10 @@ from app.rules.versions import version_label, version_number
 from app.settings.paths import state_folder
 from ui import theme
 from ui.dialogs.base import Confirm, Dialog
-from ui.dialogs.clip_row import ClipRow, Picture
+from ui.dialogs.clip_row import ClipRow
 from ui.dialogs.task_picker import TaskPicker, task_words
 from ui.docks.notice import Notice
+from ui.docks.picture import Picture
 from ui.models.desk import SiteDesk, tip
 from ui.models.hub import Hub
 from ui.models.uploads import Clip, Order, Uploads
