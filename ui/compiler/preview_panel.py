@@ -79,7 +79,7 @@ class PreviewPanel(QWidget):
         self.good: TaskSource | None = None
         self._good_at = 0.0
         self._before: TaskSource | None = None
-        self._newest: CompileResult | None = None
+        self.newest: CompileResult | None = None
         self._raw_stale = self._graph_stale = True
         self._deployed_request: Callable[[], CompileRequest | None] = lambda: None
         self.head = SummaryHead()
@@ -144,7 +144,7 @@ class PreviewPanel(QWidget):
         for slot in ("columns", "pages", "compare", "deployed", "raw", "graph", "page"):
             self._background.forget(slot)
         self.good = self._before = None
-        self._newest = None
+        self.newest = None
         self.head.show_idle(title, detail)
         self.table.clear()
         self.graph.clear()
@@ -160,7 +160,7 @@ class PreviewPanel(QWidget):
 
     def show_result(self, result: CompileResult, version: str) -> None:
         """Show a newer result. A failed one changes the strip on top; the last good preview stays below it."""
-        self._newest, self._version = result, version
+        self.newest, self._version = result, version
         self._raw_stale = True
         self._show_prints(result)
         if result.ok:
@@ -256,9 +256,9 @@ class PreviewPanel(QWidget):
             self._graph_stale = False
             self.graph.show_tasks(self.good.columns)
             self.graph.select_task(self.table.current_place())
-        elif page is self.raw and self._raw_stale and self._newest is not None:
+        elif page is self.raw and self._raw_stale and self.newest is not None:
             self._raw_stale = False
-            self._load_raw(self._newest)
+            self._load_raw(self.newest)
         elif page is self.changes and self.changes.basis.checkedId() == DEPLOYED:
             self._compare_deployed()
 
@@ -286,7 +286,7 @@ class PreviewPanel(QWidget):
         self._background.run(work, lambda answer: self.raw.show_text(*answer), gone, slot="raw")
 
     def _save_raw(self) -> None:
-        result = self._newest
+        result = self.newest
         if result is None:
             return
         dialog = QFileDialog(self, "Save the result")

@@ -16,6 +16,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QComboBox, QSplitter, QVBoxLayout, QWidget
 
+from app.jobs import loader
 from app.jobs.api import (
     CompileRequest,
     CompileResult,
@@ -39,10 +40,11 @@ from ui.compiler.find_bar import FindBar
 from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel
 from ui.compiler.language import Vocabulary
 from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button, row, tool_button
-from ui.compiler.preview import PreviewRunner, wait_for
+from ui.compiler.preview import PAGE, PreviewRunner, wait_for
 from ui.compiler.preview_panel import PreviewPanel
 from ui.compiler.problems import Problems
 from ui.compiler.scripts_list import STATES, NewScriptDialog, ScriptsList
+from ui.dialogs.job_run import RunWish
 from ui.theme import Role
 
 log = logging.getLogger("signalbox.ui.compiler")
@@ -103,6 +105,7 @@ class Workbench(QWidget):
         self._goto: tuple[int, int] | None = None
         self._broken: set[str] = set()
         self._closed = False
+        self._runner: Callable[[RunWish], None] | None = None
         self._keep_timer = QTimer(self, singleShot=True, interval=600)
         self._keep_timer.timeout.connect(self._keep_inputs)
         self._build()
@@ -159,10 +162,13 @@ class Workbench(QWidget):
         self.find_button = tool_button("search", "Find and replace (Ctrl+F, Ctrl+H)", self._find_clicked)
         self.format_button = tool_button("format", "Format the document (Ctrl+Shift+F)", self.format_document)
         self.history_button = tool_button("history", "Earlier versions of the deployed script", self.show_history)
+        self.run_button = push_button("Run…", self.show_run, icon="play")
+        self.run_button.setToolTip("See the command lines, then run this job here or on the farm (Ctrl+Shift+R)")
+        self.run_button.hide()
         self.deploy_button = push_button("Deploy …", self.show_deploy, kind="primary", icon="deploy")
         self.deploy_button.setToolTip("Check, compare and write this script to the Manager's scripts folder")
         self._edit_buttons = (self.undo_button, self.redo_button, self.find_button, self.format_button)
-        buttons = (*self._edit_buttons, self.history_button, theme.SPACE.XS, self.deploy_button)
+        buttons = (*self._edit_buttons, self.history_button, theme.SPACE.XS, self.run_button, self.deploy_button)
         return bar(row(self.title, self.state, None), theme.SPACE.XS, *buttons)
 
     def _foot(self) -> QWidget:
@@ -210,6 +216,7 @@ class Workbench(QWidget):
             ("Ctrl+S", self.document.save_draft),
             ("Ctrl+Shift+Z", self.editor.redo),
             ("Ctrl+Shift+D", self.show_deploy),
+            ("Ctrl+Shift+R", self.show_run),
             ("Ctrl+Shift+[", lambda: self.editor.fold_all(True)),
             ("Ctrl+Shift+]", lambda: self.editor.fold_all(False)),
         ):
@@ -224,7 +231,7 @@ class Workbench(QWidget):
             self.find_bar.start(replacing=True)
 
     def _set_enabled(self, on: bool) -> None:
-        for widget in (*self._edit_buttons, self.inputs, self.editor):
+        for widget in (*self._edit_buttons, self.inputs, self.editor, self.run_button):
             widget.setEnabled(on)
         deployable = on and self.doors.deployer is not None
         self.deploy_button.setEnabled(deployable)
@@ -548,6 +555,50 @@ class Workbench(QWidget):
 
         self.document.io.run(
             work, show, lambda problem: self.notice.say("error", f"The sample job was not saved: {problem}")
+        )
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def set_runner(self, runner: Callable[[RunWish], None]) -> None:
+        """Where a job that shall run is handed to; without it there is no button."""
+        self._runner = runner
+        self.run_button.show()
+
+    def show_run(self) -> None:
+        """Hand the job as it is shown to whoever runs jobs."""
+        result, source = self.preview.newest, self.preview.good
+        if self._runner is None or self.document.script is None:
+            return
+        if result is None or source is None or not result.ok or source.result is not result:
+            self.notice.say("warning", "This job does not compile: there is nothing to run yet.")
+            return
+        inputs, folder = self.inputs.inputs(), self.doors.scripts_dir
+
+        def helpers() -> dict[str, str]:
+            files = loader.read_folder(folder) if folder is not None else {}
+            return {
+                name: text if isinstance(text, str) else text.decode("utf-8", "replace")
+                for name, text in files.items()
+                if "/" in name
+            }
+
+        def tasks() -> Sequence[Mapping[str, Any]]:
+            return [task for number in range(-(-len(source) // PAGE)) for task in source.load_page(number)]
+
+        self._runner(
+            RunWish(
+                script=self.document.name,
+                text=self.editor.text(),
+                name=inputs.name,
+                settings=dict(inputs.settings),
+                priority=inputs.priority,
+                metadata=dict(inputs.metadata),
+                variables=self._variables,
+                tasks=tasks,
+                helpers=helpers,
+                deployed=self.document.deployed == self.editor.text(),
+                background=self.background,
+            )
         )
 
     # -- deploying ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,174 @@
+"""A table of some hundred or thousand rows with lamps and bars, set up the same way everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from app.journal.rows import JobRow, TaskRow
+from ui import theme
+from ui.docks.lamps import LAMP, paint_lamp
+from ui.models.jobs import LOOK_ROLE, PROGRESS_ROLE, Table
+from ui.theme import Role
+
+R = TypeVar("R", JobRow, TaskRow)
+_PAD = 8
+_BAR = 6
+
+
+class _Cells(QStyledItemDelegate):
+    """Draws lamps before words and bars behind numbers."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        look, progress = index.data(LOOK_ROLE), index.data(PROGRESS_ROLE)
+        if look is None and progress is None:
+            super().paint(painter, option, index)
+            return
+        rect: QRect = option.rect
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, theme.current().colour(Role.SELECTION))
+        elif index.row() % 2:
+            painter.fillRect(rect, theme.current().colour(Role.CODE_LINE))
+        painter.setFont(option.font)
+        if look is not None:
+            self._lamp(painter, rect, look, str(index.data()))
+        else:
+            self._progress(painter, rect, progress, str(index.data()))
+
+    @staticmethod
+    def _lamp(painter: QPainter, rect: QRect, look: Any, words: str) -> None:
+        lamp = QRectF(rect.left() + _PAD, rect.center().y() - LAMP / 2 + 0.5, LAMP, LAMP)
+        paint_lamp(painter, lamp, look.role, look.shape)
+        painter.setPen(theme.current().colour(look.role))
+        room = rect.adjusted(_PAD + round(LAMP) + 7, 0, -4, 0)
+        text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    @staticmethod
+    def _progress(painter: QPainter, rect: QRect, progress: tuple[float, Role], words: str) -> None:
+        share, role = progress
+        look = theme.current()
+        number = painter.fontMetrics().horizontalAdvance("100 %") + 6
+        painter.setPen(look.colour(Role.MUTED))
+        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(rect.adjusted(0, 0, -_PAD, 0), right, words)
+        track = QRectF(rect.left() + _PAD, rect.center().y() - _BAR / 2 + 0.5, rect.width() - number - 2 * _PAD, _BAR)
+        if track.width() < 16:
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(look.colour(Role.BORDER))
+        painter.drawRoundedRect(track, _BAR / 2, _BAR / 2)
+        if share > 0:
+            painter.setBrush(look.colour(role))
+            done = QRectF(track.left(), track.top(), max(_BAR, track.width() * share), _BAR)
+            painter.drawRoundedRect(done, _BAR / 2, _BAR / 2)
+        painter.restore()
+
+
+class TableView(QTableView):
+    """Rows of a `Table`.
+
+    Signals:
+        chosen: id of the row that is current, 0 for none.
+        menu_wanted: a context menu is wanted at this point of the screen.
+    """
+
+    chosen = Signal(int)
+    menu_wanted = Signal(object)
+
+    def __init__(self, model: Table[Any], name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._table = model
+        self._empty = ""
+        self.setObjectName(name)
+        self.setAccessibleName(name.replace("_", " "))
+        self.setModel(model)
+        self.setItemDelegate(_Cells(self))
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setAlternatingRowColors(True)
+        self.setTabKeyNavigation(False)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(theme.ROW)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(36)
+        for place, column in enumerate(model.columns):
+            if column.width:
+                header.resizeSection(place, column.width)
+            else:
+                header.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(lambda point: self.menu_wanted.emit(self.viewport().mapToGlobal(point)))
+        self.selectionModel().currentRowChanged.connect(self._moved)
+        model.modelReset.connect(lambda: self.chosen.emit(0))
+        QShortcut(QKeySequence.StandardKey.Copy, self, self.copy, context=Qt.ShortcutContext.WidgetShortcut)
+
+    def _moved(self, now: QModelIndex, _before: QModelIndex) -> None:
+        row = self._table.row(now.row())
+        self.chosen.emit(row.id if row is not None else 0)
+
+    def set_empty_text(self, text: str) -> None:
+        """What an empty table says."""
+        self._empty = text
+        self.viewport().update()
+
+    def current_id(self) -> int:
+        """Id of the current row, 0 for none."""
+        row = self._table.row(self.currentIndex().row())
+        return row.id if row is not None else 0
+
+    def select_id(self, row_id: int) -> bool:
+        """Make a row current and visible; False where it is not in the table."""
+        place = self._table.place_of(row_id)
+        if place < 0:
+            return False
+        if row_id != self.current_id():
+            self.selectRow(place)
+        self.scrollTo(self._table.index(place, 0))
+        return True
+
+    def selected(self) -> Sequence[Any]:
+        """The selected rows, from top to bottom."""
+        places = sorted({index.row() for index in self.selectionModel().selectedRows()})
+        return [row for row in (self._table.row(place) for place in places) if row is not None]
+
+    def copy(self) -> None:
+        """Selected rows to the clipboard, tabs between the columns."""
+        places = sorted({index.row() for index in self.selectionModel().selectedRows()})
+        across = range(len(self._table.columns))
+        lines = ["\t".join(str(self._table.index(place, column).data()) for column in across) for place in places]
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._empty and not self._table.rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.current().colour(Role.MUTED))
+            painter.setFont(theme.ui_font())
+            area = self.viewport().rect().adjusted(24, 12, -24, -12)
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._empty)
