@@ -61,7 +61,8 @@ class JobConfirmDialog(Dialog):
         self._hub, self._job = hub, job
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)
-        self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        # Wrapped: what sticks out to the right would not be seen before it is confirmed.
+        self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
         self.lines.setFont(theme.mono_font())
         self.lines.setAccessibleName("Command lines")
         self.lines.setPlainText("Reading the command lines…")

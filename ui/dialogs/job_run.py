@@ -150,7 +150,7 @@ class JobRunDialog(Dialog):
         self.body.addLayout(grid)
         self.lines = QPlainTextEdit("Reading the command lines…")
         self.lines.setReadOnly(True)
-        self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
         self.lines.setFont(theme.mono_font())
         self.lines.setAccessibleName("Command lines")
         self.body.addWidget(self.lines, 1)

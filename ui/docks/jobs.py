@@ -562,6 +562,7 @@ class JobsDock(QWidget):
         super().showEvent(event)
         self._tick.start()
         self._again.start()
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
         self.read()
         self._ask_for_log()
 

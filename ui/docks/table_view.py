@@ -36,19 +36,23 @@ class _Cells(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         look, progress = index.data(LOOK_ROLE), index.data(PROGRESS_ROLE)
-        if look is None and progress is None:
-            super().paint(painter, option, index)
-            return
         rect: QRect = option.rect
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, theme.current().colour(Role.SELECTION))
         elif index.row() % 2:
             painter.fillRect(rect, theme.current().colour(Role.CODE_LINE))
         painter.setFont(option.font)
+        words = str(index.data())
         if look is not None:
-            self._lamp(painter, rect, look, str(index.data()))
+            self._lamp(painter, rect, look, words)
+        elif progress is not None:
+            self._progress(painter, rect, progress, words)
         else:
-            self._progress(painter, rect, progress, str(index.data()))
+            painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole) or theme.current().colour(Role.TEXT))
+            room = rect.adjusted(_PAD, 0, -_PAD, 0)
+            text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room.width())
+            side = index.data(Qt.ItemDataRole.TextAlignmentRole) or Qt.AlignmentFlag.AlignLeft
+            painter.drawText(room, int(side) | Qt.AlignmentFlag.AlignVCenter, text)
 
     @staticmethod
     def _lamp(painter: QPainter, rect: QRect, look: Any, words: str) -> None:
