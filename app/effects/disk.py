@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -123,11 +124,16 @@ class MakeFolder(DiskEffect):
 
     def before(self, disk: Disk) -> dict[str, Any] | None:
         prove(disk, self.root, self.path)
-        if self.path.is_dir():
-            return None
-        if self.path.is_symlink() or self.path.exists():
-            raise EffectFailed(f"{self.path} is in the way: it is not a folder. Move it aside, then retry")
-        return {"missing": [str(path) for path in self._missing()]}
+        try:
+            # One look, following links: what another worker makes between two looks is no obstacle.
+            if stat.S_ISDIR(self.path.stat().st_mode):
+                return None
+        except (FileNotFoundError, NotADirectoryError):
+            if not self.path.is_symlink():
+                return {"missing": [str(path) for path in self._missing()]}
+        except OSError as error:
+            raise refused(error, self.path) from error
+        raise EffectFailed(f"{self.path} is in the way: it is not a folder. Move it aside, then retry")
 
     def _missing(self) -> list[Path]:
         missing = []

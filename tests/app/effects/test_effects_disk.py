@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +120,81 @@ def test_after_a_crash_a_copied_file_is_known_by_its_hash(root: Path, disk: Prod
     assert effect.is_done(disk, before) is not None
     (root / "comp_v01.nk").write_text("another")
     assert effect.is_done(disk, before) is None
+
+
+def test_two_workers_that_make_the_same_folders_at_once_do_not_stand_in_each_others_way(
+    root: Path, disk: ProductionDrives
+) -> None:
+    begin, failures = threading.Barrier(4), []
+
+    def work() -> None:
+        begin.wait(10)
+        for number in range(150):
+            effect = folder(root, root / f"shots/{number:03d}/img/comps")
+            try:
+                before = effect.before(disk)
+                if before is not None:
+                    effect.apply(disk, before)
+            except (EffectFailed, OSError) as error:
+                failures.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert failures == []
+    assert len(list(root.glob("shots/*/img/comps"))) == 150
+
+
+def test_what_is_in_the_way_of_a_folder_is_named(root: Path, disk: ProductionDrives) -> None:
+    (root / "file").touch()
+    (root / "dangling").symlink_to(root / "nowhere")
+    for name in ("file", "dangling"):
+        with pytest.raises(EffectFailed, match="in the way"):
+            folder(root, root / name).before(disk)
+
+
+@pytest.fixture
+def small_drive(tmp_path: Path) -> Iterator[Path]:
+    """A drive of 256 KB, where this user may mount one."""
+    drive = tmp_path / "small"
+    drive.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(drive)], check=False, capture_output=True
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("only root may mount a small drive")
+    (drive / ".signalbox-drive").touch()
+    try:
+        yield drive
+    finally:
+        subprocess.run(["umount", str(drive)], check=True)
+
+
+def test_a_copy_to_a_full_drive_leaves_nothing_half_written_and_goes_through_when_there_is_room(
+    small_drive: Path, disk: ProductionDrives, tmp_path: Path
+) -> None:
+    source = tmp_path / "template.nk"
+    source.write_bytes(b"x" * 150_000)
+    (small_drive / "plates.exr").write_bytes(b"x" * 200_000)
+    effect = copy(small_drive, source, small_drive / "comp_v01.nk")
+    with pytest.raises(OSError, match=r"the disk is full, cannot write .*comp_v01\.nk: make room"):
+        do(disk, effect)
+    assert sorted(path.name for path in small_drive.iterdir()) == [".signalbox-drive", "plates.exr"]
+    (small_drive / "plates.exr").unlink()
+    do(disk, effect)
+    assert (small_drive / "comp_v01.nk").stat().st_size == 150_000
+
+
+def test_a_read_only_drive_is_named_and_worth_another_attempt(small_drive: Path, disk: ProductionDrives) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_drive)], check=True)
+    effect = folder(small_drive, small_drive / "shots/001")
+    with pytest.raises(OSError, match=r"the drive is read-only, cannot write .*shots"):
+        do(disk, effect)
+    subprocess.run(["mount", "-o", "remount,rw", str(small_drive)], check=True)
+    do(disk, effect)
+    assert (small_drive / "shots/001").is_dir()
 
 
 def test_what_a_crash_left_half_written_is_taken_away(root: Path, disk: ProductionDrives) -> None:

@@ -239,6 +239,8 @@ def test_two_handlers_that_fight_over_a_status_are_cut_and_it_is_said(show: Prod
     history = show.site.rows(f'select id from StatusChange where parent_id is "{task}"')
     assert 1 <= len(history) <= 8
     assert signals.new_events() == []
+    (cut,) = signals.runs(states=("failed",))
+    assert "refused: the change is the end of a chain of 8 effects of handlers" in cut.reason
 
 
 def test_a_hundred_tasks_made_in_one_commit_each_get_their_folder(show: Production, signals: SignalRoom) -> None:
