@@ -94,17 +94,17 @@ class _Writer:
         return tasks
 
     def _running(self) -> int:
-        self.clock.now = self.now - 95
+        self.clock.now, shot = self.now - 95, "BC_0042"
         job = self._add("BC_0042 dailies", "dailies-transcode", self._transcode("BC_0042"), "anna.berg")
         self._move(job, 1, "running", seconds=1)
         self._move(job, 1, "done", seconds=1)
         for task in range(2, 7):
             self._move(job, task, "running", seconds=1)
-            self._log(job, task, _ffmpeg_lines(1001 + (task - 2) * 25, 25))
+            self._log(job, task, _ffmpeg_lines(shot, 1001 + (task - 2) * 25, 25))
             self._steps(job, task, 25)
             self._move(job, task, "done", seconds=13)
         self._move(job, 7, "running", seconds=1)
-        self._log(job, 7, _ffmpeg_lines(1126, 16))
+        self._log(job, 7, _ffmpeg_lines(shot, 1126, 16))
         self._steps(job, 7, 16)
         return job
 
@@ -112,22 +112,22 @@ class _Writer:
         self.journal.set_task_progress(self.journal.job_task(job, task).id, steps)
 
     def _failed(self) -> int:
-        self.clock.now = self.now - 1_500
+        self.clock.now, shot = self.now - 1_500, "BC_0050"
         job = self._add("BC_0050 dailies", "dailies-transcode", self._transcode("BC_0050"), "jonas.weber")
         self._move(job, 1, "running")
         self._move(job, 1, "done", seconds=1)
         for task in (2, 3):
             self._move(job, task, "running")
-            self._log(job, task, _ffmpeg_lines(1001 + (task - 2) * 25, 25))
+            self._log(job, task, _ffmpeg_lines(shot, 1001 + (task - 2) * 25, 25))
             self._steps(job, task, 25)
             self._move(job, task, "done", seconds=12)
         why = "exec: ffmpeg ended with 1: BC_0050.1058.exr: No such file or directory"
         self._move(job, 4, "running")
-        self._log(job, 4, [*_ffmpeg_lines(1051, 7), *_FAILURE, f"--- failed: {why} ---"])
+        self._log(job, 4, [*_ffmpeg_lines(shot, 1051, 7), *_FAILURE, f"--- failed: {why} ---"])
         self._move(job, 4, "failed", why, seconds=5)
         for task in range(5, 11):
             self._move(job, task, "running")
-            self._log(job, task, _ffmpeg_lines(1001 + (task - 2) * 25, 25))
+            self._log(job, task, _ffmpeg_lines(shot, 1001 + (task - 2) * 25, 25))
             self._steps(job, task, 25)
             self._move(job, task, "done", seconds=12)
         return job
@@ -207,11 +207,11 @@ _FAILURE = (
 )
 
 
-def _ffmpeg_lines(first: int, frames: int) -> list[str]:
+def _ffmpeg_lines(shot: str, first: int, frames: int) -> list[str]:
     """What a coloured transcode prints."""
     lines = [
         "\x1b[1mffmpeg version 7.1\x1b[0m Copyright (c) 2000-2024 the FFmpeg developers",
-        f"\x1b[36mInput #0, image2\x1b[0m, from 'BC_0042.%04d.exr': start {first}, 24 fps, 2048x1152",
+        f"\x1b[36mInput #0, image2\x1b[0m, from '{shot}.%04d.exr': start {first}, 24 fps, 2048x1152",
         "  Stream #0:0: Video: exr, gbrapf32le(linear), 2048x1152, \x1b[32m24 fps\x1b[0m",
     ]
     for frame in range(frames):
@@ -219,6 +219,6 @@ def _ffmpeg_lines(first: int, frames: int) -> list[str]:
         shade = "\x1b[33mslow disk\x1b[0m " if slow else ""
         lines.append(
             f"frame={frame + 1:5d} fps={'11' if slow else '19'} q=22.0 size={(frame + 1) * 148:7d}kB "
-            f"time=00:00:{frame / 24:05.2f} \x1b[90mBC_0042.{first + frame}.exr\x1b[0m {shade}"
+            f"time=00:00:{frame / 24:05.2f} \x1b[90m{shot}.{first + frame}.exr\x1b[0m {shade}"
         )
     return lines

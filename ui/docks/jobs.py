@@ -143,7 +143,7 @@ class JobsDock(QWidget):
             for place, stretch in enumerate(stretches):
                 splitter.setStretchFactor(place, stretch)
         self.down.setSizes([230, 390])
-        self.across.setSizes([520, 760])
+        self.across.setSizes([560, 720])
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.down)

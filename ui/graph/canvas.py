@@ -290,6 +290,10 @@ class GraphCanvas(QWidget):
         painter.setPen(outline)
         painter.setBrush(ground)
         painter.drawRoundedRect(area, 6, 6)
+        if self._parts:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour(self._role_of(number), 0.14))
+            painter.drawRoundedRect(area, 6, 6)
         painter.setPen(Qt.PenStyle.NoPen)
         stripe = QRectF(area.left() + 6, area.top() + 8, 3.5, area.height() - 16)
         if self._parts:
