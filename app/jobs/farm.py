@@ -205,6 +205,7 @@ class _Link:
         self._known_needs: dict[str, list[list[int]]] = {}
         self._logs: dict[str, tuple[_FileSink, float]] = {}
         self._watched: dict[str, float] = {}
+        self._young: dict[str, float] = {}
         self._chores: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -224,7 +225,11 @@ class _Link:
     async def submit(self, body: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
         """Submit with the etag of the job type as it is there now, so that a changed one is noticed by the Manager."""
         job_type = await self.client.job_type(str(body["type"]))
-        return await self.client.submit({**body, "type_etag": str(job_type.get("etag", ""))}, dedupe)
+        job = await self.client.submit({**body, "type_etag": str(job_type.get("etag", ""))}, dedupe)
+        # A list that was asked for before does not know it: that is no reason to forget it.
+        self._young[str(job["id"])] = time.monotonic()
+        self._journal.mirror_jobs([remote_job(job)], whole=False)
+        return job
 
     # -- jobs and tasks --------------------------------------------------------------------------------------------
 
@@ -242,10 +247,15 @@ class _Link:
             self._chore(self._mirror_tasks(which))
 
     def _mirror_jobs(self) -> None:
-        jobs = [remote_job(job) for job in self._live.mirror.jobs.values()]
-        changed = set(self._journal.mirror_jobs(jobs))
+        mirror = self._live.mirror
+        jobs = [remote_job(job) for job in mirror.jobs.values()]
+        spared = {remote_id for remote_id, since in self._young.items() if since >= mirror.asked_at}
+        changed = set(self._journal.mirror_jobs(jobs, spared=spared))
+        self._young = {remote_id: self._young[remote_id] for remote_id in spared - set(mirror.jobs)}
         for job in jobs:
             final = job.status in FINAL_JOB
+            if job.remote_id in mirror.tasks and self._journal.job_of_remote(job.remote_id) in changed:
+                self._chore(self._mirror_tasks(job.remote_id))
             if job.remote_id in self._watched:
                 self._watched[job.remote_id] = min(self._watched[job.remote_id], time.monotonic()) if final else _NEVER
             elif not final or self._journal.job_of_remote(job.remote_id) in changed:
@@ -266,6 +276,8 @@ class _Link:
 
     async def tidy(self) -> None:
         """Stop looking at jobs that have rested for a while, and fetching logs nobody has asked for."""
+        if self._young and self._live.mirror.read:
+            self._mirror_jobs()
         for remote_id, since in list(self._watched.items()):
             if remote_id not in self._live.mirror.jobs or time.monotonic() - since > _REST_SECONDS:
                 del self._watched[remote_id]

@@ -12,6 +12,7 @@ import asyncio
 import codecs
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Mirror:
         jobs: Jobs by id.
         tasks: Tasks by job id, in the job's order, for jobs that are watched.
         read: Whether the jobs have been read at all.
+        asked_at: When the jobs were asked for (monotonic seconds): what was submitted later may be missing.
     """
 
     connected: bool = False
@@ -54,6 +56,7 @@ class Mirror:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     read: bool = False
+    asked_at: float = 0.0
 
 
 Listener = Callable[[Literal["jobs", "tasks", "log", "connection"], str], None]
@@ -226,7 +229,9 @@ class ManagerLive:
                 await asyncio.sleep(self._rhythm.reconnect)
 
     async def _read_jobs(self) -> None:
+        asked_at = time.monotonic()
         jobs = {str(job["id"]): job for job in await self._client.jobs() if "id" in job}
+        self.mirror.asked_at = asked_at
         if jobs != self.mirror.jobs or not self.mirror.read:
             self.mirror.read = True
             gone = set(self.mirror.jobs) - set(jobs)
@@ -267,8 +272,12 @@ class LogSink:
         """The next piece of the log."""
 
 
+#: So many bytes before the new ones are fetched again, to see that it is still the same log.
+_OVERLAP = 256
+
+
 class LogFollower:
-    """Follows one task's log by its size in bytes."""
+    """Follows one task's log by its size in bytes; what is fetched overlaps what is there, and must agree with it."""
 
     def __init__(self, client: ManagerClient, task_id: str, sink: LogSink, poll: float) -> None:
         self._client = client
@@ -276,6 +285,7 @@ class LogFollower:
         self._sink = sink
         self._poll = poll
         self._at = 0
+        self._last = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._news = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
@@ -309,13 +319,24 @@ class LogFollower:
         facts = await self._client.log_size(self._task_id)
         size = 0 if facts is None else facts.size
         if size < self._at:
-            self._at = 0
-            self._decoder.reset()
-            self._sink.restart()
+            self._start_over()
         if facts is None or size == self._at:
             return
-        data = await self._client.log_bytes(facts.url, self._at, size)
-        self._at += len(data)
-        text = self._decoder.decode(data)
+        start = self._at - len(self._last)
+        data = await self._client.log_bytes(facts.url, start, size)
+        if not data.startswith(self._last):
+            # It shrank and grew again between two looks: another log, whatever its size says.
+            self._start_over()
+            data = await self._client.log_bytes(facts.url, 0, size)
+        fresh = data[len(self._last) :]
+        self._at += len(fresh)
+        self._last = (self._last + fresh)[-_OVERLAP:]
+        text = self._decoder.decode(fresh)
         if text:
             self._sink.text(text)
+
+    def _start_over(self) -> None:
+        self._at = 0
+        self._last = b""
+        self._decoder.reset()
+        self._sink.restart()

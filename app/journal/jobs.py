@@ -8,7 +8,7 @@ mirrored as they are there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -543,17 +543,18 @@ class Jobs(Queue):
 
     # -- the Manager's jobs ----------------------------------------------------------------------------------------
 
-    def mirror_jobs(self, jobs: Sequence[RemoteJob], *, whole: bool = True) -> list[int]:
+    def mirror_jobs(self, jobs: Sequence[RemoteJob], *, whole: bool = True, spared: Collection[str] = ()) -> list[int]:
         """Bring the Manager's jobs up to date; returns ids of those that changed.
 
         Args:
             jobs: As read just now.
             whole: These are all it has: what it no longer knows is forgotten here too.
+            spared: Remote ids that are not forgotten all the same (submitted after the list was asked for).
         """
         changed = []
         with self.write() as db:
             if whole:
-                self._forget_remote(db, {job.remote_id for job in jobs})
+                self._forget_remote(db, {job.remote_id for job in jobs} | set(spared))
             for job in jobs:
                 job_id = self._mirror_job(db, job)
                 if job_id is not None:

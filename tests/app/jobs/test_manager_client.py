@@ -18,7 +18,7 @@ from app.jobs.manager_client import (
     Patience,
     with_dependencies,
 )
-from app.jobs.manager_live import LogSink, ManagerLive, Rhythm
+from app.jobs.manager_live import LogFollower, LogSink, ManagerLive, Rhythm
 
 QUICK = Patience(request=5.0, tries=6, pause=0.02, longest_pause=0.2)
 LIVELY = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, log_poll=0.05)
@@ -189,6 +189,24 @@ def test_a_log_that_shrinks_starts_over(manager: ManagerStandIn) -> None:
         await until(lambda: ear.heard == "2nd\n")
         assert ear.restarts == 1
         await live.stop()
+
+    run(manager.url, story)
+
+
+def test_a_log_that_shrinks_and_grows_again_between_two_looks_starts_over(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        job = await client.submit(JOB, "k")
+        task = (await client.tasks(job["id"]))[0]["id"]
+        ear = Ear()
+        follower = LogFollower(client, task, ear, 1.0)
+        manager.work(task, "active", b"first try\n")
+        await follower.look()
+        manager.replace_log(task, b"second try, which says more\n")
+        await follower.look()
+        manager.work(task, "active", b"and goes on\n")
+        await follower.look()
+        assert ear.heard == "second try, which says more\nand goes on\n"
+        assert ear.restarts == 1
 
     run(manager.url, story)
 
