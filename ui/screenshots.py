@@ -220,7 +220,18 @@ def main(arguments: list[str]) -> int:
             for path in take(scene, out, app):
                 sys.stdout.write(f"{path}\n")
         _compiler(out, app)
+        _artist(Path(name), out, app)
     return 0
+
+
+def _artist(folder: Path, out: Path, app: QApplication) -> None:
+    """What artists and production use, on an embedded site."""
+    from ui.artist_pictures import scenes as artist_scenes
+
+    with artist_scenes(folder / "artist") as pictures:
+        for scene in pictures:
+            for path in take(scene, out, app):
+                sys.stdout.write(f"{path}\n")
 
 
 def _compiler(out: Path, app: QApplication) -> None:

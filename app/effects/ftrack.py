@@ -284,6 +284,14 @@ class DeleteEntity(FtrackEffect):
     def queries(self) -> Iterable[str]:
         return self.hanging
 
+    def deletes(self) -> str | None:
+        return self.id or None
+
+    def sparing(self, kept: frozenset[str]) -> DeleteEntity:
+        if kept.isdisjoint(self.own):
+            return self
+        return self.model_copy(update={"own": tuple(key for key in self.own if key not in kept)})
+
     def verdict(self, seen: Seen) -> Verdict:
         if self.id and seen.row(self.entity_type, self.id) is None:
             return Verdict("already", f"{self.label} is not there any more")

@@ -119,6 +119,15 @@ class FtrackEffect(Effect):
         """What entity it creates, for the effects after it in the same transaction: (schema id, id, values)."""
         return None
 
+    def deletes(self) -> str | None:
+        """Id of the entity it deletes."""
+        return None
+
+    def sparing(self, kept: frozenset[str]) -> FtrackEffect:
+        """The effect when an undo leaves these entities alone, although the same run created them."""
+        del kept
+        return self
+
     @abstractmethod
     def before(self, seen: Seen) -> dict[str, Any]:
         """What is there now, as far as the effect changes it."""

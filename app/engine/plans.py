@@ -116,8 +116,16 @@ class PlanWork:
         if expected and digest != expected:
             return Ending("planned", "the plan differs from the one that was shown: look again, then apply")
         if self.dry and plan.effects:
+            if self.leave:
+                self._say_what_stays()
             return Ending("planned", f"dry run: {_count(len(plan.effects), 'effect')} planned, nothing was touched")
         return None
+
+    def _say_what_stays(self) -> None:
+        """The list of an undo tells what would be left alone; a read, nothing else."""
+        rows = [row for row in self.journal.effects_of(self.run.id) if self._effect(row).via == "ftrack"]
+        work = FtrackTransaction(self.journal, self.tools.site, self.run, self.tools.settings.chunk, leave=True)
+        work.foresee(self._steps(rows, {}))
 
     def _store(self, plan: Plan, digest: str, replans: int) -> None:
         stored = {

@@ -58,6 +58,7 @@ class FtrackTransaction:
         chunk: At most so many effects in one server transaction.
         leave: Undo: what is not as expected is left alone and listed, instead of planned again.
         failed: Step id to the site's reason, filled while applying.
+        kept: Ids of entities that an undo leaves alone: what they hang on stays too.
     """
 
     journal: Journal
@@ -66,6 +67,12 @@ class FtrackTransaction:
     chunk: int
     leave: bool = False
     failed: dict[int, str] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+
+    def foresee(self, steps: Sequence[Step]) -> None:
+        """For the list before an undo: mark what would be left alone, and touch nothing."""
+        for chunk in _chunks(steps, self.chunk):
+            self._judge(chunk)
 
     def apply(self, steps: Sequence[Step]) -> None:
         """Apply steps, chunk by chunk.
@@ -90,13 +97,17 @@ class FtrackTransaction:
         already: dict[int, dict[str, Any]] = {}
         created: set[str] = set()
         for step in steps:
-            verdict = step.effect.verdict(seen)
+            effect = step.effect.sparing(frozenset(self.kept)) if self.kept else step.effect
+            verdict = effect.verdict(seen)
             # An entity of this same transaction is not there to be compared yet.
             words = verdict.words if verdict.what == "mismatch" else _unmet(step.effect, seen, created)
             if verdict.what == "already":
                 already[step.id] = step.effect.is_done(seen) or {}
             elif words:
                 different[step.id] = words
+                spared = step.effect.deletes() if self.leave else None
+                if spared is not None:
+                    self.kept.add(spared)
             else:
                 todo.append(step)
                 _foresee(step.effect, seen, created)

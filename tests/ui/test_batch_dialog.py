@@ -53,7 +53,9 @@ def sheet(count: int = 40) -> str:
 
 
 def shots(studio: Studio) -> list[dict[str, object]]:
-    return studio.rows('select id, name, description, custom_attributes from Shot where parent.name is "SQ7" order by name')
+    return studio.rows(
+        'select id, name, description, custom_attributes from Shot where parent.name is "SQ7" order by name'
+    )
 
 
 def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
@@ -105,7 +107,9 @@ def test_the_wrong_character_of_an_expression_is_marked(dialog: BatchCreateDialo
 def test_rows_say_new_exists_adds_and_conflict_and_a_cell_is_mended_in_place(
     studio: Studio, dialog: BatchCreateDialog, qtbot: QtBot
 ) -> None:
-    there = studio.rows('select name, parent.name from Shot where project.name is "nightjar" and parent.name is "001"')[0]
+    there = studio.rows('select name, parent.name from Shot where project.name is "nightjar" and parent.name is "001"')[
+        0
+    ]
     dialog.take_text(
         "sequence,shot,frame in,tasks\n"
         f"001,{there['name'].upper()},,\n"

@@ -101,7 +101,9 @@ def named(items: list[QTreeWidgetItem], kind: str, name: str = "") -> QTreeWidge
 
 
 @pytest.mark.timeout(300)
-def test_all_six_actions_are_launched_with_the_mouse(studio: Studio, service: Service, qtbot: QtBot, dark: None) -> None:
+def test_all_six_actions_are_launched_with_the_mouse(
+    studio: Studio, service: Service, qtbot: QtBot, dark: None
+) -> None:
     browser, desk = shown(studio, qtbot)
     hub = Hub(studio.installation.journal)
     actions = ActionsDock(hub)
@@ -171,14 +173,18 @@ def test_all_six_actions_are_launched_with_the_mouse(studio: Studio, service: Se
         task.setData(0, _ENTITY + 1, None)
         task.setExpanded(False)
         versions = opened(browser, qtbot, task)
-        qtbot.waitUntil(lambda: any("ReviewAsset" in task.child(n).text(0) for n in range(task.childCount())), timeout=20_000)
+        qtbot.waitUntil(
+            lambda: any("ReviewAsset" in task.child(n).text(0) for n in range(task.childCount())), timeout=20_000
+        )
         versions = [task.child(n) for n in range(task.childCount())]
         click(browser, qtbot, named(versions, "AssetVersion", "ReviewAsset"))
         press(browser, qtbot, "update_rv_component")
         finish(browser, qtbot, service, "update_rv_component")
 
         # The Actions dock tells of all six, and takes the batch back, the list first.
-        qtbot.waitUntil(lambda: len(actions._cards) == 6 and all(c.lines() for c in actions._cards.values()), timeout=20_000)
+        qtbot.waitUntil(
+            lambda: len(actions._cards) == 6 and all(c.lines() for c in actions._cards.values()), timeout=20_000
+        )
         line = actions.card("batch_create").lines()[0]
         assert studio.person in line.words.whole()
         wanted: list[int] = []

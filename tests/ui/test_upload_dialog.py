@@ -36,7 +36,7 @@ def end(station: ArtistStation, qtbot: QtBot) -> None:
     if not station._closed:
         with qtbot.waitSignal(station.stopped, timeout=30_000):
             station.close()
-    station.deleteLater()
+        station.deleteLater()
 
 
 def opened(station: ArtistStation, qtbot: QtBot, task: str = "", *files: str) -> UploadDialog:
@@ -202,7 +202,9 @@ def test_a_clip_on_its_way_is_stopped_and_retried(studio: Studio, station: Artis
     assert studio.rows(f'select id from AssetVersion where task_id is "{task}" and asset.name is "ReviewAsset"') == []
     dialog.row(key).retry_button.click()
     qtbot.waitUntil(lambda: states(dialog) == ["done"], timeout=90_000)
-    assert len(studio.rows(f'select id from AssetVersion where task_id is "{task}" and asset.name is "ReviewAsset"')) == 1
+    assert (
+        len(studio.rows(f'select id from AssetVersion where task_id is "{task}" and asset.name is "ReviewAsset"')) == 1
+    )
 
 
 def test_the_slate_is_seen_before_it_is_burnt_in(studio: Studio, station: ArtistStation, qtbot: QtBot) -> None:

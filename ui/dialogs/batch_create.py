@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 CONFIRM_ABOVE = 500
 """More rows than this are asked for again."""
 _TYPING_MS = 150
-_WIDTHS = (104, 84, 108, 68, 74, 190, 150)
+_WIDTHS = (104, 78, 104, 78, 84, 170, 150, 210)
+_LEFT = 390
 OPEN = frozenset({"queued", "running", "waiting", "retry", "paused"})
 
 
@@ -83,8 +84,11 @@ class BatchCreateDialog(Dialog):
         self.body.addWidget(self.notice)
         columns = QHBoxLayout()
         columns.setSpacing(16)
-        columns.addLayout(self._build_left(), 2)
-        columns.addLayout(self._build_right(), 5)
+        left = QWidget()
+        left.setLayout(self._build_left())
+        left.setFixedWidth(_LEFT)
+        columns.addWidget(left)
+        columns.addLayout(self._build_right(), 1)
         self.body.addLayout(columns, 1)
         self._build_foot()
         self._wire()
@@ -98,6 +102,7 @@ class BatchCreateDialog(Dialog):
 
     def _build_left(self) -> QVBoxLayout:
         column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         self.picker = PlacePicker(self._desk)
         column.addWidget(_heading("Where"))
@@ -154,7 +159,10 @@ class BatchCreateDialog(Dialog):
         header = self.sheet.horizontalHeader()
         for place, width in enumerate(_WIDTHS):
             self.sheet.setColumnWidth(place, width)
-        header.setSectionResizeMode(WORDS, QHeaderView.ResizeMode.Stretch)
+        # What would happen stands beside the state, where it is read first.
+        header.moveSection(WORDS, 1)
+        header.setSectionResizeMode(len(COLUMNS), QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.sheet.installEventFilter(self)
         self.empty = QLabel("Type a range, or paste a sheet:\nshot, sequence, frame in, frame out, tasks, description",
                             self.sheet)  # fmt: skip

@@ -39,6 +39,7 @@ class TaskLine(QWidget):
         self.bid.setDecimals(1)
         self.bid.setSuffix(" h")
         self.bid.setValue(task.bid_hours)
+        self.bid.setMinimumWidth(74)
         self.bid.setAccessibleName("Bid in hours")
         self.who = _choices(["", *users], ", ".join(task.assignees))
         self.who.setEditable(True)
@@ -66,7 +67,7 @@ def _choices(names: Sequence[str], wanted: str) -> QComboBox:
     box = QComboBox()
     box.addItems(list(names))
     box.setCurrentText(wanted)
-    box.setMinimumContentsLength(6)
+    box.setMinimumContentsLength(4)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box
 
@@ -109,7 +110,7 @@ class TaskTemplates(QWidget):
         column.addLayout(top)
         self._grid = QGridLayout()
         self._grid.setSpacing(5)
-        for place, stretch in enumerate((3, 2, 3, 3, 0)):
+        for place, stretch in enumerate((5, 3, 4, 4, 0)):
             self._grid.setColumnStretch(place, stretch)
         column.addLayout(self._grid)
         self.add = QPushButton("Add a task")

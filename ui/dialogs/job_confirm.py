@@ -31,7 +31,7 @@ def command_text(commands: list[ShownCommand]) -> str:
             lines.append(f"{'' if not lines else chr(10)}# {command.task}  {command.task_name}")
         lines.append(command.text)
         if command.refused:
-            lines.append(f"    will not run: {command.refused}")
+            lines.append(f"    will not run: {command.refused.removeprefix('refused: ')}")
     if len(commands) > LINES_SHOWN:
         lines.append(f"\n… and {amount(len(commands) - LINES_SHOWN)} more command lines like these")
     return "\n".join(lines)

@@ -72,6 +72,7 @@ class TaskPicker(QWidget):
         self.list.setAccessibleName("Tasks")
         self.list.setUniformItemSizes(True)
         self.list.setMinimumHeight(92)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentItemChanged.connect(self._current)
         column.addWidget(self.search)
         column.addLayout(views)

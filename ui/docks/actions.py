@@ -37,7 +37,9 @@ class RunLine(QWidget):
         line.setSpacing(6)
         who = row.user or "somebody"
         what = f" on {row.entity}" if row.entity else ""
-        how = f"{row.state.replace('_', ' ')}: {row.reason}" if row.reason else row.state.replace("_", " ")
+        how = row.state.replace("_", " ")
+        if row.reason and row.reason != how:
+            how = f"{how}: {row.reason}"
         self.words = ElidedLabel(f"{who}{what}, {ago(row.created)}: {how}")
         theme.mark(self.words, state=_STATES.get(row.state, "info" if row.state in _OPEN else "off"))
         line.addWidget(self.words, 1)
