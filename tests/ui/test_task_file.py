@@ -89,6 +89,8 @@ def test_a_task_that_starts_over_shows_its_new_output(file: TaskFile) -> None:
     write(file, b"new\n")
     assert everything(file) == ["new"]
     assert file.generation > generation
+    write(file, b"another beginning\nthat is longer than what was there\n")
+    assert everything(file) == ["another beginning", "that is longer than what was there"]
     assert file.path is not None
     file.path.unlink()
     assert everything(file) == []

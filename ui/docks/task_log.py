@@ -57,7 +57,13 @@ _SEARCH_MS = 150
 
 
 class TaskLogView(RowsView):
-    """Lines with their colours, as wide as they are."""
+    """Lines with their colours, as wide as they are.
+
+    Signals:
+        error_wanted: the first error shall be shown.
+    """
+
+    error_wanted = Signal()
 
     def __init__(self, model: TaskLogRows, parent: QWidget | None = None) -> None:
         self._widest = 0
@@ -172,6 +178,12 @@ class TaskLogView(RowsView):
     def _own(self) -> dict[Role, str]:
         return theme.current().colours
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_E and not event.modifiers():
+            self.error_wanted.emit()
+        else:
+            super().keyPressEvent(event)
+
     def line(self, row: Row) -> str:
         """A row as text: what the task wrote, without its colours."""
         return plain(row.cells[1]) if len(row.cells) > 1 else ""
@@ -251,13 +263,10 @@ class TaskLogPane(QWidget):
         column.setSpacing(0)
         column.addWidget(bar)
         column.addWidget(self.view, 1)
-        for keys, call in ((QKeySequence(QKeySequence.StandardKey.Find), self._to_search),):
-            shortcut = QShortcut(keys, self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(call)
-        jump = QShortcut(QKeySequence("E"), self.view)
-        jump.setContext(Qt.ShortcutContext.WidgetShortcut)
-        jump.activated.connect(self.go_to_error)
+        find = QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self)
+        find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        find.activated.connect(self._to_search)
+        self.view.error_wanted.connect(self.go_to_error)
 
     @staticmethod
     def _button(icon: str, tip: str, call: object) -> QToolButton:

@@ -26,6 +26,7 @@ LOOK_BYTES = 16 << 20
 """Read in one look at most; the next one goes on, and other questions get their turn between."""
 FIND_PAGES = 128
 """Pages that one question of a search goes through."""
+_TAIL = 48
 KEPT_CHARACTERS = 4 << 20
 """Text kept for painting."""
 ERROR = re.compile(
@@ -54,6 +55,7 @@ class TaskFile:
         self._read = 0
         self._newlines = 0
         self._last_end = 0
+        self._tail = b""
 
     def close(self) -> None:
         """Close the file."""
@@ -92,8 +94,8 @@ class TaskFile:
         if self._file is None:
             return
         size = os.fstat(self._file.fileno()).st_size
-        if size < self._read:
-            # The task was started over: what was written is void.
+        if size < self._read or (size > self._read and self._before_here() != self._tail):
+            # The task was started over: what was written is void, even where as much was written again.
             self._forget()
         budget = LOOK_BYTES
         while self._read < size and budget > 0:
@@ -101,9 +103,17 @@ class TaskFile:
                 self._file.fileno(), min(PAGE - (self._read - self._starts[-1]), size - self._read), self._read
             )
             if not block:
-                return
+                break
             budget -= len(block)
             self._take(block)
+        self._tail = self._before_here()
+
+    def _before_here(self) -> bytes:
+        """The last bytes of what was read, as they are in the file now."""
+        if self._file is None:
+            return b""
+        length = min(_TAIL, self._read)
+        return os.pread(self._file.fileno(), length, self._read - length)
 
     def _open(self) -> None:
         """Open the file, and again when another one has taken its name."""
