@@ -103,19 +103,20 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """An embedded site, simulated artists, a production drive and a local Slack: everything, and nothing real."""
-    from app.demo import DemoFailed
-
     # Ended by SIGTERM as by Ctrl+C: site, worker and temporary folder go too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not headless and not _has_display():
         typer.echo("There is no display: the demo runs without a window.", err=True)
         headless = True
+    if not headless:
+        # The site and the server are loaded behind the window, after its first paint; what goes wrong is told in it.
+        from ui.start import run_demo
+
+        raise typer.Exit(run_demo(seed=seed, keep=keep, rate=rate, seconds=seconds))
+    from app.demo import DemoFailed
+
     try:
         with _told():
-            if not headless:
-                from ui.start import run_demo
-
-                raise typer.Exit(run_demo(seed=seed, keep=keep, rate=rate, seconds=seconds))
             _demo_headless(30.0 if seconds is None else seconds, seed, keep, rate, as_json=as_json)
     except DemoFailed as error:
         _fail(str(error), REFUSED)
@@ -322,6 +323,34 @@ def lever(
 
 
 @app.command()
+def shadow(
+    since: Annotated[str, typer.Option("--since", help="Begin: 3d, 12h, or a date like 2026-11-20.")] = "",
+    old_user: Annotated[str, typer.Option("--old-user", help="The old server's ftrack user: its statuses count.")] = "",
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the plans of the dry runs would have done, compared with what the old server did."""
+    with _told():
+        from app.service_shadow import moment_of, shadow_report
+
+        try:
+            begin = moment_of(since) if since else None
+        except ValueError as error:
+            _fail(str(error), 2)
+        report = shadow_report(settings, journal, since=begin, old_user=old_user)
+        if as_json:
+            typer.echo(json.dumps(report.as_dict(), ensure_ascii=False))
+            return
+        typer.echo(f"{report.runs} runs, {report.agreed} things alike, {len(report.differences)} different")
+        for one in (*report.differences, *report.doubles):
+            project = f" ({one.project})" if one.project else ""
+            typer.echo(f"  {one.kind}: {one.subject}{project}")
+            typer.echo(f"      Signalbox: {one.signalbox or 'nothing'}")
+            typer.echo(f"      old server: {one.old_server or 'nothing'}")
+
+
+@app.command()
 def doctor(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
     """Check settings, site, Slack, drives, journal and programs, and say what to do."""
     from app.service_doctor import examine
@@ -361,18 +390,65 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
 
 @app.command()
 def connect(
-    server: Annotated[str, typer.Option("--server", prompt="Address of the ftrack site")],
-    user: Annotated[str, typer.Option("--user", prompt="API user")],
+    server: Annotated[str, typer.Option("--server", help="Address of the ftrack site.")] = "",
+    user: Annotated[str, typer.Option("--user", help="API user.")] = "",
     key: Annotated[
-        str, typer.Option("--key", envvar="FTRACK_API_KEY", prompt="API key", hide_input=True, show_envvar=True)
-    ],
+        str,
+        typer.Option(
+            "--key",
+            envvar="FTRACK_API_KEY",
+            help="API key; leave it out and type it: others see it in the list of processes.",
+            show_envvar=True,
+        ),
+    ] = "",
+    drive: Annotated[str, typer.Option("--drive", help="A drive: PREFIX=FOLDER, e.g. /data/production=/mnt/p.")] = "",
+    slack: Annotated[str, typer.Option("--slack", help="Test channel; the token is asked for.")] = "",
+    people: Annotated[Path | None, typer.Option("--people", help="slack_ftrack_users.json.")] = None,
+    manager: Annotated[str, typer.Option("--manager", help="Address of the Flamenco Manager.")] = "",
+    scripts: Annotated[Path | None, typer.Option("--scripts", help="The Manager's scripts folder.")] = None,
     settings: SettingsOption = None,
 ) -> None:
-    """Enter the site's address, user and key once; they are tried before they are kept."""
-    with _told():
-        from app.service_connect import connect_site
+    """Connect the studio step by step: site, drives, Slack, people, farm. Each is tried before it is kept.
 
-        typer.echo(connect_site(settings, server, user, key))
+    Without options every step is asked for; with some only those are done.
+    """
+    with _told():
+        from app.service_assistant import (
+            StepRefused,
+            connect_drive,
+            connect_farm,
+            connect_people,
+            connect_slack,
+            walk_through,
+        )
+        from app.service_connect import connect_site
+        from app.settings.paths import settings_path
+        from app.settings.store import SettingsStore
+
+        def ask(question: str, default: str, hidden: bool) -> str:
+            return str(typer.prompt(question, default=default, hide_input=hidden, show_default=bool(default))).strip()
+
+        others = bool(drive or slack or people or manager)
+        if server or user or not others:
+            server = server or ask("Address of the ftrack site", "", False)
+            user = user or ask("API user", "", False)
+            typer.echo(connect_site(settings, server, user, key or ask("API key", "", True)))
+        store = SettingsStore(settings or settings_path())
+        try:
+            if drive:
+                prefix, _, folder = drive.partition("=")
+                typer.echo(connect_drive(store, prefix, Path(folder).expanduser()))
+            if slack:
+                token = os.environ.get("SIGNALBOX_SLACK_TOKEN", "") or ask("Slack bot token", "", True)
+                typer.echo(connect_slack(store, token, slack))
+            if people:
+                typer.echo(connect_people(store, people))
+            if manager:
+                typer.echo(connect_farm(store, manager, scripts))
+        except StepRefused as error:
+            _fail(str(error), REFUSED)
+        if not others and sys.stdin.isatty():
+            walk_through(store, ask, typer.echo)
 
 
 @app.command("install-service")

@@ -18,6 +18,8 @@ from app.journal.log import LogStore
 from app.journal.rows import EventFilter, EventRow, LogFilter, LogRow
 from app.journal.store import Store
 
+_LIKE = "LIKE :text ESCAPE '\\'"
+_EMPTY = "''"
 _LOG_COLUMNS = "id, at, level, logger, message, handler, run_id, event_row, project, entity"
 
 
@@ -80,7 +82,10 @@ def log_ids(store: Store, wanted: LogFilter, low: int, high: int) -> array[int]:
     if wanted.text:
         # Column by column: joining them first makes a new text for every line, which costs more than the search.
         arguments["text"] = f"%{_escaped(wanted.text)}%"
-        clause += " AND (" + " OR ".join(f"{column} LIKE :text ESCAPE '\\'" for column in columns) + ")"
+        # Most lines have neither handler nor entity, and an empty text is quicker passed over than searched.
+        passed = {column: f"{column} <> {_EMPTY} AND " for column in columns[2:]}
+        tests = [f"{passed.get(column, '')}{column} {_LIKE}" for column in columns]
+        clause += f" AND ({' OR '.join(tests)})"
     return _ids(store, f"SELECT group_concat(id) FROM lines WHERE {clause}", arguments)
 
 

@@ -107,6 +107,7 @@ class RowsView(QAbstractScrollArea):
         self.horizontalScrollBar().valueChanged.connect(self._scrolled_sideways)
         model.changed.connect(self._rows_changed)
         model.loaded.connect(self.viewport().update)
+        model.problem.connect(lambda _why: self.viewport().update())
         theme.notifier().changed.connect(self._theme_changed)
 
     # What it is made of
@@ -187,6 +188,7 @@ class RowsView(QAbstractScrollArea):
         self._seen = self._model.count()
         if follow:
             self._to_end()
+            self.viewport().update()
         self._show_new()
         self.follow_changed.emit(follow)
 
@@ -241,6 +243,7 @@ class RowsView(QAbstractScrollArea):
         self._update_bars()
         if self._follow:
             self._to_end()
+        self.viewport().update()
         self._place_new()
 
     def _make_room_for_header(self) -> None:
@@ -292,7 +295,18 @@ class RowsView(QAbstractScrollArea):
         bar.setValue(bar.maximum())
         self._moving = False
         self._note_top()
-        self.viewport().update()
+
+    def _paint_when_there(self) -> None:
+        """Paint the newest rows once, when they have come, instead of grey lines now and the rows a moment later."""
+        first, last = self._shown_rows()
+        self._model.want(first, last)
+        if not self._model.coming(first, last):
+            self.viewport().update()
+
+    def _shown_rows(self) -> tuple[int, int]:
+        """Positions of the first and the last row in sight."""
+        first = self.verticalScrollBar().value()
+        return first, min(self._model.count() - 1, first + self.viewport().height() // self._height)
 
     def _note_top(self) -> None:
         top = self.verticalScrollBar().value()
@@ -312,10 +326,14 @@ class RowsView(QAbstractScrollArea):
         self.header.setOffset(value)
         self.viewport().update()
 
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        """Nothing is moved on the screen: whoever moves a bar asks for one painting."""
+
     def _rows_changed(self) -> None:
         self._update_bars()
         if self._follow:
             self._to_end()
+            self._paint_when_there()
             return
         # Older hits come before the row on top, old rows go: the person keeps looking at the same row.
         bar = self.verticalScrollBar()
@@ -350,8 +368,7 @@ class RowsView(QAbstractScrollArea):
         if not count:
             self._paint_empty(painter, area)
             return
-        first = self.verticalScrollBar().value()
-        last = min(count - 1, first + area.height() // self._height)
+        first, last = self._shown_rows()
         self._model.want(first, last)
         sections = self._sections(area.width())
         colours = {role.value: look.colour(role) for role in (Role.TEXT, Role.MUTED, Role.OK, Role.WARNING)}

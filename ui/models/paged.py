@@ -6,6 +6,7 @@ a time on the reader's thread, so that the first hits stand on the screen while 
 
 from __future__ import annotations
 
+import time
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
@@ -22,6 +23,10 @@ FIRST_PIECE = 1 << 12
 """The newest piece is smaller: what a person sees first comes first."""
 KEPT_ROWS = 4_096
 """Rows kept for painting; older ones are asked for again when somebody scrolls back."""
+AHEAD = 2
+"""Questions for pieces on their way at a time: the thread shall not wait for the window between two of them."""
+SHOWN_SECONDS = 0.05
+"""Hits of older pieces are shown so often while a search goes on; the first ones at once."""
 MARGIN = 40
 """Rows fetched above and below what is visible."""
 RECENT = 2_000
@@ -96,6 +101,9 @@ class PagedRows(QObject):
         self._ids: array[int] = array("q")
         self._low, self._high = 1, 0
         self._unsearched = 0
+        self._unasked = 0
+        self._pieces = 0
+        self._shown_at = 0.0
         self._rows: OrderedDict[int, Row] = OrderedDict()
         self._wanted: tuple[int, int] = (0, -1)
         self._fetching = False
@@ -162,6 +170,10 @@ class PagedRows(QObject):
         self._wanted = (first, last)
         self._fetch(everything=False)
 
+    def coming(self, first: int, last: int) -> bool:
+        """Whether rows of these positions are missing and on their way: `loaded` will tell when they are here."""
+        return self._fetching and any(self.row(index) is None for index in range(first, last + 1))
+
     def fetch(self, low: int, high: int, limit: int, answer: Callable[[list[Row]], None]) -> None:
         """Rows from id `low` to id `high` (for copying and exporting), at most `limit`, given to `answer`."""
         source, listed = self._source, self._listed
@@ -223,8 +235,9 @@ class PagedRows(QObject):
         self._low, self._high = low, newest
         if self._listed:
             if first and newest:
-                self._unsearched = newest
+                self._unsearched = self._unasked = newest
                 self._search(FIRST_PIECE)
+                self._search(PIECE)
             else:
                 self._ids.extend(fresh)
                 moved = bool(fresh) or shrunk
@@ -239,30 +252,43 @@ class PagedRows(QObject):
             self.refresh()
 
     def _search(self, size: int) -> None:
-        """Search the next older piece."""
-        mark, source = self._round, self._source
-        high = self._unsearched
+        """Ask for the next older piece, if there is one."""
+        mark, source, high = self._round, self._source, self._unasked
+        if high < self._low:
+            return
         low = max(self._low, high - size + 1)
+        self._unasked = low - 1
+        self._pieces += 1
 
         def question(store: Any) -> tuple[int, int, array[int]]:
-            return mark, low, array("q", source.hits(store, low, high))
+            # Another filter may have come while this one waited.
+            return mark, low, array("q", source.hits(store, low, high) if mark == self._round else ())
 
-        self._reader.ask(f"{self._name}.search", question, self._take_piece, owner=self, problem=self.problem.emit)
+        # Slots in turn: a piece does not give way to the one after it.
+        slot = f"{self._name}.search.{self._pieces % (AHEAD + 1)}"
+        self._reader.ask(slot, question, self._take_piece, owner=self, problem=self.problem.emit)
 
     def _take_piece(self, found: tuple[int, int, array[int]]) -> None:
         mark, low, ids = found
         if mark != self._round:
             return
+        self._unsearched = low - 1
+        more = self._unsearched >= self._low
+        if more:
+            self._search(PIECE)
         if ids:
+            new = not self._ids
             ids.extend(self._ids)
             self._ids = ids
-            self.changed.emit()
-        self._unsearched = low - 1
-        span = max(1, self._high - self._low + 1)
-        if self._unsearched >= self._low:
+            now = time.monotonic()
+            if new or now - self._shown_at >= SHOWN_SECONDS:
+                self._shown_at = now
+                self.changed.emit()
+        if more:
+            span = max(1, self._high - self._low + 1)
             self.searched.emit(1 - (self._unsearched - self._low + 1) / span)
-            self._search(PIECE)
         else:
+            self.changed.emit()
             self.searched.emit(1.0)
 
     def _search_recent(self) -> None:
