@@ -193,7 +193,7 @@ def try_wheel(wheel: Path, seconds: float) -> None:
 
 @contextmanager
 def clean_root() -> Iterator[Path | None]:
-    """A Debian with nothing but its base; None where none can be made. SIGNALBOX_CLEAN_ROOT names one that is copied."""
+    """A Debian with nothing but its base, None where none can be made; SIGNALBOX_CLEAN_ROOT names one to copy."""
     kept = os.environ.get("SIGNALBOX_CLEAN_ROOT", "")
     if os.geteuid() != 0 or not (kept or shutil.which("debootstrap")):
         say("no clean root: that needs root and debootstrap (apt-get install debootstrap)")
@@ -220,12 +220,14 @@ def try_bundle(bundle: Path, root: Path | None, seconds: float) -> None:
 
 
 def files_of(root: Path) -> set[str]:
-    """Every path of a root that a package could leave behind."""
+    """Every file, and every folder of ours, that a package could leave behind in a root."""
     found: set[str] = set()
     for folder, names, files in os.walk(root):
         here = "/" + str(Path(folder).relative_to(root)).removeprefix(".")
         names[:] = [one for one in names if os.path.join(here, one) not in NOT_LOOKED_AT]
-        found |= {os.path.join(here, one) for one in (*names, *files)}
+        found |= {os.path.join(here, one) for one in files}
+        # Shared folders (of icons, of applications) are the system's, empty or not; ours carry our name.
+        found |= {os.path.join(here, one) for one in names if "signalbox" in one}
     return found - ACCOUNTS
 
 
