@@ -190,6 +190,7 @@ class Farm:
         link, self._link = self._link, None
         if link is not None:
             await link.stop()
+            self._journal.set_health("flamenco", "off", "no Flamenco Manager is watched")
 
 
 class _Link:

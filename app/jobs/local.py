@@ -152,7 +152,7 @@ class LocalJobs:
         scripts, file = self._scripts(wanted)
         body = {
             "name": wanted.name,
-            "type": wanted.job_type,
+            "type": loader.job_type_name(file),
             "priority": wanted.priority,
             "submitter_platform": _PLATFORM,
             "settings": dict(wanted.settings),

@@ -247,8 +247,10 @@ class Reading(Store):
         return OrderRow(row[0], row[1], json.loads(row[2]), row[3], row[4], row[5], json.loads(row[6]))
 
     def queue_length(self) -> int:
-        """How many runs have not ended, those that only wait for the outbox apart."""
-        row = self.one(f"SELECT count(*) FROM runs WHERE state IN {_UNFINISHED} AND lane != 'outbox'")
+        """How many runs have not ended; tasks of jobs, and those that only wait for the outbox, apart."""
+        row = self.one(
+            f"SELECT count(*) FROM runs WHERE state IN {_UNFINISHED} AND lane != 'outbox' AND kind != 'task'"
+        )
         return int(row[0]) if row else 0
 
     def run_states(self, since_run: int = 0) -> dict[str, dict[str, int]]:
