@@ -174,8 +174,6 @@ def run_program(
     finally:
         output.close()
         reader.join(timeout=_GRACE_SECONDS if not left else 0.1)
-        if process.stdout is not None and not reader.is_alive():
-            process.stdout.close()
     _end_left_behind(process.pid)
     outcome = Outcome(tuple(argv), code, tuple(tail), time.monotonic() - started)
     if check and code != 0:
@@ -243,6 +241,8 @@ def _read_lines(process: subprocess.Popen[bytes], output: _Output, split_returns
             if parts:
                 output.put(parts)
     finally:
+        # The one who reads closes: closing under a thread that reads would wait for it.
+        process.stdout.close()
         output.put([rest] if rest else [], last=True)
 
 

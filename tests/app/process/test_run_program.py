@@ -1,0 +1,106 @@
+"""External programs: floods, children left behind, programs that outlived us."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from app.process import Cancelled, run_program
+from app.process.leftover import end_leftover, forget_program, remember_program
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / (1 << 20)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid: int, seconds: float = 10.0) -> bool:
+    until, pause = time.monotonic() + seconds, threading.Event()
+    while alive(pid) and time.monotonic() < until:
+        pause.wait(0.02)
+    return not alive(pid)
+
+
+def test_a_flood_without_line_ends_waits_for_a_slow_reader_in_bounded_memory() -> None:
+    first, most, pieces = resident_mb(), [0.0], [0]
+    pause = threading.Event()
+
+    def slow(line: str) -> None:
+        pieces[0] += len(line)
+        if pieces[0] % (1 << 22) < len(line):
+            pause.wait(0.01)
+            most[0] = max(most[0], resident_mb() - first)
+
+    run_program(["/usr/bin/head", "-c", str(256 << 20), "/dev/zero"], on_line=slow, silence_seconds=None)
+    assert pieces[0] == 256 << 20
+    assert most[0] < 100
+
+
+def test_every_one_of_two_hundred_thousand_lines_arrives_once_and_in_order() -> None:
+    lines: list[str] = []
+    run_program(["/usr/bin/seq", "1", "200000"], on_line=lines.append)
+    assert lines == [str(number) for number in range(1, 200_001)]
+
+
+def test_the_end_of_a_program_is_noticed_at_once() -> None:
+    started = time.monotonic()
+    for _ in range(20):
+        run_program(["/bin/true"])
+    assert time.monotonic() - started < 1.9, "less than a tenth of a second each"
+
+
+def test_a_child_that_holds_the_output_open_is_ended_soon_after_its_parent(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    outcome = run_program(["/bin/sh", "-c", f"sleep 600 & echo $! > {pid}; echo done"], silence_seconds=None)
+    assert outcome.tail == ("done",)
+    assert outcome.seconds < 30
+    assert gone(int(pid.read_text()))
+
+
+def test_a_child_in_a_session_of_its_own_is_not_waited_for(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    code = (
+        "import os,time\nif os.fork() == 0:\n os.setsid()\n"
+        f" open({str(pid)!r},'w').write(str(os.getpid()))\n time.sleep(60)\n"
+    )
+    outcome = run_program([sys.executable, "-c", code], silence_seconds=None)
+    assert outcome.seconds < 40
+    os.kill(int(pid.read_text()), 9)
+
+
+def test_a_cancelled_program_goes_with_what_ignores_the_polite_signal(tmp_path: Path) -> None:
+    pid, cancel = tmp_path / "pid", threading.Event()
+    script = f"trap '' TERM; (trap '' TERM; sleep 600) & echo $! > {pid}; echo ready; wait"
+    with pytest.raises(Cancelled):
+        run_program(["/bin/sh", "-c", script], on_line=lambda _: cancel.set(), cancel=cancel)
+    assert gone(int(pid.read_text()))
+
+
+def test_a_leftover_is_ended_and_a_number_that_is_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    mark = tmp_path / "1.program"
+    assert not end_leftover(mark)
+    left = os.posix_spawn("/bin/sleep", ["sleep", "600"], os.environ, setsid=True)
+    remember_program(mark, left)
+    number, born = mark.read_text().split()
+    mark.write_text(f"{number} {int(born) + 1}")
+    assert not end_leftover(mark), "born before the one that was remembered: somebody else"
+    assert alive(left)
+    remember_program(mark, left)
+    assert end_leftover(mark)
+    os.waitpid(left, 0)
+    assert not mark.exists()
+    forget_program(mark)
