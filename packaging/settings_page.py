@@ -1,0 +1,106 @@
+"""Writes ``docs/settings.md`` from the settings' own declarations.
+
+    python packaging/settings_page.py [--check]
+
+``--check`` writes nothing and ends with 1 where the page is not what the declarations say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from pydantic.fields import FieldInfo  # noqa: E402
+from pydantic_core import to_jsonable_python  # noqa: E402
+
+from app.settings.models import SECTIONS, Section  # noqa: E402
+
+PAGE = ROOT / "docs" / "settings.md"
+HEAD = """\
+# Settings
+
+`settings.toml` holds what differs from the defaults, with a comment beside each value. The panel has a form for it, and
+the running server reads the file again when it changes (`SIGHUP` does it at once). A misspelt name is an error that
+names the file and what is allowed; nothing is ignored.
+
+| system | where it is |
+|---|---|
+| Linux | `~/.config/signalbox/settings.toml` |
+| macOS | `~/Library/Application Support/signalbox/settings.toml` |
+| Windows | `%LOCALAPPDATA%\\signalbox\\settings.toml` |
+| everywhere | `$SIGNALBOX_HOME/settings.toml`, or the file given with `--settings` |
+
+A star marks what a project may override:
+
+```toml
+[studio]
+time_zone = "Europe/Berlin"
+
+[projects."bigbuck".studio]
+fps = 25.0
+```
+
+Secrets are never in the file: they are kept in the keyring, a systemd credential, the environment
+(`FTRACK_API_KEY`, `SLACK_BOT_TOKEN`), or a file that only its owner can read.
+
+Settings of the handlers are in [handlers.md](handlers.md). This page is made by `python packaging/settings_page.py`.
+"""
+
+
+def default_of(field: FieldInfo) -> str:
+    """The default as it is written in the file."""
+    value = to_jsonable_python(field.get_default(call_default_factory=True))
+    if value in ("", [], {}):
+        return "(empty)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def line_of(name: str, field: FieldInfo) -> str:
+    """One setting as a row of the table."""
+    extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    # Where a setting is in seconds its own words say so.
+    words = field.description or ""
+    if (unit := extra.get("unit")) and unit != "s":
+        words += f" ({unit})"
+    if extra.get("secret"):
+        words += " A secret."
+    star = " *" if extra.get("per_project") else ""
+    return f"| `{name}`{star} | {default_of(field)} | {words} |".replace("\n", " ")
+
+
+def part_of(name: str, section: type[Section]) -> str:
+    """One section with its table."""
+    about = (section.__doc__ or "").strip().splitlines()[0].split(" (section")[0].rstrip(".")
+    rows = [line_of(key, field) for key, field in section.model_fields.items()]
+    return f"## {about} (`{name}`)\n\n| setting | default | what it means |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [part_of(name, section) for name, section in SECTIONS.items() if name != "cloud"]
+    cloud = (
+        "## The site for client reviews (`cloud`)\n\nThe settings of `site`, for the second site that clients see.\n"
+    )
+    return "\n".join([HEAD, *parts[:1], cloud, *parts[1:]])
+
+
+def main() -> int:
+    """Write the page, or look whether it is true."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 when the page is not true")
+    if parser.parse_args().check:
+        return 0 if PAGE.read_text(encoding="utf-8") == page() else 1
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
