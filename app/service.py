@@ -23,12 +23,13 @@ from app.journal.rows import JournalBusy
 from app.process import python_child
 from app.process.keeper import ChildKeeper
 from app.service_agent import ask_agent
+from app.service_alarms import SlackAlarms
 from app.service_cutover import settle_site
 from app.service_doors import BuiltDoors, Installation, build_doors
 from app.service_health import HealthWatch
 from app.service_logging import Logs
 from app.service_plain_log import PlainLog
-from app.settings.models import JournalSettings
+from app.settings.models import JournalSettings, SlackSettings
 from app.settings.paths import cache_folder
 from app.settings.redact import redact
 from app.settings.store import SettingsError
@@ -282,11 +283,15 @@ class Service:
 
     def _keep_house(self) -> None:
         health = HealthWatch(self.journal, self.built, lambda: self._worker_state)
+        alarms = SlackAlarms(
+            self.journal, self.built.slack, lambda: self.installation.store.section("slack", SlackSettings)
+        )
         librarian = Librarian(self.journal, self.built.sites, after=max(0, self.journal.last_event_id() - 1000))
         chores: list[tuple[str, float, Callable[[], object]]] = [
             ("settings", 1.0, self.installation.store.reload_if_changed),
             ("names", 0.1, lambda: self._learn(librarian)),
             ("health", 1.0, health.turn if self._with_worker else lambda: None),
+            ("alarms", 5.0, alarms.turn if self._with_worker else lambda: None),
             ("retention", _FORGET_SECONDS, self._forget_lines),
         ]
         if self._plain_log is not None:

@@ -135,6 +135,10 @@ class SlackSettings(Section):
         0.0, "Gather messages of one kind for so many seconds into one; 0 sends each at once.", unit="s", ge=0
     )
     look_back: float = setting(900.0, "How far back a message in doubt is looked for.", unit="s", gt=0)
+    alarm_channel: str = setting(
+        "", "Channel that is told when a handler is paused, the site is gone or runs fail; empty tells nobody."
+    )
+    alarm_pause: float = setting(300.0, "Alarms of so many seconds are gathered into one message.", unit="s", ge=1)
 
 
 class EngineSettings(Section):
@@ -213,6 +217,9 @@ class PanelSettings(Section):
 
     theme: Literal["dark", "light", "system"] = setting("dark", "Colours of the window.")
     tray: bool = setting(True, "Keep running in the tray when the window is closed.")
+    host: Literal["ask", "always"] = setting(
+        "ask", "Where no event server runs: ask before the window runs it, or always run it."
+    )
     time_format: Literal["24h", "12h"] = setting("24h", "How times are written.")
     notify_failures: bool = setting(True, "Show a notification when a run fails.")
 

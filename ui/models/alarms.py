@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 
 from ui.models.hub import Hub, Snapshot
-from ui.models.words import many
 
-_WATCHED = ("site", "listener", "slack", "drives", "workers")
+if TYPE_CHECKING:
+    from app.rules.alarms import Standing
 
 
 class Alarms(QObject):
@@ -22,34 +24,30 @@ class Alarms(QObject):
     def __init__(self, hub: Hub, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._hub = hub
-        self._before: Snapshot | None = None
+        self._before: Standing | None = None
         hub.pulse.connect(self._compare)
 
     def _compare(self) -> None:
-        now, before = self._hub.snapshot, self._before
-        self._before = now
-        if before is None or not before.catalogue:
-            # What already was so when the window opened is on the screen, and no news.
+        from app.rules.alarms import news
+
+        snapshot, before = self._hub.snapshot, self._before
+        if not snapshot.catalogue:
             return
-        self._breakers(before, now)
-        self._lamps(before, now)
-        self._failures(before, now)
+        now = self._before = _standing(snapshot)
+        # What already was so when the window opened is on the screen, and no news.
+        for alarm in news(before, now) if before is not None else ():
+            self.raised.emit(alarm.title, alarm.text, alarm.run)
 
-    def _breakers(self, before: Snapshot, now: Snapshot) -> None:
-        for key, lever in now.levers.items():
-            old = before.levers.get(key)
-            if lever.breaker and not (old and old.breaker):
-                self.raised.emit(f"{now.title(lever.handler)} is paused", lever.breaker, 0)
 
-    def _lamps(self, before: Snapshot, now: Snapshot) -> None:
-        for name in _WATCHED:
-            row, old = now.health.get(name), before.health.get(name)
-            if row is not None and row.state == "error" and (old is None or old.state != "error"):
-                self.raised.emit(f"{name.capitalize()}: trouble", row.words, 0)
+def _standing(snapshot: Snapshot) -> Standing:
+    from app.rules.alarms import Failures, Standing
 
-    def _failures(self, before: Snapshot, now: Snapshot) -> None:
-        for handler, stats in now.stats.items():
-            old = before.stats.get(handler)
-            if old is not None and stats.failed > old.failed and stats.last_error_run != old.last_error_run:
-                new = many(stats.failed - old.failed, "run")
-                self.raised.emit(f"{now.title(handler)}: {new} failed", stats.last_error, stats.last_error_run or 0)
+    return Standing(
+        titles={row.id: row.title for row in snapshot.catalogue},
+        paused={lever.handler: lever.breaker for lever in snapshot.levers.values() if lever.breaker},
+        troubles={name: row.words for name, row in snapshot.health.items() if row.state == "error"},
+        failures={
+            handler: Failures(stats.failed, stats.last_error_run, stats.last_error)
+            for handler, stats in snapshot.stats.items()
+        },
+    )
