@@ -41,7 +41,9 @@ _SETTINGS_SECONDS = 0.25
 _IDLE_SECONDS = 1.0
 _TIDY_SECONDS = 60.0
 _DAY = 86_400.0
+_TELL_SECONDS = 1.0
 STOPPING = "Signalbox is stopping"
+UNTAKEN = "this machine takes no such tasks (settings: flamenco.task_types, flamenco.local_workers)"
 
 
 class TaskExecutor:
@@ -228,7 +230,7 @@ class JobRoom:
     # -- orders and housekeeping -----------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        version, tidied = -1, 0.0
+        version, tidied, told = -1, 0.0, 0.0
         while not self._stop.is_set():
             now_version = self._journal.data_version()
             if now_version != version:
@@ -242,6 +244,11 @@ class JobRoom:
             if time.monotonic() - tidied > _TIDY_SECONDS:
                 tidied = time.monotonic()
                 self._tidy()
+            if time.monotonic() - told > _TELL_SECONDS:
+                told = time.monotonic()
+                settings = self._settings()
+                taken = settings.task_types or None if settings.local_workers else ()
+                self._journal.tell_untaken(taken, UNTAKEN)
             self._stop.wait(_LOOK_SECONDS)
 
     def _take_orders(self) -> None:

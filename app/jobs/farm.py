@@ -111,12 +111,13 @@ class Farm:
 
     def order(self, job: JobRow, order: Literal["cancel", "pause", "resume", "requeue", "delete"], who: str) -> None:
         """Carry an order about a job to the Manager. Raises PlanError, Later."""
-        wanted = {"cancel": "cancel-requested", "pause": "pause-requested", "resume": "queued", "requeue": "requeueing"}
+        # Requeueing takes up what is not completed: that is what resuming means there.
+        wanted = {"cancel": "cancel-requested", "pause": "pause-requested"}
         if order == "delete":
             self._ask(lambda link: link.client.delete(job.remote_id))
         else:
             reason = f"{order} by {who} in Signalbox"
-            self._ask(lambda link: link.client.set_job_status(job.remote_id, wanted[order], reason))
+            self._ask(lambda link: link.client.set_job_status(job.remote_id, wanted.get(order, "requeueing"), reason))
 
     def order_task(self, remote_id: str, order: Literal["cancel", "requeue"], who: str) -> None:
         """Carry an order about a task to the Manager. Raises PlanError, Later."""

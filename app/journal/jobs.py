@@ -496,6 +496,24 @@ class Jobs(Queue):
                 else:
                     self.set_state([run_id], "queued", reason, lane=TASK_LANE, fresh_attempts=True)
 
+    def tell_untaken(self, taken: Collection[str] | None, words: str) -> None:
+        """Say at queued tasks why nobody takes them.
+
+        Args:
+            taken: Types that are taken; None: all.
+            words: The reason; it is taken back where it no longer holds.
+        """
+        others = "0" if taken is None else f"handler NOT IN ({','.join('?' * len(taken))})"
+        types = [f"task:{each}" for each in taken or ()]
+        told, untold = f"({others}) AND reason != ?", f"NOT ({others}) AND reason = ?"
+        waiting = f"SELECT 1 FROM runs WHERE lane = '{TASK_LANE}' AND state = 'queued' AND"
+        if self.one(f"{waiting} (({told}) OR ({untold})) LIMIT 1", (*types, words, *types, words)) is None:
+            return
+        change = f"UPDATE runs SET reason = ? WHERE lane = '{TASK_LANE}' AND state = 'queued' AND"
+        with self.write() as db:
+            db.execute(f"{change} {told}", (words, *types, words))
+            db.execute(f"{change} {untold}", ("", *types, words))
+
     def set_job_priority(self, job_id: int, priority: int) -> None:
         """Move a job's waiting tasks in the queue."""
         with self.write() as db:

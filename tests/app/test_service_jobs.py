@@ -191,6 +191,7 @@ def test_a_task_type_this_machine_does_not_take_waits(tmp_path: Path) -> None:
         encode = room.submit(script_of(ECHO).replace("'misc'", "'ffmpeg'"))
         assert room.ended(encode).status == "completed"
         assert room.states(job) == ["queued"]
+        room.wait(lambda: "takes no such tasks" in room.journal.job_tasks(job)[0].reason)
         room.room.store.set("flamenco", "task_types", [])
         assert room.ended(job).status == "completed"
     finally:

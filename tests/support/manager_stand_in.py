@@ -396,8 +396,11 @@ class ManagerStandIn:
             final = {"cancel-requested": "canceled", "requeueing": "queued", "pause-requested": "paused"}.get(
                 wanted, wanted
             )
+            # A completed job starts over; of any other, what is not completed is done again.
+            kept = () if job["status"] == "completed" else ("completed",)
             for task in self.tasks.values():
-                if task["job_id"] == job["id"] and (wanted == "requeueing" or task["status"] not in FINAL):
+                again = task["status"] not in (kept if wanted == "requeueing" else FINAL)
+                if task["job_id"] == job["id"] and again:
                     task["status"] = {"canceled": "canceled", "queued": "queued", "paused": "paused"}.get(
                         final, task["status"]
                     )
