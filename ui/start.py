@@ -41,6 +41,9 @@ class Hosted(Protocol):
     def desk(self) -> Desk:
         """The way to its site, for the browser and the dialogs. Runs on a thread of its own."""
 
+    def known_site(self) -> PanelSite | None:
+        """Which site another process serves here; None where that is not known."""
+
     def stop(self) -> None: ...
 
 
@@ -50,6 +53,8 @@ class Host(QObject):
     Signals:
         started: it runs; which site it is (a PanelSite).
         attached: another process does the work.
+        known: which site the other process serves (a PanelSite).
+        unattended: nobody does the work, and this window was not told to; why, in words.
         failed: it could not start; why, in words.
         stopped: it has ended.
         wishes: the person's settings of the window, read on the way (a PanelSettings).
@@ -60,6 +65,8 @@ class Host(QObject):
     failed = Signal(str)
     stopped = Signal()
     wishes = Signal(object)
+    known = Signal(object)
+    unattended = Signal(str)
 
     def __init__(self, hosted: Hosted, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -83,7 +90,12 @@ class Host(QObject):
         self.wishes.emit(read_wishes())
         try:
             site = self.hosted.start()
+        except Unattended as nobody:
+            self.unattended.emit(str(nobody))
         except JournalBusy as busy:
+            known = self.hosted.known_site()
+            if known is not None:
+                self.known.emit(known)
             self.attached.emit(str(busy))
         except (SettingsError, JournalError) as problem:
             log.error("the event server could not start: %s", problem)
@@ -104,21 +116,53 @@ class Host(QObject):
             self.stopped.emit()
 
 
+class Unattended(Exception):
+    """No event server runs on this journal, and nobody said that this window shall run it."""
+
+
 class _Server:
-    """The studio's event server on a settings file and a journal's folder."""
+    """The studio's event server on a settings file and a journal's folder.
+
+    Attributes:
+        may_host: Whether this window may run it, where no service does.
+    """
 
     def __init__(self, settings: Path | None, journal: Path) -> None:
         self._settings, self._journal = settings, journal
         self._stop: Callable[[], None] | None = None
+        self.may_host = False
 
     def start(self) -> PanelSite:
+        from app.journal.rows import JournalBusy
         from app.service import Installation, Service
+        from app.service_orders import is_running
+        from app.settings.models import PanelSettings
 
         installation = Installation.load(self._settings, self._journal)
+        if is_running(self._journal):
+            raise JournalBusy("another process runs the event server")
+        server = installation.credentials().server
+        if not self.may_host and installation.store.section("panel", PanelSettings).host != "always":
+            raise Unattended(f"no event server runs for {server}")
         service = Service(installation)
         service.start()
         self._stop = service.stop
-        return PanelSite(installation.credentials().server)
+        return self.known_site() or PanelSite(server)
+
+    def known_site(self) -> PanelSite | None:
+        """Which site the journal serves, as its server found out; None where it did not yet."""
+        from app.journal.journal import Journal
+        from app.journal.rows import JournalError
+
+        try:
+            journal = Journal.open(self._journal, "read")
+        except JournalError:
+            return None
+        try:
+            site = journal.fact("site")
+        finally:
+            journal.close()
+        return PanelSite(site["server"], embedded=bool(site["embedded"])) if site else None
 
     def desk(self) -> Desk:
         from app.service_browser import desk_of
@@ -146,6 +190,10 @@ class _Demo:
         demo.wait_connected()
         demo.act_in_background()
         return PanelSite(demo.site.url, embedded=True)
+
+    def known_site(self) -> PanelSite | None:
+        """It is always its own."""
+        return None
 
     def desk(self) -> Desk:
         from app.service_browser import desk_of
@@ -208,6 +256,20 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
     return code
 
 
+def _offer_to_host(panel: Panel, host: Host, why: str) -> None:
+    """No service runs: the window can do it, in the background, when a person says so."""
+    panel.hosting = False
+
+    def run_it() -> None:
+        if isinstance(host.hosted, _Server):
+            host.hosted.may_host = True
+        panel.notice.hide()
+        panel.notice.say("info", "Starting the event server…")
+        host.start()
+
+    panel.notice.say("warning", f"{why[:1].upper()}{why[1:]}: events are not handled.", "Run it here", run_it)
+
+
 def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: SingleInstance) -> None:
     def ask_site(*_: object) -> None:
         panel.take_desk(SiteDesk(host.hosted.desk, embedded=panel.site.embedded, parent=panel))
@@ -215,6 +277,10 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
     host.started.connect(ask_site)
     host.attached.connect(ask_site)
     host.started.connect(panel.set_site)
+    host.known.connect(panel.set_site)
+    host.started.connect(lambda _site: setattr(panel, "hosting", True))
+    host.attached.connect(lambda _why: setattr(panel, "hosting", False))
+    host.unattended.connect(lambda why: _offer_to_host(panel, host, why))
     host.started.connect(lambda _site: calm_collector())
     host.started.connect(lambda _site: panel.notice.say("ok", "The event server runs."))
     host.attached.connect(
@@ -234,7 +300,7 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
     panel.settings_saved.connect(again)
     host.failed.connect(
         lambda why: panel.notice.say(
-            "error", f"The event server could not start: {why}", "Settings", panel.open_settings
+            "error", f"The event server could not start: {why}", "Connect…", panel.open_assistant
         )
     )
     crash.caught.connect(lambda text: panel.notice.say("error", text))

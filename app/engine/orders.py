@@ -32,7 +32,11 @@ _ENDED: tuple[RunState, ...] = (
 
 
 class Refused(Exception):
-    """An order that cannot be carried out; the text says why."""
+    """An order that cannot be carried out; the text says why. ``ask``: the argument with which a person confirms."""
+
+    def __init__(self, why: str, ask: str = "") -> None:
+        super().__init__(why)
+        self.ask = ask
 
 
 class Orders:
@@ -80,7 +84,7 @@ class Orders:
         try:
             result: dict[str, Any] = act(order)
         except Refused as refused:
-            return {"refused": str(refused)}
+            return {"refused": str(refused), **({"ask": refused.ask} if refused.ask else {})}
         except KeyError as error:
             # Look-ups of the journal raise it with a sentence, a missing argument with its name.
             text = str(error.args[0]) if error.args else ""
@@ -120,7 +124,8 @@ class Orders:
         if not order.args.get("old_server_off"):
             raise Refused(
                 f"{handler} goes On at {self._journal.fact('cut_over')} only after somebody confirms that the old "
-                "server's is switched off, else both would do the work"
+                "server's is switched off, else both would do the work",
+                ask="old_server_off",
             )
         confirmed[handler] = {"who": order.who, "at": self._journal.now(), "why": str(order.args.get("why") or "")}
         self._journal.set_fact("old_server_off", confirmed, durable=True)

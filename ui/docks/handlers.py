@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -338,14 +338,39 @@ class HandlersDock(QWidget):
 
         def done(result: Mapping[str, Any]) -> None:
             self._hub.read()
+            if result.get("ask") == "old_server_off":
+                self._confirm_old_server(handler, args, words, done)
             if result.get("refused"):
+                if "ask" not in result:
+                    self._hub.trouble.emit(f"{words}: {result['refused']}")
                 return
             self._hub.said.emit(f"{words}.")
             kept = int(result.get("kept_events") or (before.kept_events if before else 0))
             if position == "on" and kept:
                 self.kept_wanted.emit(handler, kept)
 
-        self._hub.order("set_lever", args, words, done)
+        self._hub.order("set_lever", args, words, done, quiet=True)
+
+    def _confirm_old_server(
+        self, handler: str, args: Mapping[str, Any], words: str, done: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        """At a newly connected real site: somebody says that no other server does this handler's work."""
+        from ui.dialogs.base import Confirm
+
+        title = self._hub.snapshot.title(handler)
+        dialog = Confirm(
+            f"Is the old server's {title} switched off?",
+            "This is a real site. While another server does the same work there would be double folders, lists and "
+            "messages. Your name and the time are kept with the answer.",
+            [],
+            "It is off: turn on",
+            self,
+        )
+        dialog.setObjectName("confirm_old_server")
+        dialog.prefer_cancel()
+        confirmed = {**args, "old_server_off": True, "why": "the old server's is off, confirmed in the panel"}
+        dialog.accepted.connect(lambda: self._hub.order("set_lever", confirmed, words, done, quiet=True))
+        dialog.open()
 
     def _kept(self, handler: str) -> None:
         lever = self._hub.snapshot.lever(handler)

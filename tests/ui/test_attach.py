@@ -1,0 +1,125 @@
+"""The panel beside a service, and as the host of one: it says which, never doubles it, and asks before it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from studio import Studio
+
+from app.service import Installation, Service
+from app.service_orders import is_running
+from ui.app import CrashHook, SingleInstance
+from ui.dialogs.base import Confirm
+from ui.panel import Panel, PanelSite
+from ui.start import Host, _Server, _wire
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    with Studio(tmp_path / "studio") as made:
+        for name, value in made.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SIGNALBOX_HOME", str(made.home))
+        yield made
+
+
+@pytest.fixture
+def open_panel(
+    studio: Studio, qapp: QApplication, qtbot: Any, dark: None
+) -> Iterator[Callable[[], tuple[Panel, Host]]]:
+    """The panel as the program starts it, without the program's end."""
+    opened: list[tuple[Panel, Host, SingleInstance]] = []
+
+    def start() -> tuple[Panel, Host]:
+        folder = studio.home / "journal"
+        panel = Panel(folder, PanelSite())
+        panel.hosting = True
+        host = Host(_Server(studio.home / "settings.toml", folder), panel)
+        alone = SingleInstance(folder)
+        _wire(qapp, panel, host, CrashHook(studio.home / "state"), alone)
+        opened.append((panel, host, alone))
+        with qtbot.waitExposed(panel):
+            panel.show()
+        host.start()
+        return panel, host
+
+    yield start
+    for panel, host, alone in opened:
+        with qtbot.waitSignal(host.stopped, timeout=60_000):
+            panel.quit()
+        alone.close()
+        panel.deleteLater()
+
+
+def test_it_attaches_to_a_running_service_says_so_and_its_lever_is_obeyed(
+    studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
+) -> None:
+    with Service(Installation.load()) as service:
+        panel, _host = open_panel()
+        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole(), timeout=30_000)
+        assert panel.site.embedded, "the service found out which site it is"
+        assert "demo" in panel.windowTitle()
+        assert not panel.hosting
+        qtbot.waitUntil(lambda: "create_task_folder" in {one.id for one in panel.hub.snapshot.handlers}, timeout=30_000)
+        panel.handlers.card("create_task_folder").moved.emit("dry")
+        qtbot.waitUntil(lambda: service.journal.lever("create_task_folder")[0] == "dry", timeout=5_000)
+        (row,) = [one for one in service.journal.levers() if one.handler == "create_task_folder"]
+        assert row.who == panel.hub.who
+        assert row.why
+
+
+def test_where_none_runs_it_offers_to_and_then_hosts_the_only_one(
+    studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
+) -> None:
+    panel, host = open_panel()
+    qtbot.waitUntil(lambda: "not handled" in panel.notice.text.whole(), timeout=30_000)
+    assert not is_running(studio.home / "journal")
+    assert panel.notice._button.text() == "Run it here"
+    with qtbot.waitSignal(host.started, timeout=60_000):
+        panel.notice._button.click()
+    assert is_running(studio.home / "journal")
+    assert panel.hosting
+    second = Host(_Server(studio.home / "settings.toml", studio.home / "journal"))
+    with qtbot.waitSignal(second.attached, timeout=30_000):
+        second.start()
+    second.deleteLater()
+
+
+def test_closing_the_window_that_runs_a_real_sites_server_asks_first(
+    studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
+) -> None:
+    panel, host = open_panel()
+    qtbot.waitUntil(lambda: "not handled" in panel.notice.text.whole(), timeout=30_000)
+    with qtbot.waitSignal(host.started, timeout=60_000):
+        panel.notice._button.click()
+    panel.set_site(PanelSite("https://studio.ftrackapp.example"))
+    assert "Real site" in panel.site_chip.text()
+    panel.close()
+    assert panel.isVisible()
+    (question,) = panel.findChildren(Confirm, "confirm_end")
+    assert "studio.ftrackapp.example" in question.about.text()
+    assert not question.confirm.isDefault()
+    question.reject()
+    assert is_running(studio.home / "journal")
+
+
+def test_at_a_newly_connected_real_site_a_lever_goes_on_after_the_question(
+    studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
+) -> None:
+    with Service(Installation.load()) as service:
+        panel, _host = open_panel()
+        qtbot.waitUntil(lambda: "create_task_folder" in {one.id for one in panel.hub.snapshot.handlers}, timeout=30_000)
+        service.journal.set_fact("cut_over", "https://studio.ftrackapp.example")
+        service.journal.set_lever("create_task_folder", "", "dry", "signalbox", "newly connected")
+        panel.handlers.card("create_task_folder").moved.emit("on")
+        qtbot.waitUntil(lambda: bool(panel.findChildren(Confirm, "confirm_old_server")), timeout=15_000)
+        assert service.journal.lever("create_task_folder")[0] == "dry"
+        panel.findChildren(Confirm, "confirm_old_server")[0].accept()
+        qtbot.waitUntil(lambda: service.journal.lever("create_task_folder")[0] == "on", timeout=15_000)
+        assert service.journal.fact("old_server_off")["create_task_folder"]["who"] == panel.hub.who
