@@ -29,6 +29,8 @@ from PySide6.QtWidgets import (
 
 from app.settings.paths import state_folder
 from ui import theme
+from ui.docks.actions import ActionsDock
+from ui.docks.browser import BrowserDock
 from ui.docks.detail import EventDetailDock
 from ui.docks.events import EventsDock
 from ui.docks.handlers import HandlersDock
@@ -42,13 +44,19 @@ from ui.theme import Role
 
 if TYPE_CHECKING:
     from app.settings.models import PanelSettings
+    from ui.dialogs.assistant import Assistant
     from ui.dialogs.base import Confirm
+    from ui.dialogs.batch_create import BatchCreateDialog
     from ui.dialogs.finder import Finder
+    from ui.dialogs.job_run import RunWish
     from ui.dialogs.preview import PreviewDialog
     from ui.dialogs.settings import SettingsDialog
     from ui.dialogs.undo import UndoDialog
+    from ui.dialogs.upload import UploadDialog
+    from ui.docks.jobs import JobsDock
+    from ui.models.desk import SiteDesk
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Raised when docks come or go, so that a layout of an older window is not forced on a new one."""
 
 
@@ -116,6 +124,7 @@ class Panel(QMainWindow):
         self._was_painted = False
         self._workbench: QWidget | None = None
         self._shut_workbench: Callable[[], None] | None = None
+        self._jobs: JobsDock | None = None
         self._tray: QSystemTrayIcon | None = None
         self._wishes: PanelSettings | None = None
         self.setWindowIcon(theme.icon("signalbox", Role.ACCENT))
@@ -144,6 +153,9 @@ class Panel(QMainWindow):
         self.events = EventsDock(self.hub, lambda: self.settings)
         self.detail = EventDetailDock(self.hub)
         self.log = LogDock(self.hub, lambda: self.settings)
+        self.actions_dock = ActionsDock(self.hub)
+        self.browser = BrowserDock()
+        self.desk: SiteDesk | None = None
         self._dock: dict[str, QDockWidget] = {}
         self._titles: dict[str, QWidget] = {}
         self._bare: dict[str, QWidget] = {}
@@ -152,6 +164,8 @@ class Panel(QMainWindow):
             ("events", "Events", self.events),
             ("event_detail", "Event detail", self.detail),
             ("log", "Log", self.log),
+            ("actions", "Actions", self.actions_dock),
+            ("browser", "Browser", self.browser),
         ):
             self._add_dock(name, title, widget)
         self.pages = QStackedWidget()
@@ -204,7 +218,7 @@ class Panel(QMainWindow):
         line.addWidget(name)
         line.addSpacing(12)
         self._page_buttons: list[QToolButton] = []
-        for index, (words, icon) in enumerate((("Signals", "lever"), ("Job compiler", "code"))):
+        for index, (words, icon) in enumerate((("Signals", "lever"), ("Job compiler", "code"), ("Jobs", "job"))):
             line.addWidget(self._page_button(index, words, icon))
         line.addSpacing(8)
         self.site_chip = Chip()
@@ -264,6 +278,8 @@ class Panel(QMainWindow):
             menu.addAction(dock.toggleViewAction())
         menu.addAction("Restore the usual layout", self.usual_layout)
         menu.addSeparator()
+        menu.addAction("Connect the studio…", self.open_assistant)
+        menu.addSeparator()
         group = QActionGroup(menu)
         for words, choice in _THEMES:
             action = QAction(words, menu)
@@ -295,6 +311,11 @@ class Panel(QMainWindow):
         self.handlers.run_wanted.connect(self.go_to_run)
         self.handlers.events_wanted.connect(self._events_of)
         self.handlers.kept_wanted.connect(self.open_kept)
+        self.actions_dock.settings_wanted.connect(self.open_action_settings)
+        self.actions_dock.run_wanted.connect(self.go_to_run)
+        self.actions_dock.undo_wanted.connect(self.open_undo)
+        self.browser.batch_wanted.connect(self.open_batch)
+        self.browser.upload_wanted.connect(self.open_upload)
         self.health.clicked.connect(self._lamp_clicked)
         self.alarms.raised.connect(self._alarm)
         self.settings_saved.connect(self._saved)
@@ -317,9 +338,12 @@ class Panel(QMainWindow):
             self.docks.splitDockWidget(docks["event_detail"], docks["log"], Qt.Orientation.Horizontal)
         else:
             self.docks.tabifyDockWidget(docks["event_detail"], docks["log"])
+        self.docks.tabifyDockWidget(docks["handlers"], docks["actions"])
+        self.docks.tabifyDockWidget(docks["events"], docks["browser"])
         for dock in docks.values():
             dock.show()
-        docks["event_detail"].raise_()
+        for name in ("handlers", "events", "event_detail"):
+            docks[name].raise_()
         self.docks.resizeDocks([docks["handlers"], docks["events"]], [430, 2_000], Qt.Orientation.Horizontal)
         height = max(400, self.height() - 110)
         self.docks.resizeDocks(
@@ -372,7 +396,7 @@ class Panel(QMainWindow):
         if site.embedded:
             self.site_chip.say("Embedded demo site: nothing here is real", Role.DRY, Role.DRY_FILL)
         else:
-            self.site_chip.say(site.name, Role.TEXT, Role.RAISED)
+            self.site_chip.say(f"Real site: {site.name}" if site.name else "", Role.TEXT, Role.RAISED)
         where = "embedded demo site" if site.embedded else site.name
         self.setWindowTitle(f"Signalbox: {where}" if where else "Signalbox")
 
@@ -405,12 +429,31 @@ class Panel(QMainWindow):
     # Ways around
 
     def show_page(self, index: int) -> None:
-        """0: the signals; 1: the job compiler, built when it is first wanted."""
+        """0: the signals; 1: the job compiler, 2: the jobs, both built when they are first wanted."""
         self._page_buttons[index].setChecked(True)
         if index == 1 and self._workbench is None:
             self._workbench = self._make_workbench()
             self.pages.addWidget(self._workbench)
-        self.pages.setCurrentIndex(index)
+        page = self.jobs if index == 2 else self._workbench if index == 1 else self.docks
+        self.pages.setCurrentWidget(page or self.docks)
+
+    @property
+    def jobs(self) -> JobsDock:
+        """The jobs of both engines, built when they are first wanted."""
+        if self._jobs is None:
+            from ui.docks.jobs import JobsDock
+
+            self._jobs = JobsDock(self.hub, lambda: self.settings)
+            self._jobs.compiler_wanted.connect(partial(self.show_page, 1))
+            self._jobs.run_wanted.connect(self.go_to_run)
+            self._jobs.restore()
+            self.pages.addWidget(self._jobs)
+        return self._jobs
+
+    def go_to_job(self, job_id: int, *, confirm: bool = False) -> None:
+        """Show a job with its tasks and logs; `confirm`: and its command lines, where they wait for a person."""
+        self.show_page(2)
+        self.jobs.go_to_job(job_id, confirm=confirm)
 
     def _make_workbench(self) -> QWidget:
         from ui.compiler.standard import standard_doors
@@ -418,6 +461,7 @@ class Panel(QMainWindow):
 
         doors = standard_doors()
         workbench = Workbench(doors)
+        workbench.set_runner(self._run_from_workbench)
 
         def shut() -> None:
             workbench.shutdown()
@@ -425,6 +469,13 @@ class Panel(QMainWindow):
 
         self._shut_workbench = shut
         return workbench
+
+    def _run_from_workbench(self, wish: RunWish) -> None:
+        from ui.dialogs.job_run import JobRunDialog
+
+        dialog = JobRunDialog(self.hub, wish, self)
+        dialog.submitted.connect(partial(self.go_to_job, confirm=True))
+        dialog.open()
 
     def _show_event(self, row: int) -> None:
         self.detail.show_event(row)
@@ -497,6 +548,44 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
+    def take_desk(self, desk: SiteDesk) -> None:
+        """The way to the site: the browser and the dialogs ask there."""
+        if self.desk is not None:
+            self.desk.close()
+        self.desk = desk
+        self.browser.set_desk(desk)
+
+    def open_batch(self, entity_type: str = "", entity_id: str = "", name: str = "") -> BatchCreateDialog | None:
+        """Batch Create as a sheet, below this place."""
+        from ui.dialogs.batch_create import BatchCreateDialog
+
+        if self.desk is None:
+            self.notice.say("warning", "There is no site yet: enter it in the settings.")
+            return None
+        place = (entity_type, entity_id, name) if entity_id else None
+        dialog = BatchCreateDialog(self.hub, self.desk, place, self)
+        dialog.open()
+        return dialog
+
+    def open_upload(self, task: str = "") -> UploadDialog | None:
+        """The upload dialog, for this task."""
+        from ui.dialogs.upload import UploadDialog
+
+        if self.desk is None:
+            self.notice.say("warning", "There is no site yet: enter it in the settings.")
+            return None
+        dialog = UploadDialog(self.hub, self.desk, task, draft=state_folder() / "panel-upload-draft.json", parent=self)
+        dialog.open()
+        return dialog
+
+    def open_action_settings(self, action: str) -> SettingsDialog:
+        """The settings of an action."""
+        from ui.dialogs.settings import SettingsDialog
+
+        dialog = SettingsDialog(self.hub, f"actions.{action}", self)
+        dialog.open()
+        return dialog
+
     def open_preview(self, handler: str) -> PreviewDialog:
         """ "What would it do?"."""
         from ui.dialogs.preview import PreviewDialog
@@ -540,6 +629,16 @@ class Panel(QMainWindow):
 
         dialog = SettingsDialog(self.hub, "", self)
         dialog.saved.connect(self.settings_saved)
+        dialog.open()
+        return dialog
+
+    def open_assistant(self) -> Assistant:
+        """Site, drives, Slack, people, farm: step by step, at the first start and again whenever wanted."""
+        from ui.dialogs.assistant import Assistant
+        from ui.dialogs.settings import default_store
+
+        dialog = Assistant(default_store(), self)
+        dialog.kept.connect(self.settings_saved)
         dialog.open()
         return dialog
 
@@ -622,18 +721,44 @@ class Panel(QMainWindow):
             self.hub.set_watched(False)
             self._tray.showMessage("Signalbox keeps running", "Events are still handled. Quit from the tray's menu.")
             return
+        if self.hosting and not self.site.embedded and not self._quitting:
+            event.ignore()
+            self._ask_to_end()
+            return
         self.shut()
         event.accept()
         self.closing.emit()
+
+    def _ask_to_end(self) -> None:
+        """Closing the window that runs the event server ends it: somebody says so."""
+        from ui.dialogs.base import Confirm
+
+        dialog = Confirm(
+            "End the event server?",
+            f"It runs behind this window{f' for {self.site.name}' if self.site.name else ''}, and there is no tray to "
+            "keep it in. Closed, nothing is handled until it runs again; what was missed is caught up with then.",
+            [],
+            "End it and close",
+            self,
+        )
+        dialog.setObjectName("confirm_end")
+        dialog.prefer_cancel()
+        dialog.accepted.connect(self.quit)
+        dialog.open()
 
     def shut(self) -> None:
         """Let go of the journal and of everything that runs."""
         if self._tray is not None:
             self._tray.hide()
         self.log.close_files()
+        if self._jobs is not None:
+            self._jobs.save()
+            self._jobs.close_files()
         if self._shut_workbench is not None:
             self._shut_workbench()
             self._shut_workbench = None
+        if self.desk is not None:
+            self.desk.close()
         self.hub.close()
 
 
