@@ -241,6 +241,11 @@ class _Link:
             url = self.client.url
             words = f"connected to {url}" if self._live.mirror.connected else self._live.mirror.problem
             self._journal.set_health("flamenco", "ok" if self._live.mirror.connected else "warning", words)
+            if self._live.mirror.connected:
+                # Pictures told of while the line was down were not heard of.
+                for remote_id, job in self._live.mirror.jobs.items():
+                    if job.get("status") == "active":
+                        self._chore(self._fetch_picture(remote_id))
         elif what == "jobs" and which:
             self._chore(self._fetch_picture(which))
         elif what == "jobs":

@@ -88,6 +88,7 @@ class ManagerStandIn:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.dependencies: dict[str, list[str]] = {}
         self.logs: dict[str, bytes] = {}
+        self.pictures: dict[str, bytes] = {}
         self.requests: list[str] = []
         self._compile = compile_job
         self._types = types
@@ -166,6 +167,15 @@ class ManagerStandIn:
             self._weigh(task["job_id"], announce)
 
         self._do(report)
+
+    def render(self, job_id: str, picture: bytes) -> None:
+        """A worker rendered a picture."""
+
+        def rendered() -> None:
+            self.pictures[job_id] = picture
+            self._send("/last-rendered", {"job_id": job_id}, "allLastRendered")
+
+        self._do(rendered)
 
     def replace_log(self, task_id: str, log: bytes) -> None:
         """The log became another, perhaps a shorter one (requeue, rotation)."""
@@ -247,8 +257,11 @@ class ManagerStandIn:
     async def _what_would_delete_do(self, _: web.Request) -> web.Response:
         return _json({"shaman_checkout": False})
 
-    async def _last_rendered(self, _: web.Request) -> web.Response:
-        return _empty()
+    async def _last_rendered(self, request: web.Request) -> web.Response:
+        job_id = request.match_info["job"]
+        if job_id not in self.pictures:
+            return _empty()
+        return _json({"base": f"/job-files/{job_id}", "suffixes": ["last-rendered.jpg", "last-rendered-small.jpg"]})
 
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -450,6 +463,8 @@ class ManagerStandIn:
         )
 
     async def _log_file(self, request: web.Request) -> web.Response:
+        if request.match_info["file"].startswith("last-rendered"):
+            return web.Response(body=self.pictures[request.match_info["job"]], content_type="image/jpeg")
         task_id = request.match_info["file"].removeprefix("task-").removesuffix(".txt")
         log = self.logs.get(task_id, b"")
         wanted = request.headers.get("Range", "")

@@ -108,6 +108,19 @@ def test_a_followed_log_arrives_whole_and_starts_over_when_it_shrinks(jobs: Jobs
     jobs.wait(lambda: jobs.journal.task_log(row.id, 1)[0] == b"again\n")
 
 
+def test_the_last_rendered_picture_is_at_hand(jobs: Jobs, manager: ManagerStandIn) -> None:
+    row = submitted(jobs)
+    jobs.wait(lambda: len(jobs.states(row.id)) == 3)
+
+    def rendered(data: bytes) -> bool:
+        manager.render(row.remote_id, data)
+        path = jobs.journal.job(row.id).last_rendered
+        return path != "" and Path(path).read_bytes() == data
+
+    jobs.wait(lambda: rendered(b"first picture"))
+    jobs.wait(lambda: rendered(b"second picture"))
+
+
 def test_what_the_manager_forgot_is_gone_here_too_and_what_others_submitted_is_seen(
     jobs: Jobs, manager: ManagerStandIn
 ) -> None:
