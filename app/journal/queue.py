@@ -455,7 +455,7 @@ class Queue(Store):
     def mark_applying(self, befores: Mapping[int, Mapping[str, Any]], echoes: Sequence[Echo]) -> None:
         """Write down durably what is about to be done, with what was there before."""
         now = self.now()
-        with self.write(durable=True) as db:
+        with self.write() as db:
             db.executemany(
                 "UPDATE effects SET state='applying', before=?, error='' WHERE id=?",
                 [(dump(before), effect_id) for effect_id, before in befores.items()],
@@ -464,6 +464,7 @@ class Queue(Store):
                 "INSERT INTO echoes(at, entity_id, key, value, handler, run_id, depth) VALUES(?,?,?,?,?,?,?)",
                 [(now, e.entity_id, e.key, e.value, e.handler, e.run_id, e.depth) for e in echoes],
             )
+        self.harden()
 
     def mark_effects(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -46,6 +47,10 @@ class Store:
         self._owner = 0
         self._full = False
         self._closed = False
+        self._commits = 0
+        self._hard = 0
+        self._hardening = threading.Lock()
+        self._wal: int | None = None
 
     def connect(self, flags: int) -> apsw.Connection:
         """A new connection with this room's habits; the caller keeps it."""
@@ -121,6 +126,7 @@ class Store:
             else:
                 try:
                     connection.execute("COMMIT")
+                    self._commits += 1
                 except BaseException:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
@@ -128,6 +134,24 @@ class Store:
             finally:
                 self._depth = 0
                 self._owner = 0
+
+    def harden(self) -> None:
+        """Wait until the disk has all that was committed so far, as a durable transaction does.
+
+        The difference: nobody who writes waits meanwhile, and threads that come here together share one wait. Inside
+        a transaction there is nothing to wait for yet: the outermost one says whether it is durable.
+        """
+        if self._owner == threading.get_ident():
+            return
+        commits = self._commits
+        with self._hardening:
+            if self._hard >= commits:
+                return  # the wait of another thread was long enough for us
+            covered = self._commits
+            if self._wal is None:
+                self._wal = os.open(f"{self.path}-wal", os.O_RDWR)
+            os.fsync(self._wal)
+            self._hard = covered
 
     def _writing(self) -> apsw.Connection:
         if self._writer is None:
@@ -169,6 +193,9 @@ class Store:
             if self._closed:
                 return
             self._closed = True
+            if self._wal is not None:
+                os.close(self._wal)
+                self._wal = None
             for connection in (*self._readers, *([self._writer] if self._writer else [])):
                 connection.close(True)
 

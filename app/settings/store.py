@@ -53,6 +53,8 @@ class SettingsStore:
         self.problem = ""
         self._lock = threading.RLock()
         self._models: dict[str, type[BaseModel]] = dict(SECTIONS)
+        self._known: dict[tuple[str, type[BaseModel], str | None], BaseModel] = {}
+        self._known_at = -1
         self._stamp: tuple[int, int, int] | None = None
         self._document = tomlkit.document()
         self._load()
@@ -68,20 +70,28 @@ class SettingsStore:
             return dict(self._models)
 
     def section(self, section: str, model: type[Model], project: str | None = None) -> Model:
-        """The settings of a section, a project's overrides first.
+        """The settings of a section, a project's overrides first. They are shared: read them, change a copy.
 
         Raises:
             SettingsError: a value in the file is not allowed.
         """
         with self._lock:
+            if self._known_at != self.revision:
+                self._known.clear()
+                self._known_at = self.revision
+            known = self._known.get((section, model, project))
+            if isinstance(known, model):
+                return known
             self._models.setdefault(section, model)
             values = self._values(section, model, None)
             if project:
                 values |= self._values(section, model, project)
-        try:
-            return model.model_validate(values)
-        except ValidationError as error:
-            raise SettingsError(self._explain(section, error)) from error
+            try:
+                found = model.model_validate(values)
+            except ValidationError as error:
+                raise SettingsError(self._explain(section, error)) from error
+            self._known[(section, model, project)] = found
+            return found
 
     def changed(self, section: str, project: str | None = None) -> set[str]:
         """Names of the fields that differ from the default (or, with a project, from the studio's value)."""

@@ -65,7 +65,7 @@ def open_session(
         lock = _opening.setdefault(server, threading.Lock())
     try:
         with lock:
-            return ftrack_api.Session(
+            session = ftrack_api.Session(
                 server_url=server,
                 api_key=credentials.api_key,
                 api_user=credentials.api_user,
@@ -75,6 +75,8 @@ def open_session(
                 timeout=timeout,
                 strict_api=strict,
             )
+            _settle_environment(session, server)
+            return session
     except ftrack_api.exception.ServerCompatibilityError as error:
         raise NotFtrack(f"{server} speaks a version this client does not: {redact(str(error))}") from None
     except ftrack_api.exception.ServerError as error:
@@ -86,6 +88,14 @@ def open_session(
         raise NotFtrack(
             f"{server} answers, but not as an ftrack site: check the address ({type(error).__name__})"
         ) from None
+
+
+def _settle_environment(session: ftrack_api.Session, server: str) -> None:
+    """Look up proxies and certificates of the environment once, not again with each request."""
+    http = session._request
+    found = http.merge_environment_settings(server, {}, None, http.verify, None)
+    http.proxies, http.verify = found["proxies"], found["verify"]
+    http.trust_env = False
 
 
 def _opening_failed(server: str, user: str, text: str) -> Exception:

@@ -461,7 +461,12 @@ class Judge:
         held: dict[str, float] = {}
         for one, _ in self._status_events("Task"):
             held[one.entity] = one.time
-        for task, _ in held.items():
+        by_hand = {
+            one.entity: one.time
+            for one in self.site.happenings
+            if one.kind == "Task" and one.became("thumbid") and one.username != self.studio.server
+        }
+        for task, since in held.items():
             entity = self.site.contexts.get(task)
             if entity is None:
                 continue
@@ -469,6 +474,8 @@ class Judge:
             image = IMAGES.get(status) if "set_task_thumbnail" in self.on else None
             component = self.site.components.get(entity["thumbnail_id"] or "", {})
             shown = component.get("name") if component.get("name") in IMAGES.values() else None
+            if image and by_hand.get(task, 0.0) > since - self.close:
+                continue  # an artist gave it another picture, which it keeps
             self.verdict.compared["thumbnail"] += 1
             if shown != image:
                 side = self.verdict.missing if image else self.verdict.unexpected

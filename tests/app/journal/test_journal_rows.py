@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -212,3 +213,58 @@ def test_a_transaction_sees_its_own_writes_and_an_error_takes_them_back(journal:
     with pytest.raises(RuntimeError):
         half_a_change()
     assert journal.fact("x") is None
+
+
+def test_what_is_about_to_be_done_is_on_the_disk_before_it_is_done(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def watched(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").resolve().name)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    journal.add_runs([run("a")])
+    journal.mark_applying({}, [])
+    assert synced == ["journal.db-wal"]
+    journal.harden()
+    assert len(synced) == 1, "nothing was written since"
+    journal.add_runs([run("b")])
+    journal.harden()
+    assert len(synced) == 2
+
+
+def test_threads_that_write_at_once_share_the_wait_for_the_disk(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one's wait is held until all have committed: one more wait is enough for the rest."""
+    waits, committed, first, released = [], threading.Barrier(7), threading.Event(), threading.Event()
+    sync = os.fsync
+
+    def slow(fd: int) -> None:
+        waits.append(fd)
+        first.set()
+        assert released.wait(10)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", slow)
+
+    def work(number: int) -> None:
+        journal.add_runs([run(f"r{number}")])
+        committed.wait(10)
+        journal.harden()
+
+    journal.add_runs([run("before")])
+    leader = threading.Thread(target=journal.harden)
+    leader.start()
+    assert first.wait(10)
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for worker in workers:
+        worker.start()
+    committed.wait(10)
+    released.set()
+    for worker in (leader, *workers):
+        worker.join(10)
+    assert len(waits) == 2

@@ -132,3 +132,13 @@ def test_every_setting_is_explained() -> None:
         if not info.description
     ]
     assert silent == []
+
+
+def test_a_section_is_made_once_until_something_changes(store: SettingsStore) -> None:
+    before = store.section("studio", StudioSettings)
+    assert store.section("studio", StudioSettings) is before
+    store.set("studio", "time_zone", "Europe/Berlin")
+    assert store.section("studio", StudioSettings).time_zone == "Europe/Berlin"
+    store.path.write_text('[studio]\ntime_zone = "Asia/Tokyo"\n')
+    assert store.reload_if_changed()
+    assert store.section("studio", StudioSettings).time_zone == "Asia/Tokyo"

@@ -165,3 +165,16 @@ def test_two_sites_do_not_overwrite_each_others_schema_cache(credentials: Creden
         for one in (credentials, Credentials(other.url, other.user, other.key)):
             open_session(one, tmp_path / "cache").close()
     assert len(list((tmp_path / "cache" / "schemas").glob("*/ftrack_api_schema_cache.json"))) == 2
+
+
+def test_proxies_of_the_environment_are_looked_up_once_and_this_machine_is_reached_without(
+    credentials: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    session = open_session(credentials, tmp_path / "cache")
+    monkeypatch.delenv("no_proxy")
+    try:
+        assert session.query("select id from Project").first() is not None
+    finally:
+        session.close()
