@@ -343,7 +343,10 @@ class Engine:
         try:
             self._runner.execute(batch, work.tools)
         finally:
-            self._working.pop(batch[0].id, None)
+            # A run that went on to another lane may be at work there already: only this thread's own entry goes.
+            with self._claiming:
+                if self._working.get(batch[0].id) is work:
+                    del self._working[batch[0].id]
             self._rest_bell.ring()
 
     def _heavy(self) -> None:

@@ -37,7 +37,7 @@ def command(studio: Studio, *arguments: str, **extra: str) -> tuple[int, list[st
     with Program("batch-create", *arguments, "--settings", str(settings), home=studio.folder / "home",
                  extra=environment) as program:  # fmt: skip
         code = program.process.wait(100)
-        assert until(lambda: all(not reader.is_alive() for reader in program._readers), 10)
+        assert until(lambda: all(not reader.is_alive() for reader in program._readers))
         return code, [line.rstrip("\n") for line in program.out], program.errors
 
 
@@ -100,7 +100,7 @@ def test_many_creations_that_are_not_read_before_are_there_once_after_a_crash(st
 def launch(journal: Journal, kind: str, args: Mapping[str, Any]) -> Any:
     """Give an order and wait for the run's end."""
     order = journal.order(kind, args, "production")
-    assert until(lambda: journal.order_row(order).state != "open", 30)
+    assert until(lambda: journal.order_row(order).state != "open")
     result = journal.order_row(order).result
     assert "run" in result, result
     assert until(lambda: journal.run(result["run"]).row.finished is not None, 60)

@@ -44,7 +44,7 @@ def test_it_works_and_leaves_no_thread_process_or_lock_behind(studio: Studio) ->
         assert service.listener is not None
         assert service.listener.wait_connected(15)
         studio.create_task("served")
-        assert until(studio.task_folder("served").is_dir, 30)
+        assert until(studio.task_folder("served").is_dir)
         for name in ("site", "workers", "slack", "drives", "journal"):
             assert until(lambda name=name: lamp(service.journal, name) == "ok"), (name, service.journal.health())
         worker = service.worker_pid
@@ -67,7 +67,7 @@ def test_a_worker_that_is_killed_is_started_again_and_finishes_the_work(studio: 
         assert first is not None
         os.kill(first, signal.SIGKILL)
         studio.create_task("after_the_kill")
-        assert until(studio.task_folder("after_the_kill").is_dir, 30)
+        assert until(studio.task_folder("after_the_kill").is_dir)
         assert service.worker_pid not in {None, first}
 
 
@@ -112,7 +112,7 @@ def test_log_lines_of_host_and_worker_are_in_one_log_without_secrets(studio: Stu
         assert service.listener.wait_connected(15)
         logging.getLogger("signalbox.test").warning("the key is %s", studio.site.key)
         studio.create_task("../escape")
-        assert until(lambda: any(run.state == "failed" for run in service.journal.runs()), 30)
+        assert until(lambda: any(run.state == "failed" for run in service.journal.runs()))
         folder = service.journal.folder
     lines = LogStore.open(folder, read_only=True)
     try:

@@ -60,7 +60,7 @@ def test_what_happened_while_the_hub_was_away_is_caught_up(studio: Studio, death
         try:
             assert until(lambda: connected(journal))
             before = create(studio, "before")
-            assert until(before.is_dir, 20), server.errors[-2000:]
+            assert until(before.is_dir), server.errors[-2000:]
             DEATHS[death](studio.site)
             if death != "silent":
                 assert until(lambda: not connected(journal))
@@ -68,10 +68,10 @@ def test_what_happened_while_the_hub_was_away_is_caught_up(studio: Studio, death
             assert until(lambda: not connected(journal))
             assert not any(folder.exists() for folder in missed)
             studio.site.faults(reset=True)
-            assert until(lambda: connected(journal), 20)
+            assert until(lambda: connected(journal))
             after = create(studio, "after")
             for folder in (*missed, after):
-                assert until(folder.is_dir, 20), f"{folder} is missing: {server.errors[-2000:]}"
+                assert until(folder.is_dir), f"{folder} is missing: {server.errors[-2000:]}"
             assert until(lambda: made_once(journal) == 5)
         finally:
             journal.close()
@@ -95,7 +95,7 @@ def test_what_happened_while_the_server_was_down_is_caught_up_and_nothing_is_don
         server.wait_line()
         journal = Journal.open(journal_folder, "read")
         try:
-            assert until(missed.is_dir, 20), server.errors[-2000:]
+            assert until(missed.is_dir), server.errors[-2000:]
             assert until(lambda: made_once(journal) == 2)
         finally:
             journal.close()
@@ -111,7 +111,7 @@ def test_a_site_that_was_stopped_for_a_while_is_caught_up_with(studio: Studio) -
             assert until(lambda: not connected(journal))
             studio.site.start(studio.site.port)
             created = create(studio, "around_the_restart")
-            assert until(created.is_dir, 30), server.errors[-2000:]
+            assert until(created.is_dir), server.errors[-2000:]
         finally:
             journal.close()
         assert server.stop() == 0

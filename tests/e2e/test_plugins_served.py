@@ -70,7 +70,7 @@ class Served:
         return found.error if found else ""
 
     def made(self, folder: str, name: str) -> bool:
-        return until((self.studio.drive / folder / name).is_dir, 20)
+        return until((self.studio.drive / folder / name).is_dir)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def served(plugin_studio: Studio, tmp_path: Path) -> Iterator[Served]:
 
 def test_a_handler_saved_into_the_folder_acts_and_a_broken_one_leaves_the_old_at_work(served: Served) -> None:
     served.save(greeter("first"))
-    assert until(lambda: served.row() is not None, 20)
+    assert until(lambda: served.row() is not None)
     row = served.row()
     assert row is not None
     assert row.source == str(served.folder / "greeter.py")
@@ -117,19 +117,19 @@ def test_a_handler_saved_into_the_folder_acts_and_a_broken_one_leaves_the_old_at
     assert served.made("first", "hello_one")
 
     served.save("def broken(:\n")
-    assert until(lambda: "line 1: SyntaxError" in served.error(), 20)
+    assert until(lambda: "line 1: SyntaxError" in served.error())
     served.studio.create_task("two")
     assert served.made("first", "hello_two")
 
     served.save(greeter("second"))
-    assert until(lambda: served.row() is not None and served.error() == "", 20)
+    assert until(lambda: served.row() is not None and served.error() == "")
     served.studio.create_task("three")
     assert served.made("second", "hello_three")
     assert not (served.studio.drive / "first/hello_three").exists()
 
 
 def test_an_installed_package_gives_a_handler_and_shows_where_it_comes_from(served: Served) -> None:
-    assert until(lambda: served.row("packaged") is not None, 20)
+    assert until(lambda: served.row("packaged") is not None)
     row = served.row("packaged")
     assert row is not None
     assert "studio-tools" in row.source
@@ -139,6 +139,6 @@ def test_an_installed_package_gives_a_handler_and_shows_where_it_comes_from(serv
 
 def test_a_removed_file_takes_its_handler_along(served: Served) -> None:
     served.save(greeter("third"))
-    assert until(lambda: served.row() is not None, 20)
+    assert until(lambda: served.row() is not None)
     (served.folder / "greeter.py").unlink()
-    assert until(lambda: served.row() is None, 20)
+    assert until(lambda: served.row() is None)

@@ -201,7 +201,7 @@ class Room:
             self.engine.poke()
         return rows
 
-    def settle(self, seconds: float = 10.0) -> None:
+    def settle(self, seconds: float = 60.0) -> None:
         assert self.engine is not None
         assert self.engine.wait_idle(seconds), f"still at work: {self.journal.runs(limit=5)}"
 
@@ -226,7 +226,7 @@ class Room:
         """States of a handler's runs, oldest first."""
         return [row.state for row in reversed(self.journal.runs(handler=handler))]
 
-    def wait_for(self, what: Callable[[], bool], seconds: float = 10.0) -> None:
+    def wait_for(self, what: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until something is so."""
         until = time.monotonic() + seconds
         pause = threading.Event()

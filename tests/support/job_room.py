@@ -72,7 +72,7 @@ class Jobs:
 
     def order(self, order_kind: str, **args: Any) -> Mapping[str, Any]:
         number = self.journal.order(order_kind, args, "td")
-        self.wait(lambda: self.journal.order_row(number).state != "open", 30)
+        self.wait(lambda: self.journal.order_row(number).state != "open", 60)
         return self.journal.order_row(number).result
 
     def submit(self, script: str = "", job_type: str = "probe", **args: Any) -> int:
@@ -90,12 +90,14 @@ class Jobs:
         return self.journal.job(job)
 
     def log(self, job: int, task: int = 1) -> str:
-        return self.journal.task_log_path(job, task).read_text("utf-8", "replace")
+        """The task's output so far; empty while its file is not there yet."""
+        path = self.journal.task_log_path(job, task)
+        return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def states(self, job: int) -> list[str]:
         return [task.status for task in self.journal.job_tasks(job)]
 
-    def wait(self, what: Callable[[], bool], seconds: float = 20.0) -> None:
+    def wait(self, what: Callable[[], bool], seconds: float = 60.0) -> None:
         until = time.monotonic() + seconds
         pause = threading.Event()
         while not what():

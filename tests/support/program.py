@@ -69,26 +69,26 @@ class Program:
         """What it wrote to stderr."""
         return "".join(self.err)
 
-    def wait_line(self, seconds: float = 30.0) -> dict[str, Any]:
+    def wait_line(self, seconds: float = 60.0) -> dict[str, Any]:
         """The first line of its output, as JSON."""
         with self._news:
             self._news.wait_for(lambda: self.out or self.process.poll() is not None, seconds)
         assert self.out, f"nothing was written; it said: {self.errors[-3000:]}"
         return dict(json.loads(self.out[0]))
 
-    def wait_error(self, words: str, seconds: float = 30.0) -> bool:
+    def wait_error(self, words: str, seconds: float = 60.0) -> bool:
         """Whether it said these words in time."""
         with self._news:
             return self._news.wait_for(lambda: words in self.errors, seconds)
 
-    def ends(self, seconds: float = 30.0) -> int:
+    def ends(self, seconds: float = 60.0) -> int:
         """Wait for its end; its exit code."""
         code = self.process.wait(seconds)
         for reader in self._readers:
             reader.join(5)
         return code
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 60.0) -> int:
         """End it with a signal; its exit code."""
         self.process.send_signal(number)
         return self.ends(seconds)

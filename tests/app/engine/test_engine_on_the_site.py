@@ -134,7 +134,7 @@ def test_one_refusal_does_not_spoil_the_rest_and_is_told_per_entity(studio: Room
 
     send(studio, *(show.added("Task", task) for task in tasks))
     studio.start(FunctionHandler(plan, key=lambda change: "all", batch=100))
-    studio.settle(20)
+    studio.settle()
     assert studio.states() == ["failed" if number == 4 else "done" for number in range(9)]
     assert [description(show, task) == "ok" for task in tasks] == [number != 4 for number in range(9)]
 
@@ -189,7 +189,7 @@ def test_in_a_batch_only_the_entity_that_changed_is_superseded(studio: Room, sho
 
     send(studio, *(show.added("Task", task) for task in tasks))
     studio.start(FunctionHandler(plan, key=lambda change: "all", batch=100))
-    studio.settle(20)
+    studio.settle()
     assert studio.states() == ["done", "superseded", "done"]
     assert [description(show, task) == "ok" for task in tasks] == [True, False, True]
 
@@ -307,7 +307,7 @@ def test_versions_from_several_workers_make_one_dailies_list(studio: Room, show:
     name = f"Dailies_{natural}"
     studio.start(Dailies(show, name, natural, threading.Barrier(4)))
     send(studio, *(show.change("AssetVersion", version, "update", {"statusid": ("a", "b")}) for version in versions))
-    studio.settle(30)
+    studio.settle()
     assert studio.states() == ["done"] * 12, [run.reason for run in studio.journal.runs()]
     lists = show.site.rows(f'select id from AssetVersionList where project_id is "{show.project}" and name is "{name}"')
     if natural:
@@ -386,7 +386,7 @@ def test_an_upload_with_a_transcode_goes_through_the_heavy_pool_and_its_results_
     version = show.version(show.shot())
     studio.start(FunctionHandler(upload_plan(show, version, studio.folder)), kinds={**KINDS, Transcode.kind: Transcode})
     send(studio, show.change("AssetVersion", version, "update", {"statusid": ("a", "b")}))
-    studio.settle(20)
+    studio.settle()
     (run,) = studio.journal.runs()
     assert run.state == "done", run.reason
     component = natural_id(version, "movie")

@@ -55,7 +55,7 @@ def run(url: str, story: Callable[[ManagerClient], Awaitable[None]]) -> None:
     asyncio.run(tell())
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     async def wait() -> None:
         while not condition():
             await asyncio.sleep(0.01)

@@ -57,10 +57,14 @@ def test_every_one_of_two_hundred_thousand_lines_arrives_once_and_in_order() -> 
 
 
 def test_the_end_of_a_program_is_noticed_at_once() -> None:
-    started = time.monotonic()
+    took = []
     for _ in range(20):
+        started = time.monotonic()
         run_program(["/bin/true"])
-    assert time.monotonic() - started < 1.9, "less than a tenth of a second each"
+        took.append(time.monotonic() - started)
+    # The best of them: on a busy machine others wait for their turn, but none could be so quick if it were looked for
+    # only every tenth of a second.
+    assert min(took) < 0.09
 
 
 def test_a_child_that_holds_the_output_open_is_ended_soon_after_its_parent(tmp_path: Path) -> None:

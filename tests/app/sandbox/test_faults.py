@@ -184,7 +184,7 @@ def test_every_answer_takes_its_time_and_files_have_a_floor_of_their_own(
     assert time.monotonic() - started >= 0.15
     site.faults(latency=0.0, component_floor=0.7)
     assert seconds("/component/get?id=none") >= 0.7
-    assert seconds("/_sandbox/faults") < 0.7
+    assert min(seconds("/_sandbox/faults") for _ in range(3)) < 0.7
 
 
 def test_slow_answers_do_not_queue_behind_one_another(site: SandboxProcess, session: ftrack_api.Session) -> None:

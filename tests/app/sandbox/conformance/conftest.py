@@ -77,7 +77,7 @@ class Listener:
         while not self._stop.is_set():
             self.session.event_hub.wait(duration=0.05)
 
-    def wait(self, count: int = 1, seconds: float = 5.0) -> list[Any]:
+    def wait(self, count: int = 1, seconds: float = 30.0) -> list[Any]:
         """At least ``count`` events."""
         return wait_until(lambda: self.received if len(self.received) >= count else None, seconds)
 
@@ -91,7 +91,7 @@ class Listener:
         self._thread.join(5)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """The first truthy answer of ``condition``."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

@@ -236,7 +236,7 @@ def test_fact_1_3_encode_media_of_a_picture_keeps_the_original_where_it_is_a_com
     assert [output["format"] for output in data["output"]] == ["image/jpeg"]
     assert data["keep_original"] is True
     still = data["output"][0]["component_id"]
-    until(lambda: live_site.request(address(session, "get", still))[0] == 200, 20)
+    until(lambda: live_site.request(address(session, "get", still))[0] == 200)
     assert live_site.request(address(session, "get", source["id"]))[0] == 200
 
 
@@ -252,7 +252,7 @@ def test_fact_1_3_media_that_cannot_be_read_fails_the_job_with_the_reason(
         row = session.call([{"action": "query", "expression": wait}])[0]["data"][0]
         return row if row["status"] not in ("queued", "running") else None
 
-    row = until(ended, 30)
+    row = until(ended)
     assert row["status"] == "failed"
     assert "failed" in json.loads(row["data"])["description"]
 
