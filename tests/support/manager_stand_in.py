@@ -130,6 +130,13 @@ class ManagerStandIn:
         await self._stop.wait()
         for socket in list(self._sockets):
             await socket.close()
+        await site.stop()
+        # One that was accepted in this moment gets its transport in a later round of the loop.
+        for _ in range(10):
+            await asyncio.sleep(0)
+            for connection in runner.server.connections if runner.server is not None else ():
+                if connection.transport is not None:
+                    connection.transport.abort()
         await runner.cleanup()
         # Connections accepted in the last moment, and aborted ones, close in later rounds of the loop.
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
