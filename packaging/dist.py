@@ -249,11 +249,12 @@ def try_package(package: Path, root: Path, seconds: float) -> None:
             raise DistFailed(f"{package.name} did not install /{path}")
     if list((root / "etc/systemd/system").glob("*.wants/signalbox.service")):
         raise DistFailed(f"{package.name} enabled the service: that is for a person to do")
-    smoke(kind, ["chroot", root, "/usr/bin/signalbox"], Path("/root"), seconds)
+    home = Path("~root").expanduser()
+    smoke(kind, ["chroot", root, "/usr/bin/signalbox"], home, seconds)
     settings = root / "etc/signalbox/settings.toml"
     settings.write_text(settings.read_text() + "# a person was here\n")
     run(["chroot", root, *orders[kind][1]], env=environment)
-    left = {path for path in files_of(root) - before if not path.startswith(("/root/.", "/etc/xdg"))}
+    left = {path for path in files_of(root) - before if not path.startswith((f"{home}/.", "/etc/xdg"))}
     foreign = sorted(path for path in left if not path.startswith(LEFT_BEHIND))
     if foreign or "a person was here" not in settings.read_text():
         raise DistFailed(f"removing {package.name} left {foreign[:10]}, or took the studio's settings")
