@@ -188,7 +188,7 @@ def _launch(installation: Installation, launch: dict[str, Any], outcome: BatchOu
                 return
             if answer.state == "done":
                 run = int(answer.result["run"])
-                if journal.run(run).row.state not in _OPEN:
+                if journal.run_row(run).state not in _OPEN:
                     break
             pause.wait(_LOOK_SECONDS)
         if run is None:

@@ -147,7 +147,7 @@ def _sign_in(ground: _Ground, _width: int, _height: int) -> Built:
     dialog.show()
     dialog._refused("https://studio.ftrackapp.com does not accept this user and key: copy the key again.")
     _turn(200)
-    return dialog, lambda: dialog.reject()
+    return dialog, dialog.reject
 
 
 def _batch(ground: _Ground, width: int, height: int) -> Built:
@@ -155,7 +155,7 @@ def _batch(ground: _Ground, width: int, height: int) -> Built:
     dialog.resize(min(width, 1240), min(height, 680))
     dialog.show()
     _until(lambda: dialog._below is not None and dialog.picker.tree.topLevelItemCount() > 0)
-    return dialog, lambda: dialog.reject()
+    return dialog, dialog.reject
 
 
 def _batch_sheet(ground: _Ground, width: int, height: int) -> Built:

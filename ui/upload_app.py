@@ -27,6 +27,7 @@ from ui.start import Host
 from ui.theme import Role
 
 if TYPE_CHECKING:
+    from app.service import Service
     from app.service_agent import AgentEar
     from app.service_browser import Desk
     from app.service_doors import Installation
@@ -42,14 +43,14 @@ class _Publisher:
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
-        self._stop: Callable[[], None] | None = None
+        self.service: Service | None = None
 
     def start(self) -> PanelSite:
         from app.service import Service
 
         service = Service(self._installation, listener=False, actions=False)
         service.start()
-        self._stop = service.stop
+        self.service = service
         return PanelSite()
 
     def desk(self) -> Desk:
@@ -58,8 +59,8 @@ class _Publisher:
         return Desk(self._installation)
 
     def stop(self) -> None:
-        if self._stop is not None:
-            self._stop()
+        if self.service is not None:
+            self.service.stop()
 
 
 class ArtistStation(QObject):

@@ -80,20 +80,24 @@ class Tree:
 
 
 def existing_below(site: SiteDoor, entity_type: str, entity_id: str) -> Tree:
-    """Read a parent and what is below it: four queries, whatever the size (in pages).
+    """Read a parent and what is below it: three queries, whatever the size (in pages).
 
     Raises PlanError when the parent is gone or cannot have shots.
     """
     tree = _parent(site, entity_type, entity_id)
     names = {one.id: one.name for one in site.object_types().values()}
 
+    def read(where: str) -> Iterable[tuple[str, str, str, str]]:
+        for row in site.rows(f"select id, name, parent_id, object_type_id from TypedContext where {where}"):
+            yield str(row["id"]), str(row["name"]), str(row["parent_id"]), names.get(str(row["object_type_id"]), "")
+
     def below(parents: Iterable[str]) -> Iterable[tuple[str, str, str, str]]:
         for some in chunks(parents):
-            expression = (
-                f"select id, name, parent_id, object_type_id from TypedContext where parent_id in {id_list(some)}"
-            )
-            for row in site.rows(expression):
-                yield str(row["id"]), str(row["name"]), str(row["parent_id"]), names.get(str(row["object_type_id"]), "")
+            yield from read(f"parent_id in {id_list(some)}")
+
+    def two_levels(parents: Iterable[str]) -> Iterable[tuple[str, str, str, str]]:
+        for some in chunks(parents):
+            yield from read(f"parent_id in {id_list(some)} or parent.parent_id in {id_list(some)}")
 
     own = str(tree.parent["name"])
     if tree.kind == "top":
@@ -107,15 +111,15 @@ def existing_below(site: SiteDoor, entity_type: str, entity_id: str) -> Tree:
     by_id = dict(tree.sequences.values())
     if tree.kind == "shot":
         tree.shots[("", "")] = (entity_id, "", "")
-    else:
-        for key, name, parent, kind in below(by_id):
-            if kind == "Shot":
-                tree.shots[(by_id[parent].casefold(), name.casefold())] = (key, by_id[parent], name)
-            elif kind != "Task":
-                tree.others.add((by_id[parent], name))
+    found = [*below([entity_id])] if tree.kind == "shot" else [*two_levels(by_id)]
+    for key, name, parent, kind in found:
+        if parent in by_id and kind == "Shot":
+            tree.shots[(by_id[parent].casefold(), name.casefold())] = (key, by_id[parent], name)
+        elif parent in by_id and kind != "Task":
+            tree.others.add((by_id[parent], name))
     places = {key: place for place, (key, _, _) in tree.shots.items()}
-    for _, name, parent, kind in below(places):
-        if kind == "Task":
+    for _, name, parent, kind in found:
+        if parent in places and kind == "Task":
             tree.tasks.setdefault(places[parent], set()).add(name)
     return tree
 

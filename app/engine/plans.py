@@ -176,26 +176,29 @@ class PlanWork:
             rows = self.journal.effects_of(self.run.id)
             left = self._without_lost(rows)
             if not left:
-                return self._end()
+                return self._end(rows)
             self.tools.check_cancel(self.run.id)
             self._check_lever()
-            via = self._effect(left[0]).via
+            via = self._kind(left[0]).via
             if (via == "slow") != (self.tools.lane == "heavy"):
                 return self._change_lane(via, left[0])
             together = [left[0]]
             if via in ("ftrack", "disk", "outbox"):
                 for row in left[1:]:
-                    if self._effect(row).via != via:
+                    if self._kind(row).via != via:
                         break
                     together.append(row)
             results = {row.slot: dict(row.after or {}) for row in rows}
             getattr(self, f"_apply_{via}")(together, results)
 
-    def _effect(self, row: EffectRow) -> Effect:
+    def _kind(self, row: EffectRow) -> type[Effect]:
         kind = self.tools.kinds.get(row.kind)
         if kind is None:
             raise PlanError(f"the plan has an effect of the kind {row.kind!r}, which this program does not know")
-        return kind.model_validate(row.data)
+        return kind
+
+    def _effect(self, row: EffectRow) -> Effect:
+        return self._kind(row).model_validate(row.data)
 
     def _without_lost(self, rows: Sequence[EffectRow]) -> list[EffectRow]:
         """What is still to do; steps of an entity that failed already are skipped."""
@@ -361,24 +364,26 @@ class PlanWork:
             else:
                 self.journal.mark_effects([row.id], "applied", after={row.id: done})
 
-    def _end(self) -> Ending:
-        """All effects are settled; messages may still be on their way."""
-        rows = self.journal.effects_of(self.run.id)
+    def _end(self, read: Sequence[EffectRow] | None = None) -> Ending:
+        """All effects are settled; messages may still be on their way. ``read``: the effects as just read."""
+        rows = self.journal.effects_of(self.run.id) if read is None else read
         if any(row.state == "queued" for row in rows):
             waiting = _count(sum(row.state == "queued" for row in rows), "message")
             return Ending("waiting", f"{waiting} in the outbox", lane="outbox", due=NEVER)
-        return ending_of(self.journal, self.run, self.batch)
+        return ending_of(self.journal, self.run, self.batch, rows)
 
 
 # -- how a plan ended ----------------------------------------------------------------------------------------------
 
 
-def ending_of(journal: Journal, run: QueuedRun, batch: Sequence[QueuedRun]) -> Ending:
+def ending_of(
+    journal: Journal, run: QueuedRun, batch: Sequence[QueuedRun], read: Sequence[EffectRow] | None = None
+) -> Ending:
     """How a run whose effects are all settled ended, for each run of its batch, with what follows it."""
     stored = journal.queued_run(run.id).plan or {}
-    each = endings(
-        batch, journal.effects_of(run.id), journal.effect_entities(run.id), [Note(**n) for n in stored.get("notes", ())]
-    )
+    rows = journal.effects_of(run.id) if read is None else read
+    notes = [Note(**note) for note in stored.get("notes", ())]
+    each = endings(batch, rows, journal.effect_entities(run.id), notes)
     state, reason = each[run.id]
     follow: tuple[NewRun, ...] = ()
     if stored.get("continue_with") is not None and state == "done":

@@ -78,6 +78,18 @@ class Reading(Store):
         sql = f"SELECT {_RUN} FROM runs r WHERE r.event_row = ? ORDER BY r.id"
         return [run_row(row) for row in self.read(sql, (event_row,))]
 
+    def run_row(self, run_id: int) -> RunRow:
+        """A run without its effects. Raises KeyError when there is no such run (any more)."""
+        rows = self.read(f"SELECT {_RUN} FROM runs r WHERE r.id = ?", (run_id,))
+        if not rows:
+            raise KeyError(f"run {run_id} is not in the journal (any more)")
+        return run_row(rows[0])
+
+    def effect_states(self, run_id: int) -> dict[str, int]:
+        """State to number of a run's effects: how far a large run is, at the cost of one index."""
+        rows = self.read("SELECT state, count(*) FROM effects WHERE run_id = ? GROUP BY state", (run_id,))
+        return {str(state): int(number) for state, number in rows}
+
     def run(self, run_id: int) -> RunDetail:
         """A run with its changes, notes and effects (of a batch: those that are this run's own).
 

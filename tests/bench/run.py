@@ -146,6 +146,25 @@ def read_jobs(text: str) -> list[Line]:
     return [Line(name, shown(value)) for name, value in flat(last_json(text))]
 
 
+def read_actions(text: str) -> list[Line]:
+    """Batch Create against `Session.call` and against a script that commits once a shot; the menu."""
+    found = last_json(text)
+    ours, plain = found["ours"], found["commit_a_shot"]
+    return [
+        Line("batch create / a commit a shot: time", f"{ours['seconds'] / plain['seconds']:.3f} x"),
+        *aims(found["met"]),
+    ]
+
+
+def read_upload(text: str) -> list[Line]:
+    """Clips published against ffmpeg alone, and the dialog's event loop."""
+    found = last_json(text)
+    return [
+        Line("a bare window's event loop p99.9", f"{found['bare_window']['p999_ms']:.1f} ms"),
+        *aims(found["met"]),
+    ]
+
+
 def flat(found: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
     """A nested object as dotted names and values."""
     rows: list[tuple[str, Any]] = []
@@ -179,6 +198,8 @@ BENCHES = (
         ("--seconds", "4", "--runs", "1", "--rows", "50000"),
     ),
     Bench("editor", "the workbench under a typist", read_editor, ("--json",), ("--json", "--edits", "120")),
+    Bench("actions", "Batch Create and the menu", read_actions, ("--json",), ("--json", "--shots", "200")),
+    Bench("upload", "clips published", read_upload, ("--json",), ("--json", "--clips", "3", "--seconds", "6")),
     Bench("log", "the Log dock under a storm", read_log, (), ("--lines", "100000", "--no-peer")),
 )
 

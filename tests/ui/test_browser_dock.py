@@ -133,8 +133,8 @@ def test_all_six_actions_are_launched_with_the_mouse(
         key = "00000000-1111-4222-8333-444444444444"
         studio.site.api({
             "action": "create", "entity_type": "Job", "entity_key": [key],
-            "entity_data": {"__entity_type__": "Job", "id": key, "user_id": user, "status": "running", "type": "api_job",
-                            "data": json.dumps({"description": "<b>old</b>"})},
+            "entity_data": {"__entity_type__": "Job", "id": key, "user_id": user, "status": "running",
+                            "type": "api_job", "data": json.dumps({"description": "<b>old</b>"})},
         })  # fmt: skip
         press(browser, qtbot, "clear_job_queue")
         assert browser.form is not None
@@ -172,7 +172,11 @@ def test_all_six_actions_are_launched_with_the_mouse(
         # Update RV Component on the version that came of it.
         task.setData(0, _ENTITY + 1, None)
         task.setExpanded(False)
-        versions = opened(browser, qtbot, task)
+        opened(browser, qtbot, task)
+
+        def children() -> list[QTreeWidgetItem]:
+            return [task.child(n) for n in range(task.childCount())]
+
         qtbot.waitUntil(
             lambda: any("ReviewAsset" in task.child(n).text(0) for n in range(task.childCount())), timeout=20_000
         )
@@ -216,7 +220,7 @@ def test_a_status_is_set_with_the_mouse_and_thumbnails_are_seen(studio: Studio, 
         wanted = browser.status.itemText(other)
         browser.status.setCurrentIndex(other)
         browser.status.activated.emit(other)
-        qtbot.waitUntil(lambda: browser.message.isVisible(), timeout=20_000)
+        qtbot.waitUntil(browser.message.isVisible, timeout=20_000)
         assert studio.rows(f'select status.name from Task where id is "{entity.id}"')[0]["status"]["name"] == wanted
         versions = [item for item in opened(browser, qtbot, task) if item.data(0, _ENTITY).thumbnail]
         if versions:

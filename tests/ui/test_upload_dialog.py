@@ -230,7 +230,7 @@ def test_who_has_never_signed_in_is_asked_once(
         qtbot.keyClicks(asks.user, studio.site.user)
         qtbot.keyClicks(asks.key, "wrong")
         asks.enter.click()
-        qtbot.waitUntil(lambda: asks.problem.isVisible(), timeout=15_000)
+        qtbot.waitUntil(asks.problem.isVisible, timeout=15_000)
         assert "wrong" not in asks.problem.text().split()
         asks.key.clear()
         qtbot.keyClicks(asks.key, studio.site.key)

@@ -41,7 +41,7 @@ from ui.theme import Role
 
 if TYPE_CHECKING:
     from app.journal.journal import Journal
-    from app.journal.rows import RunDetail
+    from app.journal.rows import RunDetail, RunRow
     from app.service_lookups import Below
 
 CONFIRM_ABOVE = 500
@@ -460,15 +460,15 @@ class BatchCreateDialog(Dialog):
         if run is not None and self._run_state in OPEN:
             self._hub.journal.ask(f"batch.{run}", lambda journal: _read(journal, run), self._follow, owner=self)
 
-    def _follow(self, detail: RunDetail) -> None:
-        row = detail.row
+    def _follow(self, found: tuple[RunRow, dict[str, int], RunDetail | None]) -> None:
+        row, states, detail = found
         self._run_state = row.state
-        total = len(detail.effects)
-        done = sum(effect.state in ("applied", "already") for effect in detail.effects)
+        total = sum(states.values())
+        done = states.get("applied", 0) + states.get("already", 0)
         if total:
             self.progress.setRange(0, total)
             self.progress.setValue(done)
-        if row.state in OPEN:
+        if detail is None:
             self.summary.setText(f"{done} of {total} made" if total else row.reason or "waits for the engine")
             return
         self.progress.hide()
@@ -537,8 +537,10 @@ class BatchCreateDialog(Dialog):
         QGuiApplication.clipboard().setText(format_table([row for row in rows if row is not None], "\t"))
 
 
-def _read(journal: Journal, run: int) -> RunDetail:
-    return journal.run(run)
+def _read(journal: Journal, run: int) -> tuple[RunRow, dict[str, int], RunDetail | None]:
+    """While it runs only its counts; what came of each row when it has ended."""
+    row = journal.run_row(run)
+    return row, journal.effect_states(run), None if row.state in OPEN else journal.run(run)
 
 
 def _heading(words: str) -> QLabel:

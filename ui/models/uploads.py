@@ -379,7 +379,7 @@ class Uploads(QObject):
         lost = [clip.key for clip in self.clips.values() if clip.state == "ordered" and clip.run is None]
         if runs:
             self._hub.journal.ask(
-                "uploads", lambda journal: [journal.run(run).row for run in runs], self._take_runs, owner=self
+                "uploads", lambda journal: [journal.run_row(run) for run in runs], self._take_runs, owner=self
             )
         if lost:
             self._hub.journal.ask("uploads.lost", partial(_find_lost, lost), self._take_lost, owner=self)
