@@ -124,6 +124,7 @@ class Panel(QMainWindow):
         self._was_painted = False
         self._workbench: QWidget | None = None
         self._shut_workbench: Callable[[], None] | None = None
+        self._keep_workbench: Callable[[QSettings], None] | None = None
         self._jobs: JobsDock | None = None
         self._tray: QSystemTrayIcon | None = None
         self._wishes: PanelSettings | None = None
@@ -382,6 +383,8 @@ class Panel(QMainWindow):
         self.settings.setValue("docks", self.docks.saveState(LAYOUT_VERSION))
         self.settings.setValue("columns/events", self.events.view.save_columns())
         self.settings.setValue("columns/log", self.log.view.save_columns())
+        if self._keep_workbench is not None:
+            self._keep_workbench(self.settings)
         self.settings.sync()
 
     # What it says
@@ -461,6 +464,8 @@ class Panel(QMainWindow):
 
         doors = standard_doors()
         workbench = Workbench(doors)
+        workbench.restore_layout(self.settings)
+        self._keep_workbench = workbench.save_layout
         workbench.set_runner(self._run_from_workbench)
 
         def shut() -> None:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QMenu, QPushButton
 
 from app.journal.journal import Journal
 from app.journal.rows import EventFilter, RawEvent
+from ui.compiler.workbench import Workbench
 from ui.dialogs.preview import PreviewDialog
 from ui.docks.detail import difference
 from ui.panel import Panel
@@ -162,6 +163,27 @@ def test_the_job_compiler_is_built_when_it_is_first_wanted(panel: Panel, qtbot: 
     assert type(panel.pages.currentWidget()).__name__ == "Workbench"
     panel.show_page(0)
     assert panel.pages.currentWidget() is panel.docks
+
+
+def test_the_workbench_finds_its_panes_as_they_were_left(
+    show_panel: Callable[..., Panel], day: Day, qtbot: Any
+) -> None:
+    panel = show_panel(day.folder)
+    panel.show_page(1)
+    workbench = panel.pages.currentWidget()
+    assert isinstance(workbench, Workbench)
+    qtbot.waitUntil(lambda: sum(workbench.splitter.sizes()) > 900, timeout=15_000)
+    left, middle, right = workbench.splitter.sizes()
+    workbench.splitter.setSizes([left + 60, middle - 60, right])
+    wanted = workbench.splitter.sizes()
+    assert wanted[0] > left
+    panel.save_layout()
+    again = show_panel(day.folder)
+    again.resize(panel.size())
+    again.show_page(1)
+    other = again.pages.currentWidget()
+    assert isinstance(other, Workbench)
+    qtbot.waitUntil(lambda: other.splitter.sizes() == wanted, timeout=15_000)
 
 
 def test_a_difference_names_only_what_changed() -> None:

@@ -158,7 +158,7 @@ class ScintillaEditor(CodeEditor):
 
     def restyle(self) -> None:
         """Take the colours of the theme that is on."""
-        sci, look, font = self._sci, theme.current(), theme.mono_font()
+        sci, look, font = self._sci, theme.current(), theme.editor_font()
         family = font.families()[0]
         ground = _bgr(look.colour(Role.SUNKEN))
         sci.styleSetFont(_DEFAULT, family)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QComboBox, QSplitter, QVBoxLayout, QWidget
 
@@ -153,6 +153,19 @@ class Workbench(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.splitter, 1)
+        self._splitters = {"workbench": self.splitter, "workbench_left": left}
+
+    def restore_layout(self, memory: QSettings) -> None:
+        """Give the panes the sizes that `save_layout` kept."""
+        for name, splitter in self._splitters.items():
+            state = memory.value(f"splitters/{name}")
+            if isinstance(state, QByteArray):
+                splitter.restoreState(state)
+
+    def save_layout(self, memory: QSettings) -> None:
+        """Keep the sizes of the panes."""
+        for name, splitter in self._splitters.items():
+            memory.setValue(f"splitters/{name}", splitter.saveState())
 
     def _editor_bar(self) -> QWidget:
         self.title = ElidedLabel("", "heading", Qt.TextElideMode.ElideMiddle)

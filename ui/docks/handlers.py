@@ -32,6 +32,9 @@ from ui.theme import Role
 if TYPE_CHECKING:
     from app.journal.rows import CatalogueRow, HandlerStats, LeverRow
 
+SHOWS_SHOWN = 40
+"""A studio may have hundreds of shows: a lever is a widget, and nobody scrolls sideways past so many columns."""
+
 
 class ElidedLabel(QLabel):
     """A line of text that ends in an ellipsis where it has no room; the whole is its tooltip."""
@@ -382,7 +385,7 @@ class HandlersDock(QWidget):
 
 
 class LeverGrid(QWidget):
-    """Handlers against shows: a small lever at each crossing."""
+    """Handlers against shows: a small lever at each crossing, for at most `SHOWS_SHOWN` shows at a time."""
 
     def __init__(self, hub: Hub, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -411,6 +414,11 @@ class LeverGrid(QWidget):
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setWidget(self._holder)
         column.addWidget(self._area, 1)
+        self._more = QLabel()
+        self._more.setContentsMargins(10, 4, 10, 0)
+        theme.mark(self._more, kind="muted")
+        self._more.hide()
+        column.addWidget(self._more)
         hint = QLabel("A lever in brackets follows the handler's own. Right-click to follow again.")
         hint.setWordWrap(True)
         hint.setContentsMargins(10, 4, 10, 8)
@@ -422,12 +430,24 @@ class LeverGrid(QWidget):
         """The lever of a handler in a show. Raises KeyError."""
         return self._levers[handler, project]
 
+    def shows(self) -> tuple[str, ...]:
+        """The shows that have a column now."""
+        return self._shape[1]
+
+    def left_out(self) -> str:
+        """What is said of the shows that have none; "" when every one has."""
+        return self._more.text() if not self._more.isHidden() else ""
+
     def _show(self) -> None:
         if not self.isVisible():
             return
         snapshot = self._hub.snapshot
         wanted = self.search.text().strip().casefold()
-        shows = tuple(name for name in snapshot.projects if wanted in name.casefold())
+        found = [name for name in snapshot.projects if wanted in name.casefold()]
+        shows = _first_shows(found, {project for _handler, project in snapshot.levers if project})
+        left = len(found) - len(shows)
+        self._more.setText(f"{amount(left)} more shows: search for one to see its levers.")
+        self._more.setVisible(left > 0)
         handlers = tuple(row.id for row in snapshot.handlers)
         if (handlers, shows) != self._shape:
             self._build(handlers, shows)
@@ -479,6 +499,15 @@ class LeverGrid(QWidget):
         words = f"{self._hub.snapshot.title(handler)} in {project} to {word}"
         args = {"handler": handler, "project": project, "position": position, "why": "moved in the panel"}
         self._hub.order("set_lever", args, words, lambda _result: self._hub.read())
+
+
+def _first_shows(names: list[str], own: set[str]) -> tuple[str, ...]:
+    """What the grid has room for: shows with levers of their own before the others, in the order they came."""
+    if len(names) <= SHOWS_SHOWN:
+        return tuple(names)
+    ahead = [name for name in names if name in own]
+    chosen = set([*ahead, *(name for name in names if name not in own)][:SHOWS_SHOWN])
+    return tuple(name for name in names if name in chosen)
 
 
 def _scrolled(layout: QVBoxLayout, *, sideways: bool) -> QScrollArea:

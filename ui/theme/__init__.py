@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from ui.theme.colours import BAR, GROUND_ROLES, RADIUS, ROW, SPACE, TEXT_ROLES, Role, contrast
 from ui.theme.current import Theme, current, notifier, resource, set_current
-from ui.theme.fonts import heading_font, load_fonts, mono_font, numbers, ui_font
+from ui.theme.fonts import editor_font, heading_font, load_fonts, mono_font, numbers, ui_font
 from ui.theme.icons import icon, icon_names, pixmap, refresh_icons, set_icon
 from ui.theme.style import palette, style_sheet
 
@@ -36,6 +36,7 @@ __all__ = [
     "apply",
     "contrast",
     "current",
+    "editor_font",
     "heading_font",
     "icon",
     "icon_names",

@@ -7,6 +7,7 @@ take their place and nothing else changes.
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from PySide6.QtGui import QFont, QFontDatabase
 
@@ -15,23 +16,31 @@ from ui.theme.current import resource
 log = logging.getLogger("signalbox.ui.theme")
 
 UI_FAMILIES = ["Inter", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans", "Sans Serif"]
+EDITOR_FAMILY = "JetBrains Mono NL"
+"""JetBrains Mono without its ligatures: Scintilla takes a family's name and no features. Loaded by `editor_font`."""
 MONO_FAMILIES = ["JetBrains Mono", "Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "Noto Sans Mono", "Monospace"]
 UI_SIZE = 9.5
 """Points."""
 MONO_SIZE = 9.5
 """Points."""
 
+_EDITOR_FILE = "JetBrainsMonoNL-Regular.ttf"
 _loaded: set[str] = set()
 
 
 def load_fonts() -> None:
     """Register the bundled fonts with Qt, once a process."""
     for path in sorted(resource("fonts").glob("*.[ot]tf")):
-        if path.name in _loaded:
-            continue
-        _loaded.add(path.name)
-        if QFontDatabase.addApplicationFont(str(path)) < 0:
-            log.warning("The bundled font %s could not be loaded; the system's fonts are used instead.", path.name)
+        if path.name != _EDITOR_FILE:
+            _load(path)
+
+
+def _load(path: Path) -> None:
+    if path.name in _loaded:
+        return
+    _loaded.add(path.name)
+    if QFontDatabase.addApplicationFont(str(path)) < 0:
+        log.warning("The bundled font %s could not be loaded; the system's fonts are used instead.", path.name)
 
 
 def ui_font(delta: float = 0.0, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
@@ -56,6 +65,14 @@ def mono_font(delta: float = 0.0) -> QFont:
     font.setFixedPitch(True)
     font.setPointSizeF(MONO_SIZE + delta)
     font.setFeature(QFont.Tag("calt"), 0)
+    return font
+
+
+def editor_font() -> QFont:
+    """The face of the code editor, for one that cannot switch ligatures off itself."""
+    _load(resource("fonts", _EDITOR_FILE))
+    font = mono_font()
+    font.setFamilies([EDITOR_FAMILY, *MONO_FAMILIES])
     return font
 
 

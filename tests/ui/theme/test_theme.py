@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtGui import QFontDatabase, QImage
+from PySide6.QtGui import QFontDatabase, QFontInfo, QImage, QTextLayout
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from ui import theme
@@ -86,6 +86,21 @@ def test_bundled_fonts_are_the_ones_used(qapp: QApplication) -> None:
     theme.apply(qapp, "dark")
     assert {"Inter", "JetBrains Mono"} <= set(QFontDatabase.families())
     assert theme.mono_font().families()[0] == "JetBrains Mono"
+
+
+def test_an_arrow_in_the_editor_is_drawn_as_it_was_typed(qapp: QApplication) -> None:
+    theme.apply(qapp, "dark")
+
+    def glyphs(text: str) -> list[int]:
+        layout = QTextLayout(text, theme.editor_font())
+        layout.beginLayout()
+        layout.createLine()
+        layout.endLayout()
+        return [glyph for run in layout.glyphRuns() for glyph in run.glyphIndexes()]
+
+    assert QFontInfo(theme.editor_font()).family() == "JetBrains Mono NL"
+    for arrow in ("=>", "->", "!==", "<="):
+        assert glyphs(arrow) == [glyph for letter in arrow for glyph in glyphs(letter)]
 
 
 def test_the_style_sheet_names_no_unknown_role_and_only_images_that_exist(qapp: QApplication) -> None:
