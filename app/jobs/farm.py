@@ -90,6 +90,8 @@ class Farm:
         if self._thread.ident is not None:
             self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join(_STOP_SECONDS)
+        else:
+            self._loop.close()
 
     # -- for other threads -----------------------------------------------------------------------------------------
 
