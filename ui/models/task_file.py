@@ -22,7 +22,7 @@ from ui.models.paged import PagedRows, Row
 from ui.models.reader import Reader
 
 PAGE = 1 << 14
-LOOK_BYTES = 16 << 20
+LOOK_BYTES = 4 << 20
 """Read in one look at most; the next one goes on, and other questions get their turn between."""
 FIND_PAGES = 128
 """Pages that one question of a search goes through."""
