@@ -31,6 +31,12 @@ def commands() -> dict[str, Any]:
     return {"": root, **root.commands}
 
 
+@functools.cache
+def source() -> str:
+    """The program's whole text."""
+    return "\n".join(path.read_text(encoding="utf-8") for top in ("app", "ui") for path in (ROOT / top).rglob("*.py"))
+
+
 def code_of(page: Path) -> Iterator[str]:
     """Lines of code blocks and everything between backquotes."""
     text = page.read_text(encoding="utf-8")
@@ -76,6 +82,11 @@ def test_every_command_is_in_the_readme() -> None:
     assert [name for name in commands() if name and name not in hidden and f"signalbox {name}" not in text] == []
 
 
+def test_every_page_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in text] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
@@ -111,5 +122,4 @@ def test_every_file_and_link_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_variable_that_a_page_names_is_read_by_the_program(page: Path) -> None:
     named = set(re.findall(r"\b(?:SIGNALBOX|FTRACK)_[A-Z_]+\b", page.read_text(encoding="utf-8")))
-    source = "\n".join(path.read_text(encoding="utf-8") for top in ("app", "ui") for path in (ROOT / top).rglob("*.py"))
-    assert {name for name in named if name not in source} == set()
+    assert {name for name in named if name not in source()} == set()
