@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from ui import theme
 from ui.panel import Panel, PanelSite
 from ui.sample_day import Day, write_day
+from ui.sample_jobs import write_jobs
 
 SIZES = ((1280, 720), (2560, 1440))
 THEMES: tuple[theme.Choice, ...] = ("dark", "light")
@@ -70,7 +71,13 @@ def scenes(folder: Path) -> Iterator[Scene]:
     yield Scene("log", lambda w, h: _with_log(day, w, h))
     yield Scene("levers-by-show", lambda w, h: _with_grid(day, w, h))
     yield Scene("filters", lambda w, h: _with_filters(day, w, h))
+    jobs = write_jobs(folder / "day", now=time.time())
+    yield Scene("jobs-running", lambda w, h: _jobs(day, jobs.running, w, h))
+    yield Scene("jobs-failed-task", lambda w, h: _jobs(day, jobs.failed, w, h))
+    yield Scene("jobs-graph", lambda w, h: _jobs(day, jobs.running, w, h, graph=True))
     small = ((1280, 720),)
+    yield Scene("jobs-empty", lambda w, h: _no_jobs(empty, w, h), small)
+    yield Scene("jobs-confirm", lambda w, h: _confirm_job(day, jobs.to_confirm, w, h), small)
     yield Scene("what-happened", lambda w, h: _finder(day, w, h), small)
     yield Scene("undo", lambda w, h: _undo(day, w, h), small)
     yield Scene("settings", lambda w, h: _settings(day, w, h), small)
@@ -106,6 +113,36 @@ def _bare_panel(folder: Path, width: int, height: int) -> Built:
     panel, end = _open(folder, width, height, embedded=False)
     turn(400)
     return panel, end
+
+
+def _jobs(day: Day, job: int, width: int, height: int, *, graph: bool = False) -> Opened:
+    panel, end = _open(day.folder, width, height)
+    panel.show_page(2)
+    panel.go_to_job(job)
+    dock = panel.jobs
+    turn_until(lambda: dock.list.current_id() == job and dock.log.model.count() > 0, also=400)
+    if graph:
+        dock.left.setCurrentIndex(1)
+        turn_until(lambda: bool(dock.canvas.graph.cards), also=300)
+    return panel, end
+
+
+def _no_jobs(folder: Path, width: int, height: int) -> Built:
+    panel, end = _open(folder, width, height, embedded=False)
+    panel.show_page(2)
+    turn(400)
+    return panel, end
+
+
+def _confirm_job(day: Day, job: int, width: int, height: int) -> Built:
+    from ui.dialogs.job_confirm import JobConfirmDialog
+
+    panel, end = _open(day.folder, width, height)
+    panel.go_to_job(job, confirm=True)
+    turn_until(lambda: bool(panel.findChildren(JobConfirmDialog)))
+    dialog = panel.findChildren(JobConfirmDialog)[0]
+    turn_until(dialog.confirm.isEnabled)
+    return dialog, end
 
 
 def _with_log(day: Day, width: int, height: int) -> Built:

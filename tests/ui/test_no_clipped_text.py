@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,9 +23,13 @@ from PySide6.QtWidgets import (
 )
 
 from ui import theme
+from ui.dialogs.base import Confirm
+from ui.dialogs.job_actions import PriorityDialog
+from ui.dialogs.job_confirm import JobConfirmDialog
 from ui.docks.handlers import ElidedLabel
 from ui.panel import Panel
 from ui.sample_day import Day
+from ui.sample_jobs import write_jobs
 
 
 def clipped(root: QWidget) -> Iterator[str]:
@@ -153,3 +158,34 @@ def test_the_check_itself_notices_a_clipped_text(qapp: QApplication, qtbot: Any)
     with qtbot.waitExposed(holder):
         holder.show()
     assert len(list(clipped(holder))) == 1
+
+
+def test_no_text_of_the_jobs_page_is_clipped(panel: Panel, day: Day, qtbot: Any) -> None:
+    jobs = write_jobs(day.folder, now=time.time())
+    for job in (jobs.to_confirm, jobs.running, jobs.failed, jobs.farm):
+        panel.go_to_job(job)
+        qtbot.waitUntil(lambda job=job: panel.jobs.list.current_id() == job, timeout=15_000)
+        qtbot.waitUntil(lambda: panel.jobs.task() is not None, timeout=15_000)
+        assert_nothing_is_clipped(qtbot, panel)
+    panel.jobs.left.setCurrentIndex(1)
+    for place in range(panel.jobs.right.count()):
+        panel.jobs.right.setCurrentIndex(place)
+        assert_nothing_is_clipped(qtbot, panel)
+
+
+def test_no_text_of_the_jobs_dialogs_is_clipped(panel: Panel, day: Day, qtbot: Any) -> None:
+    jobs = write_jobs(day.folder, now=time.time())
+    panel.go_to_job(jobs.to_confirm, confirm=True)
+    qtbot.waitUntil(lambda: bool(panel.findChildren(JobConfirmDialog)), timeout=15_000)
+    dialog = panel.findChildren(JobConfirmDialog)[0]
+    qtbot.waitUntil(dialog.confirm.isEnabled, timeout=15_000)
+    assert_nothing_is_clipped(qtbot, dialog)
+    dialog.reject()
+    panel.go_to_job(jobs.running)
+    qtbot.waitUntil(lambda: panel.jobs.list.current_id() == jobs.running, timeout=15_000)
+    for kind, made in (("job_priority", PriorityDialog), ("job_cancel", Confirm)):
+        qtbot.waitUntil(panel.jobs.actions_[kind].isEnabled, timeout=15_000)
+        panel.jobs.actions_[kind].click()
+        opened = panel.jobs.findChildren(made)[0]
+        assert_nothing_is_clipped(qtbot, opened)
+        opened.reject()

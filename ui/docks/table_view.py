@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeySequence, QPainter, QPaintEvent, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -27,6 +27,8 @@ from ui.theme import Role
 R = TypeVar("R", JobRow, TaskRow)
 _PAD = 8
 _BAR = 6
+_NAMES, _WIDEST = 280, 1.7
+"""Room for the names before the other columns grow, and how much they may."""
 
 
 class _Cells(QStyledItemDelegate):
@@ -101,6 +103,7 @@ class TableView(QTableView):
         super().__init__(parent)
         self._table = model
         self._empty = ""
+        self._given: dict[int, int] = {}
         self.setObjectName(name)
         self.setAccessibleName(name.replace("_", " "))
         self.setModel(model)
@@ -131,6 +134,17 @@ class TableView(QTableView):
         self.selectionModel().currentRowChanged.connect(self._moved)
         model.modelReset.connect(lambda: self.chosen.emit(0))
         QShortcut(QKeySequence.StandardKey.Copy, self, self.copy, context=Qt.ShortcutContext.WidgetShortcut)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        header = self.horizontalHeader()
+        least = sum(column.width for column in self._table.columns) + _NAMES
+        share = min(_WIDEST, max(1.0, self.viewport().width() / least))
+        for place, column in enumerate(self._table.columns):
+            # A width that a person chose stays.
+            if column.width and header.sectionSize(place) == self._given.get(place, column.width):
+                self._given[place] = round(column.width * share)
+                header.resizeSection(place, self._given[place])
 
     def _moved(self, now: QModelIndex, _before: QModelIndex) -> None:
         row = self._table.row(now.row())

@@ -207,6 +207,8 @@ def _task_progress(row: TaskRow) -> tuple[float, Role]:
 
 def counts(row: JobRow) -> str:
     """ "12 of 25", with what failed."""
+    if not row.tasks:
+        return "–"
     failed = f", {amount(row.failed)} failed" if row.failed else ""
     return f"{amount(row.completed)} of {amount(row.tasks)}{failed}"
 
