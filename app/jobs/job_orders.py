@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.jobs.farm import Farm
-from app.jobs.local import PAUSED, LocalJobs, Submission
+from app.jobs.local import PAUSED, PLATFORM, LocalJobs, Submission
 from app.journal.jobs import FINAL_JOB
 from app.journal.journal import Journal
 from app.journal.rows import JobRow, OrderRow, TaskRow, TaskStatus
@@ -100,7 +100,7 @@ class JobOrders:
             "name": wanted.name,
             "type": wanted.job_type.removesuffix(".js").replace("_", "-"),
             "priority": wanted.priority,
-            "submitter_platform": "linux",
+            "submitter_platform": PLATFORM,
             "settings": dict(wanted.settings),
             "metadata": {"user.name": wanted.who, **wanted.metadata},
         }

@@ -36,7 +36,8 @@ __all__ = ["Compiled", "LocalJobs", "ShownCommand", "Submission", "shown_command
 TRY_OUT = "signalbox.try-out"
 #: A job's metadata with this key rests when its script has been confirmed, as it was ordered.
 PAUSED = "signalbox.paused"
-_PLATFORM = {"win32": "windows", "darwin": "darwin"}.get(sys.platform, "linux")
+#: This machine, in the Manager's words.
+PLATFORM = {"win32": "windows", "darwin": "darwin"}.get(sys.platform, "linux")
 _COMPILE_SECONDS = 60.0
 _TOOLS_SECONDS = 60.0
 _PAGE = 500
@@ -105,7 +106,7 @@ def shown_commands(journal: Journal, job_id: int, settings: FlamencoSettings) ->
     shown = []
     for index, name, commands in journal.job_commands(job_id):
         for command in commands:
-            line = command_line(command, _PLATFORM)
+            line = command_line(command, PLATFORM)
             refused = line.error or (judge(line.argv) if line.argv else "")
             shown.append(ShownCommand(index, name, line.argv, line.text, refused))
     return shown
@@ -154,7 +155,7 @@ class LocalJobs:
             "name": wanted.name,
             "type": loader.job_type_name(file),
             "priority": wanted.priority,
-            "submitter_platform": _PLATFORM,
+            "submitter_platform": PLATFORM,
             "settings": dict(wanted.settings),
             "metadata": {str(key): str(value) for key, value in wanted.metadata.items()},
         }
@@ -174,7 +175,7 @@ class LocalJobs:
         """The tasks that a Manager's job has here, for what its REST interface never tells; empty when unknown."""
         scripts, file = self._scripts(Submission(str(job["type"]), str(job["name"])))
         keys = ("name", "type", "priority", "settings", "metadata")
-        body = {"submitter_platform": _PLATFORM} | {key: job[key] for key in keys if job.get(key) is not None}
+        body = {"submitter_platform": PLATFORM} | {key: job[key] for key in keys if job.get(key) is not None}
         result = self._compiled(scripts, file, body, created=job.get("created"))
         return self._tasks(result) if result.ok else ()
 
@@ -187,7 +188,7 @@ class LocalJobs:
             script=file,
             job=body,
             created=created,
-            platform=_PLATFORM,
+            platform=PLATFORM,
             limits=Limits(seconds=settings.compile_seconds, heap_mb=settings.compile_memory),
             lint=False,
         )
@@ -260,9 +261,9 @@ class LocalJobs:
         return stored
 
     def _task(self, task: Mapping[str, Any]) -> NewTask:
-        variables = {name: Variable({_PLATFORM: value}) for name, value in self._settings().variables.items()}
-        variables["jobs"] = Variable({_PLATFORM: str(self._journal.folder / "tasks")})
-        commands = expand_variables(task["commands"], variables, _PLATFORM, _PLATFORM)
+        variables = {name: Variable({PLATFORM: value}) for name, value in self._settings().variables.items()}
+        variables["jobs"] = Variable({PLATFORM: str(self._journal.folder / "tasks")})
+        commands = expand_variables(task["commands"], variables, PLATFORM, PLATFORM)
         return NewTask(
             name=str(task["name"]),
             type=str(task["type"]),
