@@ -72,7 +72,7 @@ class Journal(Events, Jobs, Outbox, Levers, Orders, Reading, Retention):
         if mode == "engine":
             prepare_folder(folder, group)
             lock = JournalLock.take(folder) if lock_fd is None else JournalLock.inherited(lock_fd, folder)
-        elif not path.exists():
+        elif not _is_there(path):
             raise JournalError(f"there is no journal in {folder} yet: start the engine first (signalbox serve)")
         else:
             refuse_network(folder, file_system_magic(folder))
@@ -147,6 +147,17 @@ def _bring_up(path: Path) -> None:
             connection.execute("COMMIT")
     finally:
         connection.close()
+
+
+def _is_there(path: Path) -> bool:
+    """Whether the file is there. Raises JournalError for a folder that this account may not look into."""
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise JournalError(
+            f"you may not read {path.parent}: ask an administrator to add you to the group that owns it (signalbox), "
+            "then log in again"
+        ) from error
 
 
 def _may_write(path: Path) -> bool:

@@ -30,7 +30,7 @@ class JournalLock:
             JournalBusy: Another Signalbox works on this journal; the text says which process, where known.
         """
         path = folder / _NAME
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o660)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o664)
         try:
             _lock(fd)
         except OSError as error:
@@ -62,6 +62,21 @@ class JournalLock:
             raise JournalBusy(f"descriptor {fd} is not the lock of the journal in {folder}")
         os.set_inheritable(fd, False)
         return cls(fd, path)
+
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether somebody works on the journal. Asked without writing, so that who may only read is told the truth."""
+        try:
+            fd = os.open(folder / _NAME, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            return False
+        try:
+            _lock(fd)
+        except OSError:
+            return True
+        finally:
+            os.close(fd)
+        return False
 
     @staticmethod
     def orphaned(folder: Path) -> bool:

@@ -1,5 +1,7 @@
 """The settings file: commented TOML that holds only what differs from the defaults.
 
+    schema = 1
+
     [site]
     # Address of the ftrack site, e.g. https://studio.ftrackapp.com.
     server = "https://studio.ftrackapp.com"
@@ -30,6 +32,9 @@ from app.settings.secrets import keep
 
 Model = TypeVar("Model", bound=BaseModel)
 _PROJECTS = "projects"
+_SCHEMA = "schema"
+SCHEMA = 1
+"""The form of the file: raised when an older program could misread it. A file without it is of the first form."""
 
 
 class SettingsError(ValueError):
@@ -174,12 +179,23 @@ class SettingsStore:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{self.path} cannot be read: {error}") from error
+        version = document.get(_SCHEMA, SCHEMA)
+        if not isinstance(version, int) or version > SCHEMA:
+            raise SettingsError(
+                f"{self.path} was written by a newer Signalbox (form {version}, this one knows {SCHEMA}): update this "
+                "program. The file is left as it is"
+            )
         self._document = document
         self._stamp = stamp
         self.problem = ""
         self.revision += 1
 
     def _write(self) -> None:
+        if self.problem:
+            # What somebody else wrote, and this program cannot read, is not written over.
+            raise SettingsError(self.problem)
+        if _SCHEMA not in self._document:
+            self._document = _marked(self._document)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
         with fresh.open("w", encoding="utf-8") as stream:
@@ -282,6 +298,16 @@ class SettingsStore:
         if first["type"] == "extra_forbidden":
             return f"{self.path}: there is no setting {where}: check its spelling or remove the line"
         return f"{self.path}: {where}: {first['msg']} (got {first['input']!r})"
+
+
+def _marked(document: tomlkit.TOMLDocument) -> tomlkit.TOMLDocument:
+    """The document with its form in front of the first section, below a person's own first lines."""
+    lines = tomlkit.dumps(document).splitlines(keepends=True)
+    place = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    while place and lines[place - 1].lstrip().startswith("#"):
+        place -= 1  # a comment right above a section belongs to it
+    lines.insert(place, f"{_SCHEMA} = {SCHEMA}\n\n")
+    return tomlkit.parse("".join(lines))
 
 
 def _extra(info: FieldInfo) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_only_what_differs_is_written_with_its_explanation(store: SettingsStore)
     store.set("site", "server", "https://studio.example")
     store.set("site", "responders", SiteSettings().responders)
     assert store.path.read_text() == (
-        f'[site]\n# {SiteSettings.model_fields["server"].description}\nserver = "https://studio.example"\n'
+        f'schema = 1\n\n[site]\n# {SiteSettings.model_fields["server"].description}\nserver = "https://studio.example"\n'
     )
     assert store.changed("site") == {"server"}
 
