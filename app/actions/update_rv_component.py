@@ -98,6 +98,8 @@ class UpdateRvComponent(Action):
             try:
                 source = self._source(row, typed, settings, ctx)
             except (PathRefused, MediaRefused) as refused:
+                if isinstance(refused, PathRefused):
+                    ctx.log.warning("%s may not open a path for RV: %s", launch.username, refused)
                 notes.append(Note(key, "failed", f"{_label(row)}: {refused}"))
                 continue
             made = _repair(row, source, settings, ctx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,8 @@ from app.rules.versions import version_label, version_number
 from app.site.query import id_list, quoted
 
 __all__ = ["UploadMedia", "UploadMediaSettings"]
+
+log = logging.getLogger("signalbox.actions")
 
 _MOVIES = frozenset({".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".gif", ".wmv"})
 
@@ -98,10 +101,16 @@ class UploadMedia(Action):
             return form
         good, problems = read(form, asked.values)
         if not problems:
+            roots = _roots_of(asked)
             try:
-                source = self._allowed(good["file"], asked.settings, _roots_of(asked))
+                source = self._allowed(good["file"], asked.settings, roots)
                 good["file"] = _written(source)
-            except (PathRefused, MediaRefused) as refused:
+                # Looked at again when the run begins: a link may point elsewhere by then.
+                good["roots"] = [str(root) for root in roots]
+            except PathRefused as refused:
+                log.warning("%s may not open a path typed into Upload Media: %s", asked.username, refused)
+                problems["file"] = str(refused)
+            except MediaRefused as refused:
                 problems["file"] = str(refused)
         if problems:
             return Again(form, problems)
@@ -127,6 +136,8 @@ class UploadMedia(Action):
         values = launch.values
         facts = _read(ctx, launch.selection[0][1], str(values.get("asset_name") or settings.asset_name), settings)
         try:
+            if values.get("roots"):
+                self._allowed(str(values["file"]), settings, [Path(root) for root in values["roots"]])
             sources = gather([values["file"]])
         except MediaRefused as refused:
             raise PlanError(str(refused)) from refused
