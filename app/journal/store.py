@@ -201,7 +201,7 @@ class Store:
 
 
 def create(path: Path) -> None:
-    """Make the file with WAL where it does not exist yet, readable and writable by owner and group.
+    """Make the file with WAL where it does not exist yet, writable by owner and group; the folder says who may look.
 
     Raises:
         JournalError: The file is not a database, or cannot be made.
@@ -213,7 +213,7 @@ def create(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
         connection.close()
         if fresh:
-            path.chmod(0o660)
+            path.chmod(0o664)
     except (apsw.Error, OSError) as error:
         raise damaged(path, str(error)) from error
 
