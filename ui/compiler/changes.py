@@ -125,7 +125,9 @@ def _task_details(
     before = [_name(olds, at) for at in old.get("dependencies") or []]
     after = [_name(news, at) for at in new.get("dependencies") or []]
     if before != after:
-        gone, come = [name for name in before if name not in after], [name for name in after if name not in before]
+        # Sets: a last task that waits for ten thousand others would otherwise be compared a hundred million times.
+        here, there = set(before), set(after)
+        gone, come = [name for name in before if name not in there], [name for name in after if name not in here]
         words = [f"no longer waits for {_names(gone)}"] if gone else []
         words += [f"now waits for {_names(come)}"] if come else []
         lines.append("; ".join(words) or "waits for the same tasks in another order")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from app.journal.rows import CatalogueRow, RunRow
 from ui import theme
 from ui.docks.handlers import ElidedLabel, HandlerCard, _scrolled
 from ui.models.hub import Hub
@@ -18,6 +17,7 @@ from ui.theme import Role
 
 if TYPE_CHECKING:
     from app.journal.journal import Journal
+    from app.journal.rows import CatalogueRow, RunRow
 
 SHOWN = 3
 """Last runs of an action that are listed."""

@@ -7,6 +7,7 @@ take their place and nothing else changes.
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from pathlib import Path
 
 from PySide6.QtGui import QFont, QFontDatabase
@@ -59,6 +60,11 @@ def heading_font(delta: float = 2.5) -> QFont:
 
 def mono_font(delta: float = 0.0) -> QFont:
     """The fixed-width face, `delta` points larger or smaller than normal. Ligatures are off: `->` stays so."""
+    return QFont(_mono(delta))
+
+
+@lru_cache(maxsize=16)
+def _mono(delta: float) -> QFont:
     font = QFont()
     font.setFamilies(MONO_FAMILIES)
     font.setStyleHint(QFont.StyleHint.Monospace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ui.compiler.changes import MAX_LISTED, compare
@@ -71,3 +72,15 @@ def test_an_added_command_and_another_command_name_are_told() -> None:
     details = compare([task("a")], [more]).changed[0].details
     assert "command 1: blender-render → sleep" in details
     assert "command 2 added: echo" in details
+
+
+def test_a_task_that_waits_for_ten_thousand_others_is_compared_in_a_moment() -> None:
+    def job(count: int) -> list[dict[str, Any]]:
+        return [*(task(f"render-{at}") for at in range(count)), task("video", waits=list(range(count)))]
+
+    began = time.process_time()
+    changes = compare(job(10_000), job(10_001))
+    spent = time.process_time() - began
+    assert changes.counts == (1, 0, 1, 10_000)
+    assert changes.changed[0].details == ("now waits for render-10000",)
+    assert spent < 1.5, f"{spent:.1f} s of processor time"
