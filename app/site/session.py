@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import ftrack_api
@@ -28,6 +28,34 @@ _KEY_ERRORS = frozenset({"InvalidCredentialsError", "FTAuthenticationError"})
 #: One at a time for each server: the client writes its schema cache in place, and a second reader would see half of it.
 _opening: dict[str, threading.Lock] = {}
 _opening_guard = threading.Lock()
+
+
+class Session(ftrack_api.Session):  # type: ignore[misc]
+    """A session whose schemas and entity classes are those of the process's other sessions to the same site.
+
+    They are some megabytes and a third of a second for each of the engine's threads, and they hold nothing of a
+    session. The site's schema hash, which each session asks for, says whether they still fit.
+    """
+
+    #: By address and folder of the schema cache: hash, schemas, classes.
+    _known: ClassVar[dict[tuple[str, str], tuple[str, list[Any], dict[str, Any]]]] = {}
+
+    def _load_schemas(self, schema_cache_path: str) -> list[Any]:
+        self._identity = (self.server_url, str(schema_cache_path))
+        known = self._known.get(self._identity)
+        if known is not None and known[0] == self._server_information.get("schema_hash"):
+            return known[1]
+        loaded: list[Any] = super()._load_schemas(schema_cache_path)
+        return loaded
+
+    def _build_entity_type_classes(self, schemas: list[Any]) -> dict[str, Any]:
+        known = self._known.get(self._identity)
+        if known is not None and known[1] is schemas:
+            return known[2]
+        classes: dict[str, Any] = super()._build_entity_type_classes(schemas)
+        if found := self._server_information.get("schema_hash"):
+            self._known[self._identity] = (found, schemas, classes)
+        return classes
 
 
 def check_address(server: str) -> str:
@@ -65,7 +93,7 @@ def open_session(
         lock = _opening.setdefault(server, threading.Lock())
     try:
         with lock:
-            session = ftrack_api.Session(
+            session = Session(
                 server_url=server,
                 api_key=credentials.api_key,
                 api_user=credentials.api_user,

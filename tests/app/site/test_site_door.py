@@ -178,3 +178,20 @@ def test_proxies_of_the_environment_are_looked_up_once_and_this_machine_is_reach
         assert session.query("select id from Project").first() is not None
     finally:
         session.close()
+
+
+def test_sessions_of_one_process_share_what_describes_the_site_and_nothing_else(
+    credentials: Credentials, tmp_path: Path
+) -> None:
+    first, second = (open_session(credentials, tmp_path / "cache") for _ in range(2))
+    try:
+        assert first.types is second.types
+        project = first.query("select name from Project").first()
+        assert project.session is first
+        assert second.query("select name from Project").first().session is second
+        project["name"] = "changed here only"
+        assert not second.recorded_operations
+    finally:
+        first.recorded_operations.clear()
+        first.close()
+        second.close()
