@@ -306,6 +306,7 @@ class Panel(QMainWindow):
         self.detail.event_wanted.connect(self.events.view.go_to)
         self.detail.replay_wanted.connect(self.replay)
         self.detail.undo_wanted.connect(self.open_undo)
+        self.detail.job_wanted.connect(self.go_to_job)
         self.log.event_wanted.connect(self.go_to_event)
         self.handlers.settings_wanted.connect(self.open_handler_settings)
         self.handlers.preview_wanted.connect(self.open_preview)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage
-from PySide6.QtWidgets import QListWidget
+from PySide6.QtWidgets import QLabel, QListWidget, QPushButton
 
 from app.journal.jobs import NewJob, NewTask
 from app.journal.journal import Journal
@@ -286,3 +286,19 @@ def test_a_day_without_jobs_says_where_they_come_from(qtbot: Any, show_panel: Ca
     assert "press Run" in panel.jobs.list._empty
     qtbot.mouseClick(panel.jobs.new, Qt.MouseButton.LeftButton)
     assert panel.pages.currentWidget() is panel._workbench
+
+
+def test_the_run_that_submitted_a_job_leads_to_it(
+    qtbot: Any, panel: Panel, sample: SampleJobs, day: Day, engine: Journal
+) -> None:
+    run = day.failed_run
+    (effect, *_others) = engine.effects_of(run)
+    engine.mark_effects([effect.id], "sent", after={effect.id: {"job": sample.done, "status": "completed"}})
+    panel.go_to_run(run)
+    name = f"job_{sample.done}"
+    qtbot.waitUntil(lambda: panel.detail.findChild(QPushButton, name) is not None, timeout=15_000)
+    shown = " ".join(label.text() for label in panel.detail.findChildren(QLabel))
+    assert "→ completed" in shown, "the run shows how the job ended"
+    qtbot.mouseClick(panel.detail.findChild(QPushButton, name), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.jobs.list.current_id() == sample.done, timeout=15_000)
+    assert panel.pages.currentWidget() is panel.jobs

@@ -74,11 +74,13 @@ class EventDetailDock(QWidget):
         replay_wanted: event row, handler ("" for all), whether as a dry run.
         undo_wanted: a run shall be undone; its list comes first.
         event_wanted: another event shall be shown.
+        job_wanted: a job that a run submitted shall be shown.
     """
 
     replay_wanted = Signal(int, str, bool)
     undo_wanted = Signal(int)
     event_wanted = Signal(int)
+    job_wanted = Signal(int)
 
     def __init__(self, hub: Hub, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -256,6 +258,7 @@ class EventDetailDock(QWidget):
                 card_here.deleteLater()
             made = RunCard(detail, self._hub, story.hashes.get(detail.row.id, ""), self._open_effects)
             made.undo.connect(self.undo_wanted)
+            made.job.connect(self.job_wanted)
             made.replay.connect(partial(self._replay_one, detail.row.handler))
             self._cards[detail.row.id] = made
             self._list.insertWidget(place + 1, made)
@@ -295,9 +298,11 @@ class RunCard(QFrame):
     Signals:
         undo: the run shall be undone.
         replay: the handler shall get the event again; True as a dry run.
+        job: the job that an effect submitted shall be shown.
     """
 
     undo = Signal(int)
+    job = Signal(int)
     replay = Signal(bool)
 
     def __init__(self, detail: RunDetail, hub: Hub, plan_hash: str, opened: set[int]) -> None:
@@ -406,13 +411,17 @@ class RunCard(QFrame):
             theme.mark(label, **({"state": state} if state else {"kind": "muted"}))
             column.addWidget(label)
 
+    def _add_effect(self, line: EffectLine) -> None:
+        line.job.connect(self.job)
+        self._effects.addWidget(line)
+
     def _fill_effects(self) -> None:
         effects = self.detail.effects
         everything = self.detail.row.id in self._opened
         shown = effects if everything else effects[:EFFECTS_SHOWN]
         reason = ""
         for effect in shown:
-            self._effects.addWidget(EffectLine(effect, say_reason=effect.reason != reason, said=self.detail.row.reason))
+            self._add_effect(EffectLine(effect, say_reason=effect.reason != reason, said=self.detail.row.reason))
             reason = effect.reason
         if len(shown) < len(effects):
             more = QPushButton(f"Show {many(len(effects) - len(shown), 'more effect')}")
@@ -425,7 +434,7 @@ class RunCard(QFrame):
         self._effects.removeWidget(button)
         button.deleteLater()
         for effect in self.detail.effects[EFFECTS_SHOWN:]:
-            self._effects.addWidget(EffectLine(effect))
+            self._add_effect(EffectLine(effect))
 
 
 _DONE = {"applied", "sent"}
@@ -440,7 +449,13 @@ _STATE = {
 
 
 class EffectLine(QWidget):
-    """An effect: what, its state, why, and before and after where a value changed."""
+    """An effect: what, its state, why, and before and after where a value changed.
+
+    Signals:
+        job: the job that it submitted shall be shown.
+    """
+
+    job = Signal(int)
 
     def __init__(self, effect: EffectRow, *, say_reason: bool = True, said: str = "") -> None:
         super().__init__()
@@ -467,6 +482,13 @@ class EffectLine(QWidget):
             theme.mark(below, **({"state": state} if state else {"kind": "muted"}))
             texts.addWidget(below)
         line.addLayout(texts, 1)
+        job = (effect.after or {}).get("job")
+        if isinstance(job, int):
+            show = QPushButton("Show the job")
+            theme.mark(show, kind="quiet")
+            show.setObjectName(f"job_{job}")
+            show.clicked.connect(lambda _on=False: self.job.emit(job))
+            line.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
         word = QLabel(look.word)
         theme.mark(word, state=_STATE.get(look.role, "off"))
         line.addWidget(word, 0, Qt.AlignmentFlag.AlignTop)
