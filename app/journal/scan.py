@@ -18,6 +18,9 @@ from app.journal.log import LogStore
 from app.journal.rows import EventFilter, EventRow, LogFilter, LogRow
 from app.journal.store import Store
 
+PATTERN_PIECE = 1 << 12
+"""Lines a regular expression is given at a time: a search in one text holds Python's lock to its end, and the window
+waits for it."""
 _LIKE = "LIKE :text ESCAPE '\\'"
 _EMPTY = "''"
 _LOG_COLUMNS = "id, at, level, logger, message, handler, run_id, event_row, project, entity"
@@ -78,7 +81,12 @@ def log_ids(store: Store, wanted: LogFilter, low: int, high: int) -> array[int]:
     clause = " AND ".join(where)
     if wanted.text and wanted.regex:
         text = " || ' ' || ".join(f"replace({column}, char(10), ' ')" for column in columns)
-        return _ids_by_pattern(store, f"SELECT id, {text} AS line FROM lines WHERE {clause}", arguments, wanted.text)
+        lines = f"SELECT id, {text} AS line FROM lines WHERE {clause}"
+        found: array[int] = array("q")
+        for start in range(low, high + 1, PATTERN_PIECE):
+            arguments |= {"low": start, "high": min(high, start + PATTERN_PIECE - 1)}
+            found.extend(_ids_by_pattern(store, lines, arguments, wanted.text))
+        return found
     if wanted.text:
         # Column by column: joining them first makes a new text for every line, which costs more than the search.
         arguments["text"] = f"%{_escaped(wanted.text)}%"
