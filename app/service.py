@@ -269,7 +269,8 @@ class Service:
                 *(["--log-stream"] if self._log_stream else []),
             ),
             pass_fds=(descriptor,) if os.name == "posix" else (),
-            env=self._environment,
+            # Some thirty threads that each hoard freed memory would double what the worker needs.
+            env={"MALLOC_ARENA_MAX": "2", **(self._environment if self._environment is not None else os.environ)},
             on_state=self._worker_says,
             on_exit=_end_with_a_crash_point,
         )
