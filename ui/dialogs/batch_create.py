@@ -48,7 +48,7 @@ CONFIRM_ABOVE = 500
 """More rows than this are asked for again."""
 _TYPING_MS = 150
 _WIDTHS = (104, 78, 104, 78, 84, 170, 150, 210)
-_LEFT = 390
+_LEFT = 484
 OPEN = frozenset({"queued", "running", "waiting", "retry", "paused"})
 
 

@@ -110,7 +110,7 @@ class TaskTemplates(QWidget):
         column.addLayout(top)
         self._grid = QGridLayout()
         self._grid.setSpacing(5)
-        for place, stretch in enumerate((5, 3, 4, 4, 0)):
+        for place, stretch in enumerate((6, 3, 5, 5, 0)):
             self._grid.setColumnStretch(place, stretch)
         column.addLayout(self._grid)
         self.add = QPushButton("Add a task")

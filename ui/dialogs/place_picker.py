@@ -46,6 +46,7 @@ class PlacePicker(QWidget):
         self.tree.setHeaderHidden(True)
         self.tree.setAccessibleName("Places")
         self.tree.setUniformRowHeights(True)
+        self.tree.setMinimumHeight(64)
         self.tree.itemExpanded.connect(self._open)
         self.tree.currentItemChanged.connect(self._chosen)
         column.addWidget(self.typed)

@@ -166,9 +166,7 @@ class TaskPicker(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         for row in rows:
-            item = QListWidgetItem(
-                theme.icon("task", Role.MUTED), f"{task_words(row)}   ({row.type_name}, {row.status})"
-            )
+            item = QListWidgetItem(theme.icon("task", Role.MUTED), f"{task_words(row)}   ({row.status})")
             item.setToolTip(tip(f"{task_words(row)}\n{row.type_name}: {row.status}"))
             item.setData(Qt.ItemDataRole.UserRole, row.id)
             self.list.addItem(item)

@@ -18,6 +18,9 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPen,
     QShortcut,
 )
 from PySide6.QtWidgets import (
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 _PREVIEW_MS = 350
 _PREVIEW = QSize(320, 180)
 DEFAULT_ASSET = "ReviewAsset"
+_DROP_WORDS = "Drop movies, images or sequences here\nor paste their paths"
 
 
 def texts_of(mime: QMimeData) -> list[str]:
@@ -65,6 +69,33 @@ def texts_of(mime: QMimeData) -> list[str]:
     if mime.hasText():
         return [line.strip() for line in mime.text().splitlines() if line.strip()]
     return []
+
+
+class DropHint(QLabel):
+    """The empty list: a place to drop on."""
+
+    def __init__(self, words: str, parent: QWidget | None = None) -> None:
+        super().__init__(words, parent)
+        self._words = words
+        self._invites = False
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        theme.mark(self, kind="muted")
+
+    def invite(self, invites: bool) -> None:
+        """Something that can be dropped is held over the window, or not any more."""
+        self._invites = invites
+        self.setText("Drop to add" if invites else self._words)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(theme.current().colour(Role.ACCENT if self._invites else Role.BORDER_STRONG), 1.5)
+        pen.setStyle(Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        painter.drawRoundedRect(self.rect().adjusted(1, 1, -2, -2), 8, 8)
+        painter.end()
+        super().paintEvent(event)
 
 
 class UploadDialog(Dialog):
@@ -121,9 +152,7 @@ class UploadDialog(Dialog):
     def _build_clips(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(8)
-        self.hint = QLabel("Drop movies, images or sequences here\nor paste their paths")
-        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        theme.mark(self.hint, kind="muted")
+        self.hint = DropHint(_DROP_WORDS)
         holder = QWidget()
         self._cards = QVBoxLayout(holder)
         self._cards.setContentsMargins(0, 0, 4, 0)
@@ -395,14 +424,14 @@ class UploadDialog(Dialog):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if texts_of(event.mimeData()):
             event.acceptProposedAction()
-            self.hint.setText("Drop to add")
+            self.hint.invite(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         super().dragLeaveEvent(event)
-        self.hint.setText("Drop movies, images or sequences here\nor paste their paths")
+        self.hint.invite(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self.hint.setText("Drop movies, images or sequences here\nor paste their paths")
+        self.hint.invite(False)
         event.acceptProposedAction()
         self.add_files(texts_of(event.mimeData()))
 
