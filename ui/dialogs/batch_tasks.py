@@ -49,7 +49,7 @@ class TaskLine(QWidget):
         if line is not None:
             line.setPlaceholderText("nobody")
         self.status = _choices(["", *statuses], task.status)
-        self.status.setItemText(0, "first status")
+        self.status.setItemText(0, "first")
         self.status.setAccessibleName("Status")
         self.drop = QToolButton()
         theme.set_icon(self.drop, "close", Role.MUTED)
