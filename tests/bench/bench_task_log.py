@@ -35,10 +35,10 @@ HEAD_LINES = 4
 
 
 class Costs:
-    """What the process spent between the ticks of a 5 ms timer: milliseconds of processor time, all threads together.
+    """What the window's thread worked between two ticks of a 5 ms timer, in milliseconds of processor time.
 
-    A stall that is our own doing (a slow paint, a reader that keeps Python's lock) shows here too; one that comes from
-    other programs on the machine does not.
+    A stall that is the window's own doing shows here too; one that comes from other programs on the machine does not.
+    Python's lock adds a millisecond at most: so often its readers' threads let go of it.
     """
 
     def __init__(self, timer: Any) -> None:
@@ -47,7 +47,7 @@ class Costs:
         timer.timeout.connect(self._beat)
 
     def _beat(self) -> None:
-        now = time.process_time()
+        now = time.thread_time()
         if self._last:
             self._spent.append((now - self._last) * 1_000)
         self._last = now

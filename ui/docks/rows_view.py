@@ -106,7 +106,7 @@ class RowsView(QAbstractScrollArea):
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.horizontalScrollBar().valueChanged.connect(self._scrolled_sideways)
         model.changed.connect(self._rows_changed)
-        model.loaded.connect(self.viewport().update)
+        model.loaded.connect(self._rows_loaded)
         model.problem.connect(lambda _why: self.viewport().update())
         theme.notifier().changed.connect(self._theme_changed)
 
@@ -342,6 +342,9 @@ class RowsView(QAbstractScrollArea):
             bar.setValue(self._model.index_of(self._top_id))
             self._moving = False
         self._show_new()
+        self.viewport().update()
+
+    def _rows_loaded(self) -> None:
         self.viewport().update()
 
     def _show_new(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QKeySequence,
     QPainter,
+    QPaintEvent,
     QShortcut,
     QShowEvent,
 )
@@ -54,6 +56,8 @@ _COLUMNS = (
     Column("Output", 320, stretch=True, mono=True),
 )
 _SEARCH_MS = 150
+_LONGEST_WAIT = 0.25
+"""Seconds after which a storm is painted as far as it is known."""
 
 
 class TaskLogView(RowsView):
@@ -67,6 +71,7 @@ class TaskLogView(RowsView):
 
     def __init__(self, model: TaskLogRows, parent: QWidget | None = None) -> None:
         self._widest = 0
+        self._painted = 0.0
         super().__init__(model, _COLUMNS, "task_log", parent)
         self.header.hide()
         self._make_room_for_header()
@@ -110,7 +115,36 @@ class TaskLogView(RowsView):
         if not self._model.count():
             self._widest = 0
         self._fit_columns()
-        super()._rows_changed()
+        if not self._follow or not self._model.count():
+            super()._rows_changed()
+            return
+        # In a storm the end moves on before its lines are here: what is painted is painted once, when they are.
+        self._update_bars()
+        bar = self.verticalScrollBar()
+        self._moving = True
+        bar.setValue(bar.maximum())
+        self._moving = False
+        self._note_top()
+        self._model.want(*self._in_sight())
+        self._rows_loaded()
+
+    def _in_sight(self) -> tuple[int, int]:
+        """First and last position in sight."""
+        first = self.verticalScrollBar().value()
+        return first, min(self._model.count() - 1, first + self.viewport().height() // self._height)
+
+    def _rows_loaded(self) -> None:
+        ready = not self._follow or not self._model.count() or self._model.row(self._in_sight()[1]) is not None
+        if ready or time.monotonic() - self._painted > _LONGEST_WAIT:
+            self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._painted = time.monotonic()
+        super().paintEvent(event)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        if not self._moving:
+            super().scrollContentsBy(dx, dy)
 
     def _paint_cells(
         self,
