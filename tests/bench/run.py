@@ -165,6 +165,15 @@ def read_upload(text: str) -> list[Line]:
     ]
 
 
+def read_memory(text: str) -> list[Line]:
+    """Memory of host and worker together."""
+    found = last_json(text)
+    return [
+        *(Line(f"MB after {mark} events", f"{mb}") for mark, mb in found["memory_mb"].items()),
+        *aims(found["aims"]),
+    ]
+
+
 def flat(found: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
     """A nested object as dotted names and values."""
     rows: list[tuple[str, Any]] = []
@@ -187,6 +196,7 @@ BENCHES = (
         ("--json",),
         ("--json", "--tasks", "40", "--events", "2000", "--blocked", "5"),
     ),
+    Bench("memory", "serve with worker, 100,000 events", read_memory, ("--json",), ("--json", "--events", "5000")),
     Bench("compile", "job compiler against node", read_compile, (), ("--quick",)),
     Bench("jobs", "tasks of local jobs", read_jobs, (), ("--tasks", "200", "--lines", "100000")),
     Bench("sandbox", "the embedded site", read_sandbox, (), ("--queries", "300", "--creates", "2000", "--runs", "1")),
