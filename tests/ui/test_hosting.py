@@ -24,7 +24,7 @@ def test_a_missing_site_is_told_with_what_to_enter(
     with qtbot.waitSignal(host.failed, timeout=30_000) as failed:
         host.start()
     assert "lacks the site's address (FTRACK_SERVER)" in failed.args[0]
-    with qtbot.waitSignal(host.stopped, timeout=10_000):
+    with qtbot.waitSignal(host.stopped, timeout=30_000):
         host.stop()
 
 
@@ -37,7 +37,7 @@ def test_a_second_window_attaches_to_the_server_that_runs(
     host = Host(_Server(None, engine.folder))
     with qtbot.waitSignal(host.attached, timeout=30_000):
         host.start()
-    with qtbot.waitSignal(host.stopped, timeout=10_000):
+    with qtbot.waitSignal(host.stopped, timeout=30_000):
         host.stop()
 
 
@@ -58,7 +58,7 @@ def test_stopping_waits_for_a_start_that_is_under_way(qapp: QApplication, qtbot:
     slow = Slow()
     host = Host(slow)
     host.start()
-    with qtbot.waitSignal(host.stopped, timeout=10_000):
+    with qtbot.waitSignal(host.stopped, timeout=30_000):
         host.stop()
         slow.may_start.set()
     assert slow.done == ["started", "stopped"]
