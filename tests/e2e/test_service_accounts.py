@@ -136,7 +136,7 @@ def test_a_member_of_the_group_moves_levers_and_a_stranger_only_looks_on_and_is_
             journal.chmod(0o2775)
             onlooker = _looked(accounts.stranger, journal)
             assert onlooker["running"]
-            assert onlooker["read_only"] is True
+            assert onlooker.get("read_only") is True, onlooker
             assert "this panel only watches" in onlooker["why"]
             assert onlooker["levers"] > 0
             assert "refused" in onlooker
