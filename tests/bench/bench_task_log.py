@@ -38,7 +38,7 @@ class Costs:
     """What the window's thread worked between two ticks of a 5 ms timer, in milliseconds of processor time.
 
     A stall that is the window's own doing shows here too; one that comes from other programs on the machine does not.
-    Python's lock adds a millisecond at most: so often its readers' threads let go of it.
+    Python's lock adds about a millisecond: so often the readers' threads let go of it.
     """
 
     def __init__(self, timer: Any) -> None:
@@ -128,11 +128,11 @@ def window(journal: Path, job: int, lines: int, *, bare: bool) -> None:
     turn_until(look, 900)
     if panel is not None:
         dock = panel.jobs
-        turn_until(lambda: dock.log.model.count() >= lines + HEAD_LINES, 60)
+        model = dock.log.model
+        turn_until(lambda: model.count() >= lines + HEAD_LINES and model.row(model.count() - 1) is not None, 60)
     found: dict[str, Any] = {**heart.take(), "processor_p999": costs.p999()}
     found["memory_mb"] = round((most - before) / (1 << 20), 1)
     if panel is not None:
-        model = dock.log.model
         found["lines"] = model.count()
         rows = [model.row(place) for place in range(max(0, model.count() - 20), model.count())]
         numbers = re.findall(r"frame +(\d+)", "\n".join(dock.log.view.line(row) for row in rows if row is not None))
