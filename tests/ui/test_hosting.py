@@ -68,7 +68,7 @@ def test_the_window_says_which_site_it_is(show_panel: Callable[..., Panel], day:
     panel = show_panel(day.folder)
     assert "nothing here is real" in panel.site_chip.text()
     panel.set_site(PanelSite("https://studio.ftrackapp.com"))
-    assert panel.site_chip.text() == "https://studio.ftrackapp.com"
+    assert panel.site_chip.text() == "Real site: https://studio.ftrackapp.com"
     assert "studio.ftrackapp.com" in panel.windowTitle()
 
 
