@@ -58,6 +58,10 @@ class _Publisher:
 
         return Desk(self._installation)
 
+    def known_site(self) -> PanelSite | None:
+        """None: the dialog asks the site itself, whoever works on the journal."""
+        return None
+
     def stop(self) -> None:
         if self.service is not None:
             self.service.stop()
