@@ -305,9 +305,21 @@ class Uploads(QObject):
             self.changed.emit(key)
             self._advance()
             return
-        clip.state, clip.words, clip.fraction = "working", "tries again…", 0.0
+        # Not followed before the engine has answered: until then the run still stands where it ended.
+        clip.state, clip.words, clip.fraction = "ordered", "tries again…", 0.0
         self.changed.emit(key)
-        self._hub.order("retry", {"run": clip.run}, f"Retry of {clip.label}", lambda _result: self._look())
+        self._hub.order("retry", {"run": clip.run}, f"Retry of {clip.label}", partial(self._retried, key), quiet=True)
+
+    def _retried(self, key: str, result: Mapping[str, Any]) -> None:
+        clip = self.clips.get(key)
+        if clip is None:
+            return
+        if result.get("refused"):
+            self._failed(key, str(result["refused"]))
+            return
+        clip.state = "working"
+        self.changed.emit(key)
+        self._look()
 
     def _advance(self) -> None:
         working = sum(clip.state in {"ordered", "working"} for clip in self.clips.values())
@@ -558,5 +570,5 @@ def _revived(kept: Mapping[str, Any]) -> Clip:
     order = Order(**kept["order"]) if kept.get("order") else None
     clip = Clip(str(kept["key"]), str(kept["text"]), str(kept["label"]), words=str(kept.get("words") or ""),
                 order=order, run=kept.get("run"))  # fmt: skip
-    clip.state = "ready" if state == "looking" else state
+    clip.state = "ready" if state == "looking" else "working" if state == "ordered" and clip.run is not None else state
     return clip
