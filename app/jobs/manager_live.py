@@ -88,10 +88,7 @@ class ManagerLive:
             await follower.stop()
         self._logs.clear()
         for runner in self._runners:
-            runner.cancel()
-        for runner in self._runners:
-            with suppress(asyncio.CancelledError):
-                await runner
+            await ended(runner)
         self._runners = []
 
     async def watch_job(self, job_id: str) -> None:
@@ -262,6 +259,19 @@ class ManagerLive:
                 self._listener("tasks", job_id)
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended.
+
+    Once is not enough: in Python 3.11 ``asyncio.wait_for`` loses a cancellation that arrives together with the result
+    it waits for, and the task's loop goes on.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.2)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.debug("a task of the Manager's line ended with %s: %s", type(error).__name__, error)
+
+
 class LogSink:
     """Receives a log. Override both."""
 
@@ -299,9 +309,7 @@ class LogFollower:
 
     async def stop(self) -> None:
         if self._runner is not None:
-            self._runner.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._runner
+            await ended(self._runner)
             self._runner = None
 
     async def _run(self) -> None:

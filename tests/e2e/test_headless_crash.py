@@ -102,7 +102,7 @@ def _assert_once(studio: Studio, journal: Journal) -> None:
         assert sorted(one.name for one in studio.task_folder(name).iterdir()) == [file.name]
         assert studio.metadata(task)["filename"].endswith(file.name)
         assert studio.writes_of(task, "filename") <= 1
-        assert len(studio.rows(f'select id from Metadata where parent_id is "{task}" and key is "filename"')) == 1
+        assert len(studio.rows(f'select key from Metadata where parent_id is "{task}" and key is "filename"')) == 1
     sent = Counter(one.channel for one in studio.slack.messages if "Ready for Lighting" in one.text)
     doubtful = [run for run in journal.runs() if run.state == "in_doubt"]
     assert set(sent.values()) <= {1}, sent
