@@ -162,7 +162,7 @@ class Site:
             data: dict[str, Any] = {"id": component_id, "name": name, "file_type": path.suffix.lower(), "size": size}
             if version_id is not None:
                 data["version_id"] = version_id
-            self.call([_create("FileComponent", data)])
+            self._create_once("FileComponent", data, f'select id from FileComponent where id is "{component_id}"')
         holds_file = location in _HOLDS_FILES
         if holds_file:
             self._put(path, component_id, f"{name}{path.suffix.lower()}", size)
@@ -171,10 +171,19 @@ class Site:
             "location_id": location_id,
             "resource_identifier": component_id if holds_file else str(path),
         }
-        self.call([_create("ComponentLocation", link)])
+        there = f'select id from ComponentLocation where component_id is "{component_id}"'
+        self._create_once("ComponentLocation", link, f'{there} and location_id is "{location_id}"')
         return self.rows(
             f'select id, name, size, file_type, version_id from FileComponent where id is "{component_id}"'
         )[0]
+
+    def _create_once(self, entity_type: str, data: Mapping[str, Any], there: str) -> None:
+        """Create, unless another worker that uploads the same shared picture was quicker."""
+        try:
+            self.call([_create(entity_type, data)])
+        except SiteRefusal:
+            if not self.rows(there):
+                raise
 
     def _put(self, path: Path, component_id: str, file_name: str, size: int) -> None:
         digest = hashlib.md5(usedforsecurity=False)
