@@ -40,7 +40,8 @@ def connected(journal: Journal) -> bool:
 def made_once(journal: Journal) -> int:
     """Runs that made a task's folder; one that finds everything there has no effects."""
     runs = [run for run in journal.runs(handler="create_task_folder") if run.kind == "handler"]
-    assert not [run for run in runs if run.state not in {"done", "queued", "running"}]
+    # A catch-up looks back five minutes: what earlier tests did on the shared site is seen again, and rightly skipped.
+    assert not [run for run in runs if run.state not in {"done", "skipped", "queued", "running"}]
     return sum(run.state == "done" and run.effects > 0 for run in runs)
 
 
