@@ -16,6 +16,7 @@ from app.actions.base import Action, Again, Asked, Selected
 from app.actions.forms import TOKEN, Form, web
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Launch, PlanError
+from app.site.query import quoted
 
 __all__ = ["ActionRegistry", "Keeper"]
 
@@ -219,7 +220,7 @@ class _TypeCache:
             names = {one.id: one.name.replace(" ", "") for one in site.object_types().values()}
             found: dict[str, str] = {}
             for start in range(0, len(unknown), 500):
-                ids = ", ".join(f'"{_checked(key)}"' for key in unknown[start : start + 500])
+                ids = ", ".join(quoted(key) for key in unknown[start : start + 500])
                 for row in site.rows(f"select id, object_type_id from TypedContext where id in ({ids})"):
                     found[str(row["id"])] = names.get(str(row["object_type_id"]), "TypedContext")
             with self._lock:
@@ -253,18 +254,13 @@ class _People:
 
     @staticmethod
     def _ask(user_id: str, username: str, site: SiteDoor) -> tuple[frozenset[str], frozenset[str]]:
-        who = f'user_id is "{_checked(user_id)}"' if user_id else f'user.username is "{_checked(username)}"'
+        who = f"user_id is {quoted(user_id)}" if user_id else f"user.username is {quoted(username)}"
         roles = site.rows(f"select security_role.name from UserSecurityRole where {who}")
         groups = site.rows(f"select group.name from Membership where {who}")
         return (
             frozenset(str((row.get("security_role") or {}).get("name", "")).casefold() for row in roles),
             frozenset(str((row.get("group") or {}).get("name", "")).casefold() for row in groups),
         )
-
-
-def _checked(text: str) -> str:
-    """An id or name from an event, safe inside a query's quotes."""
-    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _raw_selection(event: Mapping[str, Any]) -> list[tuple[str, str]]:

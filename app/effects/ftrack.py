@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from app.effects.base import Values, same
 from app.engine.kinds import FtrackEffect, Seen, Verdict, Wanted
 from app.engine.protocol import Effect, Expect
+from app.site.query import quoted
 
 __all__ = ["CreateEntity", "DeleteEntity", "SetMetadata", "UpdateEntity"]
 
@@ -50,10 +51,6 @@ _LEAVES = {
     "AssetVersionLink",
     "StatusChange",
 }
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _operation(action: str, entity_type: str, key: Sequence[str], values: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -169,7 +166,7 @@ def _hanging(entity_type: str, entity_id: str) -> tuple[str, ...]:
     if entity_type in _LEAVES:
         return ()
     below = _BELOW.get(entity_type, _BELOW["context"])
-    return tuple(f"{kind} where {attribute} is {_quoted(entity_id)}" for kind, attribute in below)
+    return tuple(f"{kind} where {attribute} is {quoted(entity_id)}" for kind, attribute in below)
 
 
 class UpdateEntity(FtrackEffect):

@@ -14,6 +14,7 @@ from pydantic import AfterValidator
 from app.engine.protocol import Change, Context, Parent, PlanError
 from app.rules.dailies import parse_cut_off
 from app.rules.templates import check_template
+from app.site.query import id_list, quoted
 
 __all__ = [
     "PLACE_FIELDS",
@@ -69,17 +70,6 @@ def _time_or_empty(text: str) -> str:
 
 TimeOfDay = Annotated[str, AfterValidator(_time_or_empty)]
 """``H:MM`` or ``H:MM:SS``; empty where the setting may be."""
-
-
-def quoted(value: str) -> str:
-    """A value as a string of ftrack's query language."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def id_list(ids: Iterable[str]) -> str:
-    """``("a", "b")`` for an ``in`` of a query; the caller sees to it that there is at least one."""
-    return "(" + ", ".join(quoted(one) for one in dict.fromkeys(ids)) + ")"
 
 
 def folded(names: Iterable[str]) -> frozenset[str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from app.site.query import quoted
 from app.site.types import Named
 
 Rows = Callable[[str], list[dict[str, Any]]]
@@ -102,7 +103,7 @@ class LookUps:
         with self._lock:
             known = self._users.get(username)
         if known is None:
-            rows = self._rows(f'select id from User where username is "{escaped(username)}"')
+            rows = self._rows(f"select id from User where username is {quoted(username)}")
             known = rows[0]["id"] if rows else ""
             with self._lock:
                 self._users[username] = known
@@ -126,7 +127,7 @@ class LookUps:
             "select _task_workflow.statuses.name, _task_workflow.statuses.color,"
             " _version_workflow.statuses.name, _version_workflow.statuses.color, _overrides.type_id,"
             " _overrides.workflow_schema.statuses.name, _overrides.workflow_schema.statuses.color, _schemas.type_id"
-            f' from ProjectSchema where id is "{escaped(project_schema_id)}"'
+            f" from ProjectSchema where id is {quoted(project_schema_id)}"
         )
         if not rows:
             return {}
@@ -155,8 +156,3 @@ class LookUps:
 
 def _names(rows: Sequence[Any] | None) -> Sequence[Named]:
     return tuple(Named(row["id"], row.get("name") or "", row) for row in rows or () if row)
-
-
-def escaped(text: str) -> str:
-    """Text for use between double quotes of a query."""
-    return text.replace("\\", "\\\\").replace('"', '\\"')
