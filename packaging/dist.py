@@ -11,7 +11,6 @@ import gzip
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -22,11 +21,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from glibc import ask_for_less, needed_glibc
+
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 STAGE = ROOT / "build" / "stage"
 SCRIPTS = Path(sys.executable).parent
 SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
+#: What RHEL 9 and everything newer has.
+PROMISED_GLIBC = (2, 34)
+#: Inside the bundle: what carries symbols for a debugger and was not rewritten after it was built.
+STRIPPED = (
+    "libpython3*.so*",
+    "py_mini_racer/*.so",
+    "aiohttp/**/*.so",
+    "cryptography/**/*.so",
+    "apsw/*.so",
+    "multidict/*.so",
+)
 #: What the demo's artists call their tasks when they get it wrong.
 ON_PURPOSE = "cannot be a folder"
 #: What a removed package may leave: the studio's own files, and what the system keeps of accounts and packages.
@@ -96,17 +108,35 @@ def build_bundle() -> Path:
     for unwanted in ("sphinx", "docutils", "PySide6/Qt/qml"):
         if (bundle / "_internal" / unwanted).exists():
             raise DistFailed(f"the bundle holds {unwanted}, which nothing in it uses")
+    strip_bundle(bundle)
+    for file in ask_for_less(bundle, PROMISED_GLIBC):
+        say(f"{file.name} was built for a newer glibc than it needs, and asks for the older one now")
     return bundle
 
 
-def needed_glibc(bundle: Path) -> tuple[int, int]:
-    """The newest glibc that a library of the bundle asks for."""
-    newest = (2, 0)
-    for file in bundle.rglob("*"):
-        if file.is_file() and not file.is_symlink() and (".so" in file.name or os.access(file, os.X_OK)):
-            for major, minor in re.findall(rb"GLIBC_(\d+)\.(\d+)\b", file.read_bytes()):
-                newest = max(newest, (int(major), int(minor)))
-    return newest
+def strip_bundle(bundle: Path) -> None:
+    """Take away what only a debugger reads. Libraries that a wheel's repair has rewritten are left as they are."""
+    inside = bundle / "_internal"
+    for pattern in STRIPPED:
+        for file in inside.glob(pattern):
+            run(["strip", "--strip-unneeded", file])
+
+
+def glibc_of(bundle: Path) -> tuple[int, int]:
+    """The glibc that the bundle needs."""
+    return next(iter(needed_glibc(bundle)), (0, 0))
+
+
+def say_glibc(bundle: Path) -> None:
+    """The glibc that the bundle needs and, where it is newer than what is promised, what asks for it."""
+    for version, files in needed_glibc(bundle).items():
+        if version <= PROMISED_GLIBC:
+            break
+        say(f"glibc {version[0]}.{version[1]} is asked for by {', '.join(file.name for file in files[:10])}")
+    newest, promised = glibc_of(bundle), "{}.{}".format(*PROMISED_GLIBC)
+    say(f"the bundle needs glibc {newest[0]}.{newest[1]} or later")
+    if newest > PROMISED_GLIBC:
+        say(f"build it on a system with glibc {promised} (e.g. RHEL 9) to run it there")
 
 
 def stage() -> None:
@@ -135,7 +165,7 @@ def build_packages(bundle: Path) -> list[Path]:
         **os.environ,
         "VERSION": version(),
         "ARCH": {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
-        "GLIBC": "{}.{}".format(*needed_glibc(bundle)),
+        "GLIBC": "{}.{}".format(*glibc_of(bundle)),
         "BUNDLE": str(bundle),
         "STAGE": str(STAGE),
     }
@@ -291,10 +321,7 @@ def make(given: argparse.Namespace) -> None:
             say(f"{what}: {made.name}, {size(made)}, built in {time.monotonic() - began:.0f} s")
         for package in build_packages(DIST / "signalbox"):
             say(f"{package.suffix[1:]}: {package.name}, {size(package)}")
-    newest = needed_glibc(DIST / "signalbox")
-    say(f"the bundle needs glibc {newest[0]}.{newest[1]} or later")
-    if newest > (2, 34):
-        say("build it on a system with glibc 2.34 (e.g. RHEL 9) to run it there")
+    say_glibc(DIST / "signalbox")
     if not given.no_wheel_test:
         try_wheel(next(DIST.glob("*.whl")), given.seconds)
     with clean_root() as root:
