@@ -11,15 +11,14 @@ from pydantic import Field as Setting
 
 from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Choice, Field, Form, read
+from app.actions.job_report import OWN_JOB
 from app.effects.ftrack import UpdateEntity
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Context, Effect, Expect, HandlerSettings, Launch, Note, Plan
 from app.site.query import chunks, id_list, quoted
 
-__all__ = ["OWN_JOB", "ClearJobQueue", "ClearJobQueueSettings"]
+__all__ = ["ClearJobQueue", "ClearJobQueueSettings"]
 
-#: Key in a job's data that marks jobs this server made; those still running here are protected.
-OWN_JOB = "signalbox_run"
 _OWN_DAY = dt.timedelta(days=1)
 _OPEN = ("queued", "running")
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from app.actions.base import Action, Again, Asked, Selected
 from app.actions.forms import TOKEN, Form, web
+from app.actions.job_report import JobReport
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Launch, PlanError
+from app.engine.protocol import Launch
 from app.site.query import quoted
 
 __all__ = ["ActionRegistry", "Keeper"]
@@ -142,33 +144,32 @@ class ActionRegistry:
             return self._page(answer, user_id or username)
         if isinstance(answer, Again):
             return self._page(answer.form, user_id or username, values, answer.problems)
-        self._order(action, Launch(selection, answer.values, user_id, username))
+        self._order(action, Launch(selection, answer.values, user_id, username), site)
         if answer.then is not None:
             page = self._page(answer.then, user_id or username)
             return {**page, "items": [{"type": "label", "value": answer.message}, *page["items"]]}
         return {"success": True, "message": answer.message}
 
-    def launch_complete(self, action_id: str, launch: Launch, *, dry: bool = False) -> int:
-        """Order a launch whose values are complete (from the panel or the terminal); returns the order's id.
-
-        Raises PlanError when there is no such action.
-        """
-        if action_id not in self._actions:
-            raise PlanError(f"there is no action {action_id!r}")
-        return self._order(self._actions[action_id], launch, dry=dry)
-
-    def _order(self, action: Action, launch: Launch, *, dry: bool = False) -> int:
+    def _order(self, action: Action, launch: Launch, site: SiteDoor) -> None:
         args = {
             "action": action.id,
             "selection": [list(one) for one in launch.selection],
             "values": dict(launch.values),
             "user_id": launch.user_id,
             "username": launch.username,
-            "dry": dry,
+            "dry": False,
+            "job": self._queued(action, launch, site),
         }
-        order = self._journal.order("launch", args, launch.username or launch.user_id or "unknown")
+        self._journal.order("launch", args, launch.username or launch.user_id or "unknown")
         self._ordered()
-        return order
+
+    def _queued(self, action: Action, launch: Launch, site: SiteDoor) -> str | None:
+        """The id of a Job that says "queued" until the run takes it over; None where there is nothing to report."""
+        if not action.reports or not launch.user_id or self._lever(action.id) != "on":
+            return None
+        key = str(uuid.uuid4())
+        said = JobReport(site, key, launch.user_id, action.title, new=True).say("queued", "waits for its turn")
+        return key if said else None
 
     def _page(
         self,

@@ -189,7 +189,7 @@ def _repair(row: Mapping[str, Any], source: Source, settings: UpdateRvComponentS
         source,
         name=settings.component,
         version_id=key,
-        component_id=natural_id(ctx.site.server, "run", str(ctx.run_id), key, settings.component),
+        component_id=natural_id(ctx.site.server, "run", ctx.run_mark, key, settings.component),
         size=sum(path.stat().st_size for path in files),
         reason=f"RV plays {wanted}",
         path=wanted,

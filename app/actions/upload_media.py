@@ -248,13 +248,13 @@ class _Upload:
         self._facts = facts
         self._source = source
         self._settings: UploadMediaSettings = ctx.settings
-        self._work = natural_id(ctx.site.server, "run", str(ctx.run_id))
+        self._work = natural_id(ctx.site.server, "run", ctx.run_mark)
         self._version = self._id("version")
         self._still = source.kind == "file" and source.path.suffix.lower() not in _MOVIES
         self._number = version_number(source.path.stem)
 
     def _id(self, slot: str) -> str:
-        return natural_id(self._ctx.site.server, "run", str(self._ctx.run_id), slot)
+        return natural_id(self._ctx.site.server, "run", self._ctx.run_mark, slot)
 
     def plan(self) -> Plan:
         effects: list[Effect] = [self._review()]

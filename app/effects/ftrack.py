@@ -155,10 +155,15 @@ class CreateEntity(FtrackEffect):
                 entity_type=self.entity_type,
                 id=entity_id,
                 label=self.label,
-                hanging=_hanging(self.entity_type, entity_id),
+                hanging=_hanging(self.entity_type, entity_id) + self._of_its_task(own),
                 own=tuple(sorted(own)),
             )
         ]
+
+    def _of_its_task(self, own: frozenset[str]) -> tuple[str, ...]:
+        """An assignment stays where the task that the same run made is in use: taken away, its work has nobody."""
+        task = self.values.get("context_id") if self.entity_type == "Appointment" else None
+        return _hanging("Task", str(task)) if task in own else ()
 
 
 def _hanging(entity_type: str, entity_id: str) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class Tools:
         lane: "main" or "heavy": where this execution runs.
         cancel: Set when a person cancels, or when nothing was heard for too long.
         log: The run's log.
-        reach: Passes a named crash point.
+        told: Hears what is shown beside the run, too.
     """
 
     journal: Journal
@@ -79,6 +79,7 @@ class Tools:
     cancel: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
     last_sign: float = field(default_factory=time.monotonic)
+    told: Callable[[str], None] | None = None
     _site: SiteDoor | None = None
     _shown: tuple[str, float] = ("", 0.0)
 
@@ -97,6 +98,8 @@ class Tools:
         if words != self._shown[0] and now - self._shown[1] > 0.25:
             self._shown = (words, now)
             self.journal.set_progress(run_id, words)
+            if self.told is not None:
+                self.told(words)
 
     def check_cancel(self, run_id: int) -> None:
         """Raise when the execution shall not go on.

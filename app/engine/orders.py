@@ -281,6 +281,7 @@ class Orders:
                     "values": dict(launch.values),
                     "user_id": launch.user_id,
                     "username": launch.username,
+                    "job": order.args.get("job"),
                 }
             },
         )

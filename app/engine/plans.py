@@ -14,12 +14,23 @@ from app.engine.doors import SiteDoor
 from app.engine.executor import Cut, Ending, Tools
 from app.engine.kinds import DiskEffect, EffectFailed, FtrackEffect, LeaveAlone, OutboxEffect, SlowEffect, SlowTools
 from app.engine.levers import Levers
-from app.engine.protocol import Action, Change, Context, Effect, Handler, Launch, Note, Plan, PlanError
+from app.engine.protocol import (
+    RESULT_MARK,
+    Action,
+    Change,
+    Context,
+    Effect,
+    Handler,
+    Launch,
+    Note,
+    Plan,
+    PlanError,
+)
 from app.engine.transaction import FtrackTransaction, Mismatch, Step
 from app.journal.journal import Journal
 from app.journal.outbox import NewMessage
-from app.journal.queue import NEVER, NewEffect, NewRun, QueuedRun
-from app.journal.rows import EffectRow, RunState
+from app.journal.queue import NEVER, NewEffect, NewRun, QueuedEffect, QueuedRun
+from app.journal.rows import RunState
 
 __all__ = ["ActionPlans", "HandlerPlans", "PlanWork", "changes_of", "context_for", "endings", "plan_hash_of"]
 
@@ -55,6 +66,7 @@ class PlanWork:
     lever: str = ""
     settings: Callable[[str], Any] = lambda _: None
     more: Mapping[str, Any] = field(default_factory=dict)
+    _planned: dict[str, Effect] = field(init=False, default_factory=dict)
 
     @property
     def run(self) -> QueuedRun:
@@ -92,8 +104,7 @@ class PlanWork:
         """Whether the stored plan goes on: something of it happened, or is only waiting for its turn."""
         if self.run.plan is None:
             return False
-        rows = self.journal.effects_of(self.run.id)
-        self._settle([row for row in rows if row.state == "applying"])
+        self._settle(self.journal.effects_of(self.run.id))
         if self.run.facts.get("in_turn") or any(
             row.state in (*HAPPENED, "queued") for row in self.journal.effects_of(self.run.id)
         ):
@@ -109,6 +120,7 @@ class PlanWork:
         _in_order(plan)
         digest = plan_hash_of(plan)
         self._store(plan, digest, replans)
+        self._planned = {effect.slot: effect for effect in plan.effects}
         crash_point("plan_stored")
         for warning in plan.warnings:
             self.tools.log.warning("%s", warning)
@@ -123,7 +135,7 @@ class PlanWork:
 
     def _say_what_stays(self) -> None:
         """The list of an undo tells what would be left alone; a read, nothing else."""
-        rows = [row for row in self.journal.effects_of(self.run.id) if self._effect(row).via == "ftrack"]
+        rows = [row for row in self.journal.effects_of(self.run.id) if self._kind(row).via == "ftrack"]
         work = FtrackTransaction(self.journal, self.tools.site, self.run, self.tools.settings.chunk, leave=True)
         work.foresee(self._steps(rows, {}))
 
@@ -161,11 +173,10 @@ class PlanWork:
 
     def _supersede(self, mismatch: Mismatch) -> None:
         """Give up the effects that are not as expected, and with them the rest for the same entities."""
-        entities = self.journal.effect_entities(self.run.id)
-        lost = {entities[effect_id] for effect_id in mismatch.words}
-        for row in self.journal.effects_of(self.run.id):
-            entity = entities[row.id]
-            if row.state in ("planned", "applying") and (entity in lost or None in lost):
+        rows = self.journal.effects_of(self.run.id)
+        lost = {row.entity_id for row in rows if row.id in mismatch.words}
+        for row in rows:
+            if row.state in ("planned", "applying") and (row.entity_id in lost or None in lost):
                 words = mismatch.words.get(row.id, str(mismatch))
                 self.journal.mark_effects([row.id], "skipped", error=f"{_SUPERSEDED}{words}")
 
@@ -188,28 +199,32 @@ class PlanWork:
                     if self._kind(row).via != via:
                         break
                     together.append(row)
-            results = {row.slot: dict(row.after or {}) for row in rows}
-            getattr(self, f"_apply_{via}")(together, results)
+            getattr(self, f"_apply_{via}")(together, _results(rows))
 
-    def _kind(self, row: EffectRow) -> type[Effect]:
+    def _kind(self, row: QueuedEffect) -> type[Effect]:
         kind = self.tools.kinds.get(row.kind)
         if kind is None:
             raise PlanError(f"the plan has an effect of the kind {row.kind!r}, which this program does not know")
         return kind
 
-    def _effect(self, row: EffectRow) -> Effect:
-        return self._kind(row).model_validate(row.data)
+    def _effect(self, row: QueuedEffect) -> Effect:
+        """The effect as it was planned: by this execution, or as the journal has it."""
+        return self._planned.get(row.slot) or self._kind(row).model_validate(row.data)
 
-    def _without_lost(self, rows: Sequence[EffectRow]) -> list[EffectRow]:
+    def _ready(self, row: QueuedEffect, results: Mapping[str, Mapping[str, Any]]) -> Effect:
+        """The effect with the results of earlier ones filled in."""
+        effect = self._effect(row)
+        return effect.resolved(results) if RESULT_MARK in row.data_json else effect
+
+    def _without_lost(self, rows: Sequence[QueuedEffect]) -> list[QueuedEffect]:
         """What is still to do; steps of an entity that failed already are skipped."""
-        entities = self.journal.effect_entities(self.run.id)
-        lost = {entities[row.id] for row in rows if row.state == "failed"}
-        left: list[EffectRow] = []
-        skipped: list[EffectRow] = []
+        lost = {row.entity_id for row in rows if row.state == "failed"}
+        left: list[QueuedEffect] = []
+        skipped: list[QueuedEffect] = []
         for row in rows:
             if row.state in _SETTLED:
                 continue
-            (skipped if lost and (entities[row.id] in lost or None in lost) else left).append(row)
+            (skipped if lost and (row.entity_id in lost or None in lost) else left).append(row)
         if skipped:
             self.journal.mark_effects([row.id for row in skipped], "skipped", error="an earlier step failed")
         return left
@@ -218,30 +233,30 @@ class PlanWork:
         if self.lever and Levers(self.journal).of(self.lever, self.run.project).position == "off":
             raise Cut("stopped in the middle: the lever was moved to Off; resume it, or leave it")
 
-    def _change_lane(self, via: str, row: EffectRow) -> Ending:
+    def _change_lane(self, via: str, row: QueuedEffect) -> Ending:
         self.journal.keep_plan(self.run.id)
         return Ending("queued", f"next: {row.words}", lane="heavy" if via == "slow" else "main")
 
-    def _apply_ftrack(self, rows: Sequence[EffectRow], results: Mapping[str, Mapping[str, Any]]) -> None:
+    def _apply_ftrack(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
         steps = self._steps(rows, results)
         work = FtrackTransaction(self.journal, self.tools.site, self.run, self.tools.settings.chunk, self.leave)
         work.apply(steps)
         for text in dict.fromkeys(work.failed.values()):
             self.tools.log.error("the site refused: %s", text)
 
-    def _steps(self, rows: Sequence[EffectRow], results: Mapping[str, Mapping[str, Any]]) -> list[Step]:
+    def _steps(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> list[Step]:
         steps = []
         for row in rows:
-            effect = self._effect(row).resolved(results)
+            effect = self._ready(row, results)
             assert isinstance(effect, FtrackEffect)
             steps.append(Step(row.id, effect))
         return steps
 
-    def _apply_disk(self, rows: Sequence[EffectRow], results: Mapping[str, Mapping[str, Any]]) -> None:
+    def _apply_disk(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
         disk = self.tools.doors.disk
-        todo: list[tuple[EffectRow, DiskEffect, dict[str, Any]]] = []
+        todo: list[tuple[QueuedEffect, DiskEffect, dict[str, Any]]] = []
         for row in rows:
-            effect = self._effect(row).resolved(results)
+            effect = self._ready(row, results)
             assert isinstance(effect, DiskEffect)
             try:
                 before = effect.before(disk)
@@ -278,11 +293,11 @@ class PlanWork:
             if after.get("warning"):
                 self.tools.log.warning("%s", after["warning"])
 
-    def _apply_outbox(self, rows: Sequence[EffectRow], results: Mapping[str, Mapping[str, Any]]) -> None:
+    def _apply_outbox(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
         now = self.journal.now()
         entities = []
         for row in rows:
-            effect = self._effect(row).resolved(results)
+            effect = self._ready(row, results)
             assert isinstance(effect, OutboxEffect)
             lifetime = effect.lifetime()
             window = self.tools.doors.settings("slack").digest_window if effect.digest_key() else 0.0
@@ -307,9 +322,9 @@ class PlanWork:
                 else:
                     self.journal.mark_effects([row.id], "already", error="the same message was sent before")
 
-    def _apply_slow(self, rows: Sequence[EffectRow], results: Mapping[str, Mapping[str, Any]]) -> None:
+    def _apply_slow(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
         row = rows[0]
-        effect = self._effect(row).resolved(results)
+        effect = self._ready(row, results)
         assert isinstance(effect, SlowEffect)
         tools = self._slow_tools(results)
         self.journal.mark_applying({row.id: {}}, [])
@@ -337,24 +352,23 @@ class PlanWork:
             results=results,
         )
 
-    def _fail(self, row: EffectRow, text: str) -> None:
+    def _fail(self, row: QueuedEffect, text: str) -> None:
         self.tools.log.error("%s: %s", row.words, text)
         self.journal.mark_effects([row.id], "failed", error=text)
 
-    def _settle(self, rows: Sequence[EffectRow]) -> None:
+    def _settle(self, rows: Sequence[QueuedEffect]) -> None:
         """After a crash: find out what of the steps that were being applied happened."""
-        if not rows:
-            return
-        results = {row.slot: dict(row.after or {}) for row in self.journal.effects_of(self.run.id)}
-        ftrack = [row for row in rows if self._effect(row).via == "ftrack"]
+        results = _results(rows)
+        rows = [row for row in rows if row.state == "applying"]
+        ftrack = [row for row in rows if self._kind(row).via == "ftrack"]
         if ftrack:
             work = FtrackTransaction(self.journal, self.tools.site, self.run, self.tools.settings.chunk)
             work.settle(self._steps(ftrack, results))
         for row in rows:
-            effect = self._effect(row).resolved(results)
+            effect = self._ready(row, results)
             done: dict[str, Any] | None = None
             if isinstance(effect, DiskEffect):
-                done = effect.is_done(self.tools.doors.disk, row.before or {})
+                done = effect.is_done(self.tools.doors.disk, row.before)
             elif isinstance(effect, SlowEffect):
                 done = effect.is_done(self._slow_tools(results))
             else:
@@ -364,7 +378,7 @@ class PlanWork:
             else:
                 self.journal.mark_effects([row.id], "applied", after={row.id: done})
 
-    def _end(self, read: Sequence[EffectRow] | None = None) -> Ending:
+    def _end(self, read: Sequence[QueuedEffect] | None = None) -> Ending:
         """All effects are settled; messages may still be on their way. ``read``: the effects as just read."""
         rows = self.journal.effects_of(self.run.id) if read is None else read
         if any(row.state == "queued" for row in rows):
@@ -377,13 +391,13 @@ class PlanWork:
 
 
 def ending_of(
-    journal: Journal, run: QueuedRun, batch: Sequence[QueuedRun], read: Sequence[EffectRow] | None = None
+    journal: Journal, run: QueuedRun, batch: Sequence[QueuedRun], read: Sequence[QueuedEffect] | None = None
 ) -> Ending:
     """How a run whose effects are all settled ended, for each run of its batch, with what follows it."""
     stored = journal.queued_run(run.id).plan or {}
     rows = journal.effects_of(run.id) if read is None else read
     notes = [Note(**note) for note in stored.get("notes", ())]
-    each = endings(batch, rows, journal.effect_entities(run.id), notes)
+    each = endings(batch, rows, notes)
     state, reason = each[run.id]
     follow: tuple[NewRun, ...] = ()
     if stored.get("continue_with") is not None and state == "done":
@@ -393,21 +407,20 @@ def ending_of(
 
 def endings(
     batch: Sequence[QueuedRun],
-    rows: Sequence[EffectRow],
-    entities: Mapping[int, str | None],
+    rows: Sequence[QueuedEffect],
     notes: Sequence[Note],
 ) -> dict[int, tuple[RunState, str]]:
     """State and reason of each run of a batch, from its own effects and notes."""
     found: dict[int, tuple[RunState, str]] = {}
     alone = len(batch) == 1
     for run in batch:
-        mine = [row for row in rows if alone or entities.get(row.id) in (None, run.entity_id)]
+        mine = [row for row in rows if alone or row.entity_id in (None, run.entity_id)]
         said = [note for note in notes if alone or note.entity_id in ("", run.entity_id)]
         found[run.id] = _ending(mine, said)
     return found
 
 
-def _ending(rows: Sequence[EffectRow], notes: Sequence[Note]) -> tuple[RunState, str]:
+def _ending(rows: Sequence[QueuedEffect], notes: Sequence[Note]) -> tuple[RunState, str]:
     failed = [row.error for row in rows if row.state == "failed"] + [n.reason for n in notes if n.outcome == "failed"]
     if failed:
         more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
@@ -428,7 +441,7 @@ def _ending(rows: Sequence[EffectRow], notes: Sequence[Note]) -> tuple[RunState,
     return "skipped", said or "nothing to do"
 
 
-def _done(rows: Sequence[EffectRow]) -> str:
+def _done(rows: Sequence[QueuedEffect]) -> str:
     parts = []
     for state, words in (
         ("applied", "done"),
@@ -483,7 +496,6 @@ def changes_of(batch: Sequence[QueuedRun]) -> list[Change]:
 
 def context_for(run: QueuedRun, tools: Tools, settings: Callable[[str], Any]) -> Context:
     """The facts a plan may read."""
-    results = {row.slot: dict(row.after or {}) for row in tools.journal.effects_of(run.id, whole=True)}
     project = run.project or Levers(tools.journal).project_name(run.project_id, tools.site)
     return Context(
         site=tools.site,
@@ -494,10 +506,16 @@ def context_for(run: QueuedRun, tools: Tools, settings: Callable[[str], Any]) ->
         handler_settings=settings,
         log=tools.log,
         run_id=run.id,
+        run_mark=run.mark,
         doors=tools.doors,
         facts=run.facts.get("continued") or run.facts.get("launch") or {},
-        results=results,
+        results=_results(tools.journal.effects_of(run.id, whole=True)),
     )
+
+
+def _results(rows: Sequence[QueuedEffect]) -> dict[str, Mapping[str, Any]]:
+    """Results by slot, as later effects refer to them."""
+    return {row.slot: row.after for row in rows if row.after_json is not None}
 
 
 def plan_hash_of(plan: Plan) -> str:

@@ -238,6 +238,7 @@ class Context:
         handler_settings: The same for another project of the batch: ``handler_settings(project_name)``.
         log: The run's own log.
         run_id: Journal id of the run.
+        run_mark: What no other run of any journal has; ids of what only this run makes are made of it.
         facts: What a previous plan passed on with ``continue_with``, and what an action's launch carried.
         results: Results of this run's effects applied so far, by slot.
         doors: All doors, for what the above do not cover (job types, media probe).
@@ -251,6 +252,7 @@ class Context:
     handler_settings: Any
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     run_id: int
+    run_mark: str
     doors: Doors
     facts: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -9,14 +9,13 @@ from typing import Any
 
 import apsw
 
-from app.journal.reading import effect_row
-from app.journal.rows import EffectRow, EffectState, RunKind, RunState
+from app.journal.rows import EffectState, RunKind, RunState
 from app.journal.store import Row, Store, dump
 
 _RUN = """id, kind, handler, event_row, state, lane, dry, attempts, replans, seq, created, received, due, key, identity,
     leader, depth, project, project_id, entity_type, entity_id, entity, user, undo_of, cancel, change, facts, plan,
     plan_no, plan_hash"""
-_EFFECT = "id, run_id, idx, slot, kind, state, words, reason, data, before, after, error, applied_at"
+_EFFECT = "id, slot, kind, state, words, entity_id, error, data, before, after"
 _ENDED = ("planned", "done", "skipped", "superseded", "failed", "stopped", "cancelled", "in_doubt", "undone")
 #: A run that waits for the outbox ends when its messages do: nothing else may claim it.
 NEVER = 9e15
@@ -85,6 +84,11 @@ class QueuedRun:
     plan_no: int
     plan_hash: str
 
+    @property
+    def mark(self) -> str:
+        """What no other run has in any journal: its number and the moment it was made. Ids are made of it."""
+        return f"{self.id} {self.created}"
+
 
 @dataclass(frozen=True, slots=True)
 class NewEffect:
@@ -97,6 +101,49 @@ class NewEffect:
     reason: str
     entity_id: str | None
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEffect:
+    """An effect as the engine works on it: what may be large stays the journal's text until somebody asks for it.
+
+    Attributes:
+        entity_id: The change's entity it is for.
+        data_json: The effect itself.
+        before_json: What was there before it was applied; None while it was not.
+        after_json: Its results; None while it has none.
+    """
+
+    id: int
+    slot: str
+    kind: str
+    state: EffectState
+    words: str
+    entity_id: str | None
+    error: str
+    data_json: str
+    before_json: str | None
+    after_json: str | None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The effect's fields."""
+        return _object(self.data_json)
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """What was there before; empty while it was not applied."""
+        return _object(self.before_json)
+
+    @property
+    def after(self) -> dict[str, Any]:
+        """Its results; empty while it has none."""
+        return _object(self.after_json)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text) if text is not None else {}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,17 +487,13 @@ class Queue(Store):
             db.execute("UPDATE runs SET plan = NULL, plan_hash = '' WHERE id = ?", (run_id,))
             db.execute("DELETE FROM effects WHERE run_id = ?", (run_id,))
 
-    def effects_of(self, run_id: int, *, whole: bool = False) -> list[EffectRow]:
+    def effects_of(self, run_id: int, *, whole: bool = False) -> list[QueuedEffect]:
         """Effects of a run's present plan in order; with ``whole``, those that earlier plans applied too."""
         extra = "" if whole else "AND plan_no = (SELECT plan_no FROM runs WHERE id = :run)"
         rows = self.read(
             f"SELECT {_EFFECT} FROM effects WHERE run_id = :run {extra} ORDER BY plan_no, idx", {"run": run_id}
         )
-        return [effect_row(row) for row in rows]
-
-    def effect_entities(self, run_id: int) -> dict[int, str | None]:
-        """Effect id to the change's entity it is for."""
-        return dict(self.read("SELECT id, entity_id FROM effects WHERE run_id = ?", (run_id,)))
+        return [QueuedEffect(*row) for row in rows]
 
     def mark_applying(self, befores: Mapping[int, Mapping[str, Any]], echoes: Sequence[Echo]) -> None:
         """Write down durably what is about to be done, with what was there before."""

@@ -127,6 +127,7 @@ class Production:
             handler_settings=resolved,
             log=logging.getLogger(f"signalbox.handler.{handler.id}"),
             run_id=next(_numbers),
+            run_mark=uuid.uuid4().hex,
             doors=self.doors(site),
         )
 

@@ -1,0 +1,59 @@
+"""The ftrack Job of a launch: what a person sees of it in ftrack's page, from "queued" to how it ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from app.engine.doors import SiteDoor, SiteRefusal, SiteUnreachable
+
+__all__ = ["OWN_JOB", "JobReport"]
+
+log = logging.getLogger("signalbox.actions")
+
+#: Key in a job's data that marks jobs this server made; those still running here are protected.
+OWN_JOB = "signalbox_run"
+_LONGEST = 500
+
+
+class JobReport:
+    """One Job. It is a report, no part of the work: when the site refuses it the work goes on, and the log says so.
+
+    Args:
+        site: Where it is written.
+        key: The Job's id.
+        user_id: Whose it is.
+        title: Of the action, before all it says.
+        run: Id of the run; 0 while there is none.
+        new: It cannot be there yet, so nobody need look.
+    """
+
+    def __init__(self, site: SiteDoor, key: str, user_id: str, title: str, run: int = 0, *, new: bool = False) -> None:
+        self._site = site
+        self._key = key
+        self._user = user_id
+        self._title = title
+        self._run = run
+        self._known: bool | None = False if new else None
+
+    def say(self, status: str, words: str) -> bool:
+        """Write status ("queued", "running", "done", "failed") and description; whether the site took it."""
+        data = {"description": f"{self._title}: {words}"[:_LONGEST], OWN_JOB: self._run or "queued"}
+        values = {"status": status, "data": json.dumps(data)}
+        try:
+            if self._known is None:
+                self._known = bool(self._site.rows(f'select id from Job where id is "{self._key}"'))
+            if self._known:
+                self._call("update", values)
+            else:
+                self._call("create", {"id": self._key, "type": "api_job", "user_id": self._user, **values})
+                self._known = True
+        except (SiteRefusal, SiteUnreachable) as error:
+            log.warning("the Job of %s (run %s) could not be written: %s", self._title, self._run or "?", error)
+            return False
+        return True
+
+    def _call(self, action: str, values: dict[str, Any]) -> None:
+        data = {"__entity_type__": "Job", **values}
+        self._site.call([{"action": action, "entity_type": "Job", "entity_key": [self._key], "entity_data": data}])

@@ -1,0 +1,119 @@
+"""Launches of actions on a real site: what they make, what they leave alone, and what an undo takes back."""
+
+from __future__ import annotations
+
+
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from action_room import ActionRoom
+from sandbox_process import SandboxProcess
+
+from app.actions.batch_create import rows_to_json
+from app.media.ffmpeg import ffmpeg_path
+from app.rules.batch import ShotRow, TaskTemplate
+
+Room = Callable[..., ActionRoom]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("site"), "studio", "--heartbeat", "5") as process:
+        yield process
+
+
+@pytest.fixture
+def room(site: SandboxProcess, tmp_path: Path) -> Iterator[Room]:
+    """Makes machines; each has a journal of its own."""
+    made: list[ActionRoom] = []
+
+    def build(name: str = "machine", **settings: Any) -> ActionRoom:
+        made.append(ActionRoom(tmp_path / name, site, settings))
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.close()
+
+
+def clip(path: Path, frames: int = 6) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25", "-frames:v", str(frames), "-pix_fmt", "yuv420p"]
+    subprocess.run([str(ffmpeg_path()), "-nostdin", "-y", "-loglevel", "error", *made, str(path)], check=True)
+    return path
+
+
+def test_the_first_uploads_of_two_artists_machines_are_two_versions(room: Room) -> None:
+    """Each machine counts its runs from 1: the number alone must not decide what is made on the site."""
+    task = None
+    versions = set()
+    for name in ("ada", "ben"):
+        machine = room(name)
+        task = task or machine.all("select id from Task limit 1")[0]["id"]
+        run = machine.launch("upload_media", ("Task", task), file=str(clip(machine.folder / f"{name}.mov")))
+        assert run.state == "done", run.reason
+        versions.add(next(e.data["id"] for e in machine.effects(run.id) if e.data.get("entity_type") == "AssetVersion"))
+    assert len(versions) == 2
+    found = machine.all(
+        f'select version, metadata from AssetVersion where task_id is "{task}" and asset.name is "ReviewAsset"'
+    )
+    assert versions <= {row["id"] for row in found}
+
+
+def batch(machine: ActionRoom, sequence: str, shots: int = 2, **tasks: Any) -> tuple[int, list[str]]:
+    """Shots with an assigned task each; the run and the tasks' ids, in the shots' order."""
+    project = machine.all('select id from Project where name is "salt_marsh"')[0]["id"]
+    user = machine.site().own_user_id()
+    name = machine.all(f'select username from User where id is "{user}"')[0]["username"]
+    template = TaskTemplate("Animation", 8, assignees=(name,), **tasks)
+    rows = [ShotRow(sequence, f"{sequence}_{number:04d}", tasks=(template,)) for number in range(10, 10 + shots)]
+    run = machine.launch("batch_create", ("Project", project), rows=rows_to_json(rows))
+    assert run.state == "done", run.reason
+    found = machine.all(f'select id, parent.name from Task where parent.parent.name is "{sequence}"')
+    return run.id, [row["id"] for row in sorted(found, key=lambda row: row["parent"]["name"])]
+
+
+@pytest.mark.parametrize("what", ["time", "a note", "a version", "another assignee"])
+def test_a_task_that_somebody_worked_on_keeps_its_assignment_and_all_above_it(room: Room, what: str) -> None:
+    machine = room()
+    sequence = f"U{uuid.uuid4().hex[:6]}"
+    run, (used, _) = batch(machine, sequence)
+    user = machine.site().own_user_id()
+    key = str(uuid.uuid4())
+    if what == "time":
+        machine.write("create", "Timelog", key, context_id=used, user_id=user, duration=3600)
+    elif what == "a note":
+        machine.write("create", "Note", key, parent_id=used, parent_type="Task", content="begun", user_id=user)
+    elif what == "a version":
+        kind = machine.all("select id from AssetType limit 1")[0]["id"]
+        shot = machine.all(f'select parent_id from Task where id is "{used}"')[0]["parent_id"]
+        machine.write("create", "Asset", key, name="a", context_id=shot, type_id=kind)
+        machine.write("create", "AssetVersion", str(uuid.uuid4()), asset_id=key, task_id=used)
+    else:
+        other = machine.all(f'select id from User where is_active is true and id is_not "{user}" limit 1')[0]["id"]
+        machine.write("create", "Appointment", key, context_id=used, resource_id=other, type="assignment")
+    machine.undo(run)
+    left = machine.all(
+        f'select name, parent.name, assignments.resource_id from Task where parent.parent.name is "{sequence}"'
+    )
+    assert [row["id"] for row in left] == [used], "the other shot goes, this one stays with what is above it"
+    assert user in {one["resource_id"] for one in left[0]["assignments"]}, "its person still has it"
+    states = {(row.data["entity_type"], row.state) for row in machine.effects(run) if row.kind == "create"}
+    assert states == {
+        *((kind, state) for kind in ("Shot", "Task", "Appointment") for state in ("kept", "undone")),
+        ("Sequence", "kept"),
+    }
+
+
+def test_undo_of_an_untouched_batch_leaves_nothing(room: Room) -> None:
+    machine = room()
+    sequence = f"U{uuid.uuid4().hex[:6]}"
+    run, tasks = batch(machine, sequence)
+    machine.undo(run)
+    assert machine.all(f'select id from Sequence where name is "{sequence}"') == []
+    assert all(machine.all(f'select id from Appointment where context_id is "{task}"') == [] for task in tasks)
+    assert machine.journal.run_row(run).state == "undone"
