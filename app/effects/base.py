@@ -36,8 +36,14 @@ class Result(BaseModel):
         return {RESULT_MARK: [self.slot, self.field]}
 
 
+#: What the wire carries as it is, and most values are: plans of thousands of entities are asked for each.
+_SCALARS = frozenset((str, int, float, bool))
+
+
 def wire(value: Any) -> Any:
     """A value as ftrack's wire and the journal carry it: moments are marked, paths are text."""
+    if value is None or value.__class__ in _SCALARS:
+        return value
     if isinstance(value, Result):
         return {RESULT_MARK: [value.slot, value.field]}
     if isinstance(value, dt.datetime):

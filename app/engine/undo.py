@@ -11,8 +11,7 @@ from typing import Any
 from app.engine.executor import Ending, Tools
 from app.engine.plans import PlanWork
 from app.engine.protocol import Context, Effect, Note, Plan, PlanError
-from app.journal.queue import QueuedRun
-from app.journal.rows import EffectRow
+from app.journal.queue import QueuedEffect, QueuedRun
 
 __all__ = ["Undo"]
 
@@ -57,14 +56,14 @@ class Undo:
         del ctx
         return Plan(tuple(effects), tuple(notes))
 
-    def _inverse(self, row: EffectRow, tools: Tools, own: frozenset[str]) -> Sequence[Effect] | str:
+    def _inverse(self, row: QueuedEffect, tools: Tools, own: frozenset[str]) -> Sequence[Effect] | str:
         kind = tools.kinds.get(row.kind)
         if kind is None:
             return "this program does not know its kind"
         inverse: Any = getattr(kind.model_validate(row.data), "inverse", None)
         if inverse is None:
             return "what was sent cannot be called back"
-        found: Sequence[Effect] | str = inverse(row.before or {}, row.after or {}, own)
+        found: Sequence[Effect] | str = inverse(row.before, row.after, own)
         return found
 
     def _tell_origin(self, undone: int, run: QueuedRun, tools: Tools) -> None:
@@ -85,5 +84,5 @@ class Undo:
                 journal.set_state(origin, "undone", f"undone by run {run.id}")
 
 
-def _created(rows: Sequence[EffectRow]) -> set[str]:
+def _created(rows: Sequence[QueuedEffect]) -> set[str]:
     return {str(row.data["id"]) for row in rows if row.kind == "create" and row.data.get("id")}

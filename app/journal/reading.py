@@ -21,8 +21,8 @@ from app.journal.store import Row, Store
 _RUN = """r.id, r.kind, r.handler, r.event_row, r.state, r.dry,
     CASE WHEN r.progress != '' AND r.state IN ('running', 'waiting', 'queued') THEN r.progress ELSE r.reason END,
     r.attempts, r.created, r.started, r.finished, r.due, r.key, r.project, r.entity_type, r.entity_id, r.entity, r.user,
-    (SELECT count(*) FROM effects f WHERE f.run_id = coalesce(r.leader, r.id)
-        AND (r.leader IS NULL OR f.entity_id = r.entity_id)), r.undo_of"""
+    CASE WHEN r.leader IS NULL THEN (SELECT count(*) FROM effects f WHERE f.run_id = r.id)
+    ELSE (SELECT count(*) FROM effects f WHERE f.run_id = r.leader AND f.entity_id = r.entity_id) END, r.undo_of"""
 _EFFECT = """id, run_id, idx, slot, kind, state, words, reason, data, before, after, error, applied_at"""
 _UNFINISHED = "('queued', 'running', 'waiting', 'retry', 'paused')"
 #: Durations are taken from so many of the newest runs.

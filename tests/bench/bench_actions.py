@@ -39,6 +39,14 @@ KINDS = ("Animation", "Lighting", "Compositing", "Layout", "Previz", "Modeling",
 BASELINE_SHOTS = 100
 
 
+def until(true: Callable[[], bool], seconds: float) -> None:
+    """Wait, looking twenty times a second."""
+    deadline, pause = time.monotonic() + seconds, threading.Event()
+    while not true():
+        assert time.monotonic() < deadline, f"still waiting after {seconds:g} s"
+        pause.wait(0.05)
+
+
 class Bench:
     """One site, and three ways to make shots on it."""
 
@@ -91,17 +99,10 @@ class Bench:
             number = room.journal.order("launch", args, "bench")
             assert room.engine is not None
             room.engine.poke()
-            deadline = time.monotonic() + 600
-            pause = threading.Event()
-            while time.monotonic() < deadline:
-                answer = room.journal.order_row(number)
-                if (
-                    answer.state == "done"
-                    and room.journal.runs(handler="batch_create", limit=1)[0].finished is not None
-                ):
-                    break
-                assert answer.state != "refused", answer.result
-                pause.wait(0.05)
+            until(lambda: room.journal.order_row(number).state != "open", 60)
+            answer = room.journal.order_row(number).result
+            assert "run" in answer, answer
+            until(lambda: room.journal.run_row(answer["run"]).finished is not None, 600)
 
         figures = self.counted(work)
         run = room.journal.runs(handler="batch_create")[0]
