@@ -24,8 +24,8 @@ from app.process import python_child
 from app.process.keeper import ChildKeeper
 from app.service_agent import ask_agent
 from app.service_alarms import SlackAlarms
-from app.service_cutover import settle_site
-from app.service_doors import BuiltDoors, Installation, build_doors
+from app.service_cutover import is_known_site, settle_site
+from app.service_doors import BuiltDoors, Installation, SiteNotSet, build_doors
 from app.service_health import HealthWatch
 from app.service_logging import Logs
 from app.service_plain_log import PlainLog
@@ -39,7 +39,7 @@ from app.site.responder import Registry, Responder
 from app.site.session import open_session
 from app.site.types import SiteRefusal, SiteUnreachable
 
-__all__ = ["Installation", "Service", "check_key"]
+__all__ = ["Installation", "Service", "SiteNotSet", "check_key"]
 
 log = logging.getLogger("signalbox.service")
 
@@ -99,7 +99,9 @@ class Service:
         self._responder: Responder | None = None
         self._worker: ChildKeeper | None = None
         self._worker_state = (True, "starting")
+        self._site_settled = not listener
         self._ending = threading.Event()
+        self._worker_begins = threading.Lock()
         self._wake = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
 
@@ -141,11 +143,17 @@ class Service:
             if settings.log_file:
                 self._plain_log = PlainLog(self.installation.journal, Path(settings.log_file))
             self._built = build_doors(self.installation)
+            known = True
             if self._with_listener:
-                settle_site(self._journal, self.installation.credentials())
+                credentials = self.installation.credentials()
+                self._site_settled = settle_site(self._journal, credentials) is not None
+                known = self._site_settled or is_known_site(self._journal, credentials)
                 self._start_listener()
-            if self._with_worker:
+            if known:
                 self._start_worker()
+            else:
+                # Levers stand by the kind of site: nothing is worked on before that is known.
+                self._worker_state = (True, "waiting: is this a real site?")
             self._housekeeper.start()
         except BaseException:
             self.stop()
@@ -154,7 +162,8 @@ class Service:
 
     def stop(self) -> None:
         """End every part: first what brings work, then the worker, then the journal. Safe to call twice."""
-        self._ending.set()
+        with self._worker_begins:
+            self._ending.set()
         self._wake.set()
         if self._listener is not None:
             self._listener.stop()
@@ -253,10 +262,24 @@ class Service:
         if self._journal is not None:
             self._journal.set_health("site", _LAMPS[state.state], redact(state.words))
 
+    def _settle_site(self) -> None:
+        """What could not be told while the site was down: which kind of site it is."""
+        if self._site_settled or self._listener is None or not self._listener.connected:
+            return
+        self._site_settled = settle_site(self.journal, self.installation.credentials()) is not None
+        if self._site_settled:
+            self._start_worker()
+
     def _start_worker(self) -> None:
+        with self._worker_begins:
+            if self._with_worker and self._worker is None and not self._ending.is_set():
+                self._worker = self._made_worker()
+                self._worker.start()
+
+    def _made_worker(self) -> ChildKeeper:
         assert self.journal.lock is not None
         descriptor = self.journal.lock.fd
-        self._worker = ChildKeeper(
+        return ChildKeeper(
             "worker",
             python_child(
                 "app.service_worker",
@@ -274,7 +297,6 @@ class Service:
             on_state=self._worker_says,
             on_exit=_end_with_a_crash_point,
         )
-        self._worker.start()
 
     def _worker_says(self, alive: bool, words: str) -> None:
         self._worker_state = (alive, words)
@@ -297,6 +319,8 @@ class Service:
         ]
         if self._plain_log is not None:
             chores.append(("log file", _HOUSEKEEPING_SECONDS, self._plain_log.turn))
+        if not self._site_settled:
+            chores.insert(0, ("kind of site", _HOUSEKEEPING_SECONDS, self._settle_site))
         due = dict.fromkeys((name for name, _, _ in chores), 0.0)
         while not self._ending.is_set():
             for name, pause, chore in chores:

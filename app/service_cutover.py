@@ -19,7 +19,7 @@ from app.settings.paths import cache_folder
 from app.site.session import open_session
 from app.site.types import Credentials, SiteRefusal, SiteUnreachable
 
-__all__ = ["is_embedded", "settle_site", "site_words"]
+__all__ = ["is_embedded", "is_known_site", "settle_site", "site_words"]
 
 log = logging.getLogger("signalbox.service")
 
@@ -79,6 +79,12 @@ def settle_site(journal: Journal, credentials: Credentials) -> bool | None:
     if before is None or before["embedded"] or before["server"] != server:
         _begin_anew(journal, server)
     return False
+
+
+def is_known_site(journal: Journal, credentials: Credentials) -> bool:
+    """Whether it was found out at an earlier start which kind of site is at this address."""
+    before = journal.fact("site")
+    return before is not None and before["server"] == credentials.server.rstrip("/")
 
 
 def ask_site(credentials: Credentials) -> dict[str, Any]:

@@ -24,6 +24,10 @@ from app.slack.client import SlackClient
 from app.slack.people import SlackPeople
 
 
+class SiteNotSet(SettingsError):
+    """Nobody has entered a site yet."""
+
+
 class SystemClock:
     """The machine's time."""
 
@@ -57,7 +61,8 @@ class Installation:
         """Who signs in where. ``FTRACK_SERVER`` in the environment stands above the settings file.
 
         Raises:
-            SettingsError: something is missing or no address.
+            SiteNotSet: there is no address at all.
+            SettingsError: something else is missing, or the address is none.
         """
         settings = self.site_settings(name)
         server, user = settings.server, settings.api_user
@@ -77,7 +82,8 @@ class Installation:
             if not value
         ]
         if missing:
-            raise SettingsError(
+            problem = SettingsError if server else SiteNotSet
+            raise problem(
                 f"{self.store.path}: section [{name}] lacks {', '.join(missing)}. Enter it in the panel, in the file "
                 "(the key never there), or in the environment"
             )
@@ -95,8 +101,7 @@ class Installation:
 
     def check(self) -> None:
         """Read every section once. Raises SettingsError for the first that cannot be used."""
-        for name, model in self.store.declared().items():
-            self.store.section(name, model)
+        self.store.verify()
 
 
 class SiteFactory:

@@ -412,8 +412,8 @@ class Panel(QMainWindow):
             self.notice.say("warning", f"Read-only: {why}. Levers and orders are locked.")
 
     def _journal_shut(self, why: str) -> None:
-        if self.hosting and "yet" in why:
-            # The server behind this very window is about to make the journal.
+        if "yet" in why and (self.hosting or self.notice.isVisible()):
+            # The server behind this very window is about to make the journal, or it is told already why none does.
             return
         self.notice.say("info" if "yet" in why else "error", why[:1].upper() + why[1:] + ".")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog
 
 from app.settings.paths import journal_folder, state_folder
 from ui.app import CrashHook, SingleInstance, calm_collector, make_app
@@ -24,6 +24,7 @@ from ui.models.desk import SiteDesk
 from ui.panel import Panel, PanelSite, read_wishes
 
 if TYPE_CHECKING:
+    from app.journal.journal import Journal
     from app.service_browser import Desk
 
 log = logging.getLogger("signalbox.ui.start")
@@ -56,6 +57,7 @@ class Host(QObject):
         known: which site the other process serves (a PanelSite).
         unattended: nobody does the work, and this window was not told to; why, in words.
         failed: it could not start; why, in words.
+        unconnected: there is no site to start for yet, in words.
         stopped: it has ended.
         wishes: the person's settings of the window, read on the way (a PanelSettings).
     """
@@ -67,6 +69,7 @@ class Host(QObject):
     wishes = Signal(object)
     known = Signal(object)
     unattended = Signal(str)
+    unconnected = Signal(str)
 
     def __init__(self, hosted: Hosted, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -85,6 +88,7 @@ class Host(QObject):
     def _start(self) -> None:
         # Settings and journal are loaded here, on this thread: they take longer than the whole window.
         from app.journal.rows import JournalBusy, JournalError
+        from app.service import SiteNotSet
         from app.settings.store import SettingsError
 
         self.wishes.emit(read_wishes())
@@ -97,6 +101,8 @@ class Host(QObject):
             if known is not None:
                 self.known.emit(known)
             self.attached.emit(str(busy))
+        except SiteNotSet as nothing:
+            self.unconnected.emit(str(nothing))
         except (SettingsError, JournalError) as problem:
             log.error("the event server could not start: %s", problem)
             self.failed.emit(str(problem))
@@ -118,6 +124,11 @@ class Host(QObject):
 
 class Unattended(Exception):
     """No event server runs on this journal, and nobody said that this window shall run it."""
+
+
+def _site_of(journal: Journal) -> PanelSite | None:
+    site = journal.fact("site")
+    return PanelSite(site["server"], embedded=bool(site["embedded"])) if site else None
 
 
 class _Server:
@@ -147,7 +158,8 @@ class _Server:
         service = Service(installation)
         service.start()
         self._stop = service.stop
-        return self.known_site() or PanelSite(server)
+        # An address alone does not tell: the window says which site it is when the server has found out.
+        return self.known_site() or PanelSite()
 
     def known_site(self) -> PanelSite | None:
         """Which site the journal serves, as its server found out; None where it did not yet."""
@@ -159,10 +171,9 @@ class _Server:
         except JournalError:
             return None
         try:
-            site = journal.fact("site")
+            return _site_of(journal)
         finally:
             journal.close()
-        return PanelSite(site["server"], embedded=bool(site["embedded"])) if site else None
 
     def desk(self) -> Desk:
         from app.service_browser import desk_of
@@ -271,13 +282,26 @@ def _offer_to_host(panel: Panel, host: Host, why: str) -> None:
 
 
 def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: SingleInstance) -> None:
+    def take_site(site: PanelSite | None) -> None:
+        if site is not None:
+            panel.set_site(site)
+            if panel.desk is not None:
+                panel.desk.embedded = site.embedded
+
+    def ask_which_site() -> None:
+        """A site that was down at the start is told real or embedded later."""
+        if panel.site == PanelSite():
+            panel.hub.journal.ask("site", _site_of, take_site, owner=panel)
+
+    panel.hub.pulse.connect(ask_which_site)
+
     def ask_site(*_: object) -> None:
         panel.take_desk(SiteDesk(host.hosted.desk, embedded=panel.site.embedded, parent=panel))
 
-    host.started.connect(ask_site)
-    host.attached.connect(ask_site)
     host.started.connect(panel.set_site)
     host.known.connect(panel.set_site)
+    host.started.connect(ask_site)
+    host.attached.connect(ask_site)
     host.started.connect(lambda _site: setattr(panel, "hosting", True))
     host.attached.connect(lambda _why: setattr(panel, "hosting", False))
     host.unattended.connect(lambda why: _offer_to_host(panel, host, why))
@@ -298,6 +322,17 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
             host.start()
 
     panel.settings_saved.connect(again)
+
+    def first_run(why: str) -> None:
+        waiting.append(why)
+        panel.notice.say("info", "No site is connected yet: nothing is handled.", "Connect…", panel.open_assistant)
+        # A step that was kept before the site's starts the server anew, and brings us here with the assistant open.
+        if not any(one.isVisible() for one in panel.findChildren(QDialog, "assistant")):
+            panel.open_assistant()
+
+    host.unconnected.connect(first_run)
+    for signal_of_none in (host.unconnected, host.failed):
+        signal_of_none.connect(lambda _why: setattr(panel, "hosting", False))
     host.failed.connect(
         lambda why: panel.notice.say(
             "error", f"The event server could not start: {why}", "Connect…", panel.open_assistant

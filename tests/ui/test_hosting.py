@@ -21,9 +21,13 @@ def test_a_missing_site_is_told_with_what_to_enter(
     for name in ("FTRACK_SERVER", "FTRACK_API_USER", "FTRACK_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     host = Host(_Server(None, home / "journal"))
+    with qtbot.waitSignal(host.unconnected, timeout=30_000) as unconnected:
+        host.start()
+    assert "lacks the site's address (FTRACK_SERVER)" in unconnected.args[0]
+    monkeypatch.setenv("FTRACK_SERVER", "http://127.0.0.1:9")
     with qtbot.waitSignal(host.failed, timeout=30_000) as failed:
         host.start()
-    assert "lacks the site's address (FTRACK_SERVER)" in failed.args[0]
+    assert "lacks the API user (FTRACK_API_USER)" in failed.args[0]
     with qtbot.waitSignal(host.stopped, timeout=30_000):
         host.stop()
 
