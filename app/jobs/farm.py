@@ -24,6 +24,7 @@ from app.jobs.manager_client import (
     Patience,
 )
 from app.jobs.manager_live import LogSink, ManagerLive, Rhythm
+from app.jobs.settings_form import submitted_defaults
 from app.jobs.task_log import TaskLog
 from app.journal.jobs import FINAL_JOB, RemoteJob, RemoteTask
 from app.journal.journal import Journal
@@ -42,6 +43,8 @@ _SETTINGS_SECONDS = 1.0
 _REST_SECONDS = 60.0
 _NEVER = float("inf")
 _ANSWER_SECONDS = 120.0
+#: A Manager that is away and did not say for how long.
+_LATER_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
 T = TypeVar("T")
@@ -116,7 +119,7 @@ class Farm:
         # Requeueing takes up what is not completed: that is what resuming means there.
         wanted = {"cancel": "cancel-requested", "pause": "pause-requested"}
         if order == "delete":
-            self._ask(lambda link: link.client.delete(job.remote_id))
+            self._ask(lambda link: link.delete(job.remote_id))
         else:
             reason = f"{order} by {who} in Signalbox"
             self._ask(lambda link: link.client.set_job_status(job.remote_id, wanted.get(order, "requeueing"), reason))
@@ -149,7 +152,9 @@ class Farm:
             return future.result(_ANSWER_SECONDS)
         except ManagerError as error:
             raise PlanError(str(error)) from error
-        except (ManagerUnreachable, ManagerNonsense) as error:
+        except ManagerUnreachable as error:
+            raise (JobInDoubt if doubtful else Later)(str(error), error.seconds or _LATER_SECONDS) from error
+        except ManagerNonsense as error:
             raise (JobInDoubt if doubtful else Later)(str(error)) from error
         except TimeoutError as error:
             future.cancel()
@@ -210,6 +215,7 @@ class _Link:
         self._logs: dict[str, tuple[_FileSink, float]] = {}
         self._watched: dict[str, float] = {}
         self._young: dict[str, float] = {}
+        self._deleted: set[str] = set()
         self._chores: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -227,13 +233,23 @@ class _Link:
         await self.client.close()
 
     async def submit(self, body: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
-        """Submit with the etag of the job type as it is there now, so that a changed one is noticed by the Manager."""
+        """Submit as the Blender add-on does: what is left out gets the job type's default, as the type is there.
+
+        Its etag goes with the settings, so that the Manager refuses them should the type change in between.
+        """
         job_type = await self.client.job_type(str(body["type"]))
-        job = await self.client.submit({**body, "type_etag": str(job_type.get("etag", ""))}, dedupe)
+        settings = {**submitted_defaults(job_type), **body.get("settings", {})}
+        etag = str(job_type.get("etag", ""))
+        job = await self.client.submit({**body, "settings": settings, "type_etag": etag}, dedupe)
         # A list that was asked for before does not know it: that is no reason to forget it.
         self._young[str(job["id"])] = time.monotonic()
         self._journal.mirror_jobs([remote_job(job)], whole=False)
         return job
+
+    async def delete(self, remote_id: str) -> None:
+        """Delete a job. The Manager does it in the background, and lists the job until then: here it is gone."""
+        await self.client.delete(remote_id)
+        self._deleted.add(remote_id)
 
     # -- jobs and tasks --------------------------------------------------------------------------------------------
 
@@ -257,7 +273,8 @@ class _Link:
 
     def _mirror_jobs(self) -> None:
         mirror = self._live.mirror
-        jobs = [remote_job(job) for job in mirror.jobs.values()]
+        self._deleted &= set(mirror.jobs)
+        jobs = [remote_job(job) for remote_id, job in mirror.jobs.items() if remote_id not in self._deleted]
         spared = {remote_id for remote_id, since in self._young.items() if since >= mirror.asked_at}
         changed = set(self._journal.mirror_jobs(jobs, spared=spared))
         self._young = {remote_id: self._young[remote_id] for remote_id in spared - set(mirror.jobs)}

@@ -95,8 +95,8 @@ class JobOrders:
         return {"job": job_id, "new": new, "engine": "local", "status": row.status}
 
     def submit_to_manager(self, wanted: Submission) -> dict[str, Any]:
-        """Submit to the Manager, defaults filled in as the add-on does. Raises PlanError, Later."""
-        body: Mapping[str, Any] = {
+        """Submit to the Manager, which runs the script it has. Raises PlanError, Later."""
+        body: dict[str, Any] = {
             "name": wanted.name,
             "type": wanted.job_type.removesuffix(".js").replace("_", "-"),
             "priority": wanted.priority,
@@ -104,13 +104,8 @@ class JobOrders:
             "settings": dict(wanted.settings),
             "metadata": {"user.name": wanted.who, **wanted.metadata},
         }
-        try:
-            body = {**body, "settings": self._local.compile(wanted).body["settings"]}
-        except PlanError as error:
-            # The Manager has scripts that are not known here; its own words count.
-            log.debug("the job %s cannot be compiled here: %s", wanted.name, error)
         if wanted.paused:
-            body = {**body, "initial_status": "paused"}
+            body["initial_status"] = "paused"
         return self._farm.submit(body, wanted.dedupe)
 
     def _order_job_cancel(self, order: OrderRow) -> dict[str, Any]:

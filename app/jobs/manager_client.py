@@ -7,16 +7,17 @@ never repeated blindly: the job carries a dedupe key in its metadata, which is l
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import quote, urljoin
 
 import aiohttp
 
 DEDUPE_KEY = "signalbox.dedupe"
-_FINAL_JOB = frozenset({"completed", "failed", "canceled", "paused"})
 Platform = Literal["linux", "windows", "darwin"]
 
 
@@ -35,7 +36,15 @@ class ManagerError(Exception):
 
 
 class ManagerUnreachable(Exception):
-    """No answer: not running, wrong address, network down. Worth another try later."""
+    """No answer: not running, wrong address, network down, too busy. Worth another try later.
+
+    Attributes:
+        seconds: How long the Manager asked to be left alone, None where it said nothing.
+    """
+
+    def __init__(self, words: str, seconds: float | None = None) -> None:
+        super().__init__(words)
+        self.seconds = seconds
 
 
 class ManagerNonsense(Exception):
@@ -50,7 +59,7 @@ class Patience:
         request: Seconds for one answer.
         tries: Attempts of a read.
         pause: Seconds between attempts where the Manager does not say; doubled each time.
-        longest_pause: Upper bound of a pause, also of what Retry-After asks for.
+        longest_pause: Upper bound of a pause. A Manager that asks for more is given up for now: never asked earlier.
     """
 
     request: float = 30.0
@@ -118,21 +127,22 @@ class ManagerClient:
 
         Raises ManagerError (refused), ManagerUnreachable (in doubt: call again with the same key, or `find`).
         """
-        found = await self.find(dedupe)
-        if found is not None:
-            return found
         marked = dict(job) | {"metadata": {**job.get("metadata", {}), DEDUPE_KEY: dedupe}}
         for attempt in range(self.patience.tries):
-            try:
-                return await self._object("POST", "/api/v3/jobs", f'take the job "{job.get("name", "")}"', body=marked)
-            except _Busy as busy:
-                # 503 before the job was stored; it is looked for all the same.
-                await asyncio.sleep(self._pause(attempt, busy.retry_after))
-            except (ManagerUnreachable, ManagerNonsense):
-                await asyncio.sleep(self._pause(attempt, None))
             found = await self.find(dedupe)
             if found is not None:
                 return found
+            asked = None
+            try:
+                return await self._object("POST", "/api/v3/jobs", f'take the job "{job.get("name", "")}"', body=marked)
+            except ManagerUnreachable as unreachable:
+                asked = unreachable.seconds
+            except ManagerNonsense:
+                pass  # a half answer: the job may be there
+            await self._rest(attempt, asked)
+        found = await self.find(dedupe)
+        if found is not None:
+            return found
         raise ManagerUnreachable(
             f"The Flamenco Manager at {self.url} did not take the job in {self.patience.tries} tries."
         )
@@ -213,9 +223,9 @@ class ManagerClient:
         Raises ManagerNonsense when what came cannot be that log (a proxy's page, less than was announced).
         """
         headers = {"Range": f"bytes={start}-"} if start else {}
-        status, body, kind = await self._raw("GET", url, "serve a task's log", headers=headers)
-        data = body[: end - start] if status == 206 or not start else body[start:end]
-        if status >= 400 or kind == "text/html" or len(data) < end - start:
+        answer = await self._answer("GET", url, "serve a task's log", headers=headers)
+        data = answer.body[: end - start] if answer.status == 206 or not start else answer.body[start:end]
+        if answer.kind == "text/html" or len(data) < end - start:
             raise ManagerNonsense(f"The Manager at {self.url} did not serve the log it announced.")
         return data
 
@@ -247,30 +257,9 @@ class ManagerClient:
     async def _request(
         self, method: str, path: str, what: str, *, body: Mapping[str, Any] | None = None, tries: int | None = None
     ) -> bytes:
-        """One call with patience. ``tries=1``: a 503 is raised as _Busy for the caller to weigh."""
-        attempts = self.patience.tries if tries is None else tries
-        for attempt in range(attempts):
-            last = attempt == attempts - 1
-            try:
-                status, answer, _ = await self._raw(method, path, what, body=body)
-            except ManagerUnreachable:
-                if last:
-                    raise
-                await asyncio.sleep(self._pause(attempt, None))
-                continue
-            except _Busy as busy:
-                if attempts == 1:
-                    raise
-                if last:
-                    raise ManagerUnreachable(f"The Flamenco Manager at {self.url} is too busy to {what}.") from busy
-                await asyncio.sleep(self._pause(attempt, busy.retry_after))
-                continue
-            if status >= 400:
-                raise ManagerError(what, status, _message(answer))
-            return answer
-        raise AssertionError("at least one attempt is made")
+        return (await self._answer(method, path, what, body=body, tries=tries)).body
 
-    async def _raw(
+    async def _answer(
         self,
         method: str,
         path: str,
@@ -278,35 +267,70 @@ class ManagerClient:
         *,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> tuple[int, bytes, str]:
+        tries: int | None = None,
+    ) -> _Answer:
+        """One call with patience. Raises ManagerError, ManagerUnreachable after the last of ``tries``."""
+        attempts = self.patience.tries if tries is None else tries
+        for attempt in range(attempts):
+            try:
+                answer = await self._once(method, path, what, body=body, headers=headers)
+            except ManagerUnreachable as unreachable:
+                if attempt == attempts - 1:
+                    raise
+                await self._rest(attempt, unreachable.seconds)
+                continue
+            if answer.status >= 400:
+                raise ManagerError(what, answer.status, _message(answer.body))
+            return answer
+        raise AssertionError("at least one attempt is made")
+
+    async def _once(
+        self, method: str, path: str, what: str, *, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
+    ) -> _Answer:
         address = urljoin(self.url + "/", path) if not path.startswith("/") else self.url + path
         try:
             async with self.http().request(method, address, json=body, headers=headers) as response:
-                answer = await response.read()
+                content = await response.read()
                 if response.status == 503:
-                    raise _Busy(what, _seconds(response.headers.get("Retry-After")))
-                return response.status, answer, response.content_type
+                    words = f"The Flamenco Manager at {self.url} is too busy to {what}."
+                    raise ManagerUnreachable(words, _seconds(response.headers.get("Retry-After")))
+                return _Answer(response.status, content, response.content_type)
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             reason = type(error).__name__ if not str(error) else str(error)
             raise ManagerUnreachable(f"The Flamenco Manager at {self.url} does not answer ({reason}).") from error
 
-    def _pause(self, attempt: int, asked: float | None) -> float:
-        return min(self.patience.longest_pause, asked if asked is not None else self.patience.pause * 2**attempt)
+    async def _rest(self, attempt: int, asked: float | None) -> None:
+        """Wait before the next attempt: as long as the Manager asked for, else longer each time."""
+        if asked is not None and asked > self.patience.longest_pause:
+            raise ManagerUnreachable(
+                f"The Flamenco Manager at {self.url} is too busy and asks to come back in {asked:g} s.", asked
+            )
+        own = min(self.patience.longest_pause, self.patience.pause * 2**attempt)
+        await asyncio.sleep(own if asked is None else asked)
 
 
-class _Busy(ManagerUnreachable):
-    """503: the Manager asks to come back later."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back: HTTP status, body, content type."""
 
-    def __init__(self, what: str, retry_after: float | None) -> None:
-        super().__init__(f"The Flamenco Manager is too busy to {what}.")
-        self.retry_after = retry_after
+    status: int
+    body: bytes
+    kind: str
 
 
 def _seconds(text: str | None) -> float | None:
+    """Retry-After: seconds, or a date (RFC 9110, 10.2.3); None where it is neither."""
+    if not text:
+        return None
     try:
-        return max(0.0, float(text)) if text else None
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
     except ValueError:
         return None
+    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds()) if moment.tzinfo else None
 
 
 def _message(body: bytes) -> str:
@@ -316,21 +340,3 @@ def _message(body: bytes) -> str:
     except ValueError:
         return body[:200].decode("utf-8", "replace").strip()
     return str(value.get("message", "")) if isinstance(value, dict) else str(value)[:200]
-
-
-def is_final(job: Mapping[str, Any]) -> bool:
-    """Whether a job rests: nothing will happen to it until a person acts."""
-    return job.get("status") in _FINAL_JOB
-
-
-def with_dependencies(tasks: Sequence[dict[str, Any]], compiled: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """Tasks of the Manager with the dependencies of the local compile, which its REST interface never gives.
-
-    ``compiled`` holds for each task, in the job's order, the indices (from 0) of those it depends on. Nothing is added
-    when the numbers of tasks differ: then it was another script.
-    """
-    ordered = sorted(tasks, key=lambda task: int(task.get("index_in_job", 0)))
-    if len(ordered) != len(compiled):
-        return ordered
-    ids = [task["id"] for task in ordered]
-    return [task | {"dependencies": [ids[i] for i in needs]} for task, needs in zip(ordered, compiled, strict=True)]

@@ -18,12 +18,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import WSMsgType, web
+from stand_in_workers import WorkerDesk
 
 JOB_STATUSES = [
     "active", "canceled", "completed", "failed", "paused", "pause-requested",
     "queued", "cancel-requested", "requeueing", "under-construction",
 ]  # fmt: skip
 FINAL = ("completed", "failed", "canceled")
+#: The Manager deletes in the background.
+_DELETE_SECONDS = 0.05
 
 ECHO_SLEEP = """\
 const JOB_TYPE = {
@@ -57,6 +60,7 @@ class Chaos:
     drop: float = 0.0
     nonsense: float = 0.0
     lose_submit_answer: bool = False  # the next submit is stored, its answer never arrives
+    die_in_submit: str = ""  # the Manager is killed "before" it stores the next submit, or "after"
     retry_after: str = "0.05"
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
@@ -90,6 +94,9 @@ class ManagerStandIn:
         self.logs: dict[str, bytes] = {}
         self.pictures: dict[str, bytes] = {}
         self.requests: list[str] = []
+        #: The Manager means to send logs to those who subscribe to them, and has sent none since 3.5.
+        self.sends_logs = False
+        self.desk = WorkerDesk(self)
         self._compile = compile_job
         self._types = types
         self._sockets: dict[web.WebSocketResponse, set[str]] = {}
@@ -160,43 +167,44 @@ class ManagerStandIn:
 
     def work(self, task_id: str, status: str, log: bytes = b"", *, announce: bool = True) -> None:
         """A worker reports: a task's status and an addition to its log. Safe from any thread."""
+        self._do(lambda: self.report(task_id, status, log, announce=announce))
 
-        def report() -> None:
-            task = self.tasks[task_id]
-            self.logs[task_id] = self.logs.get(task_id, b"") + log
-            previous, task["status"], task["updated"] = task["status"], status, _now()
-            if status == "completed":
-                task["steps_completed"] = task["steps_total"]
-            if announce:
-                news = {"id": task_id, "job_id": task["job_id"], "status": status, "updated": task["updated"]}
-                news |= {"previous_status": previous, "activity": "", "name": task["name"]}
-                self._send("/task", news, f"job:{task['job_id']}")
-            self._weigh(task["job_id"], announce)
-
-        self._do(report)
+    def report(self, task_id: str, status: str, log: bytes = b"", *, announce: bool = True) -> None:
+        """As `work`, in the stand-in's own thread."""
+        task = self.tasks[task_id]
+        self.logs[task_id] = self.logs.get(task_id, b"") + log
+        previous, task["status"], task["updated"] = task["status"], status, _now()
+        if status == "completed":
+            task["steps_completed"] = task["steps_total"]
+        if announce:
+            news = {"id": task_id, "job_id": task["job_id"], "status": status, "updated": task["updated"]}
+            news |= {"previous_status": previous, "activity": task["activity"], "name": task["name"]}
+            self._send("/task", news, f"job:{task['job_id']}")
+        if log and self.sends_logs:
+            self._send("/tasklog", {"task_id": task_id, "log": log.decode("utf-8", "replace")}, f"tasklog:{task_id}")
+        self._weigh(task["job_id"], announce)
 
     def render(self, job_id: str, picture: bytes) -> None:
-        """A worker rendered a picture."""
+        """A worker rendered a picture. Safe from any thread."""
+        self._do(lambda: self.picture(job_id, picture))
 
-        def rendered() -> None:
-            self.pictures[job_id] = picture
-            self._send("/last-rendered", {"job_id": job_id}, "allLastRendered")
-
-        self._do(rendered)
+    def picture(self, job_id: str, picture: bytes) -> None:
+        """As `render`, in the stand-in's own thread."""
+        self.pictures[job_id] = picture
+        self._send("/last-rendered", {"job_id": job_id, "thumbnail": _thumbnail(job_id)}, "allLastRendered")
 
     def replace_log(self, task_id: str, log: bytes) -> None:
         """The log became another, perhaps a shorter one (requeue, rotation)."""
         self._do(lambda: self.logs.__setitem__(task_id, log))
 
     def forget(self, job_id: str) -> None:
-        """The Manager lost a job (restored from a backup)."""
+        """The Manager lost a job (restored from a backup). Safe from any thread."""
+        self._do(lambda: self._forget(job_id))
 
-        def forget() -> None:
-            self.jobs.pop(job_id)
-            for task_id in [t for t, task in self.tasks.items() if task["job_id"] == job_id]:
-                self.tasks.pop(task_id)
-
-        self._do(forget)
+    def _forget(self, job_id: str) -> None:
+        self.jobs.pop(job_id, None)
+        for task_id in [t for t, task in self.tasks.items() if task["job_id"] == job_id]:
+            self.tasks.pop(task_id)
 
     def _do(self, order: Callable[[], Any]) -> None:
         if self._thread is None or self._loop is None:
@@ -219,11 +227,7 @@ class ManagerStandIn:
         job["steps_completed"] = sum(t["steps_completed"] for t in self.tasks.values() if t["job_id"] == job_id)
         job["updated"] = _now()
         if announce:
-            self._send(
-                "/jobs",
-                {"id": job_id, "status": job["status"], "updated": job["updated"], "refresh_tasks": False},
-                "allJobs",
-            )
+            self._send("/jobs", _job_news(job), "allJobs")
 
     # REST
 
@@ -248,8 +252,9 @@ class ManagerStandIn:
         add("GET", "/api/v3/tasks/{task}/logtail", self._log_tail)
         add("GET", "/api/v3/tasks/{task}/log", self._log)
         add("POST", "/api/v3/tasks/{task}/setstatus", self._set_task_status)
-        add("GET", "/job-files/{job}/{file}", self._log_file)
+        add("GET", "/job-files/{shelf}/{job}/{file}", self._log_file)
         add("GET", "/socket.io/", self._socket_io)
+        self.desk.routes(app)
 
     async def _version(self, _: web.Request) -> web.Response:
         return _json({"name": "Flamenco", "version": "3.8.5", "shortversion": "3.8.5", "git": "v3.8.5"})
@@ -268,7 +273,7 @@ class ManagerStandIn:
         job_id = request.match_info["job"]
         if job_id not in self.pictures:
             return _empty()
-        return _json({"base": f"/job-files/{job_id}", "suffixes": ["last-rendered.jpg", "last-rendered-small.jpg"]})
+        return _json(_thumbnail(job_id))
 
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -340,11 +345,19 @@ class ManagerStandIn:
             return _empty()
         if body.get("worker_tag"):
             return _error(500, "error persisting job in database")
+        await self._maybe_die("before")
         job = self._store(body, compiled)
+        await self._maybe_die("after")
         if self.chaos.lose_submit_answer and request.transport is not None:
             self.chaos.lose_submit_answer = False
             request.transport.abort()
         return _json(job)
+
+    async def _maybe_die(self, moment: str) -> None:
+        if self.chaos.die_in_submit == moment and self._stop is not None:
+            self._stop.set()
+            self.chaos.die_in_submit = ""
+            await asyncio.Event().wait()
 
     def _store(self, body: Mapping[str, Any], compiled: Compiled) -> dict[str, Any]:
         now, job_id = _now(), str(uuid.uuid4())
@@ -365,26 +378,26 @@ class ManagerStandIn:
             }  # fmt: skip
             self.dependencies[ids[index]] = [ids[i] for i in task["dependencies"]]
         self.jobs[job_id] = job
-        self._send("/jobs", {"id": job_id, "status": job["status"], "updated": now, "refresh_tasks": True}, "allJobs")
+        self._send("/jobs", _job_news(job), "allJobs")
         return job
 
     async def _job(self, request: web.Request) -> web.Response:
         return _found(self.jobs, request.match_info["job"], "job", _json)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        job_id = request.match_info["job"]
+        """Deleting is noted, and done a moment later."""
 
-        def delete(_: Any) -> web.Response:
-            self.forget_now(job_id)
-            self._send("/jobs", {"id": job_id, "was_deleted": True}, "allJobs")
+        def delete(job: dict[str, Any]) -> web.Response:
+            job["delete_requested_at"] = _now()
+            self._send("/jobs", _job_news(job), "allJobs")
+            asyncio.get_running_loop().call_later(_DELETE_SECONDS, self._deleted, job["id"])
             return _empty()
 
-        return _found(self.jobs, job_id, "job", delete)
+        return _found(self.jobs, request.match_info["job"], "job", delete)
 
-    def forget_now(self, job_id: str) -> None:
-        self.jobs.pop(job_id, None)
-        for task_id in [t for t, task in self.tasks.items() if task["job_id"] == job_id]:
-            self.tasks.pop(task_id)
+    def _deleted(self, job_id: str) -> None:
+        self._forget(job_id)
+        self._send("/jobs", {"id": job_id, "was_deleted": True}, "allJobs")
 
     async def _job_tasks(self, request: web.Request) -> web.Response:
         job_id = request.match_info["job"]
@@ -426,7 +439,7 @@ class ManagerStandIn:
                     )
             job["status"], job["activity"] = final, f'Changed to status "{final}": {body["reason"]}'
             job["updated"] = _now()
-            self._send("/jobs", {"id": job["id"], "status": final, "refresh_tasks": True}, "allJobs")
+            self._send("/jobs", _job_news(job, refresh_tasks=True), "allJobs")
             return _empty()
 
         return _found(self.jobs, request.match_info["job"], "job", change)
@@ -438,7 +451,7 @@ class ManagerStandIn:
 
         def change(job: dict[str, Any]) -> web.Response:
             job["priority"] = body["priority"]
-            self._send("/jobs", {"id": job["id"], "priority": body["priority"]}, "allJobs")
+            self._send("/jobs", _job_news(job), "allJobs")
             return _empty()
 
         return _found(self.jobs, request.match_info["job"], "job", change)
@@ -465,9 +478,8 @@ class ManagerStandIn:
         if not log:
             return _empty()
         job_id = self.tasks[task_id]["job_id"] if task_id in self.tasks else "gone"
-        return _json(
-            {"job_id": job_id, "task_id": task_id, "size": len(log), "url": f"/job-files/{job_id}/task-{task_id}.txt"}
-        )
+        url = f"/job-files/{job_id[:2]}/{job_id}/task-{task_id}.txt"
+        return _json({"job_id": job_id, "task_id": task_id, "size": len(log), "url": url})
 
     async def _log_file(self, request: web.Request) -> web.Response:
         if request.match_info["file"].startswith("last-rendered"):
@@ -519,6 +531,17 @@ class ManagerStandIn:
         for socket, rooms in list(self._sockets.items()):
             if room in rooms and not socket.closed:
                 self._loop.create_task(_deliver(socket, text))
+
+
+def _job_news(job: Mapping[str, Any], *, refresh_tasks: bool = False) -> dict[str, Any]:
+    """What is told of a job that changed: parts of it."""
+    keys = ("id", "name", "updated", "status", "type", "priority", "delete_requested_at")
+    return {**{key: job[key] for key in keys if key in job}, "refresh_tasks": refresh_tasks}
+
+
+def _thumbnail(job_id: str) -> dict[str, Any]:
+    suffixes = ["last-rendered.jpg", "last-rendered-small.jpg", "last-rendered-tiny.jpg"]
+    return {"base": f"/job-files/{job_id[:2]}/{job_id}", "suffixes": suffixes}
 
 
 async def _deliver(socket: web.WebSocketResponse, text: str) -> None:

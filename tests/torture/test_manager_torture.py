@@ -139,8 +139,6 @@ def agreed(jobs: Jobs, manager: ManagerStandIn, followed: set[tuple[int, int]]) 
         pause.wait(0.2)
 
 
-# A Manager that is stopped among many requests leaves sockets to the collector: the stand-in's, not ours.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(SECONDS + 240)
 def test_after_five_minutes_of_trouble_everything_is_as_the_manager_has_it(tmp_path: Path) -> None:
     compiler = StandInCompiler()

@@ -88,8 +88,9 @@ def test_orders_reach_the_manager_and_what_it_makes_of_them_comes_back(jobs: Job
     jobs.wait(lambda: jobs.journal.job(row.id).status == "canceled")
     assert "td in Signalbox" in str(manager.jobs[row.remote_id]["activity"])
     jobs.order("job_delete", job=row.id)
-    assert manager.jobs == {}
     assert jobs.journal.jobs() == []
+    jobs.wait(lambda: manager.jobs == {})
+    assert jobs.journal.jobs() == [], "the Manager deletes in the background: the job does not come back meanwhile"
 
 
 def test_a_followed_log_arrives_whole_and_starts_over_when_it_shrinks(jobs: Jobs, manager: ManagerStandIn) -> None:

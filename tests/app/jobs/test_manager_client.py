@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -16,7 +20,6 @@ from app.jobs.manager_client import (
     ManagerNonsense,
     ManagerUnreachable,
     Patience,
-    with_dependencies,
 )
 from app.jobs.manager_live import LogFollower, LogSink, ManagerLive, Rhythm
 
@@ -93,15 +96,56 @@ def test_ten_submits_through_trouble_make_ten_jobs(trouble: str, manager: Manage
     assert sorted(job["metadata"][DEDUPE_KEY] for job in manager.jobs.values()) == [f"job-{n}" for n in range(10)]
 
 
-def test_a_busy_manager_is_asked_again_after_the_time_it_names(manager: ManagerStandIn) -> None:
-    manager.chaos = Chaos(busy=1.0, retry_after="0.01")
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_manager_killed_in_the_middle_of_a_submit_has_the_job_once(moment: str, manager: ManagerStandIn) -> None:
+    manager.chaos.die_in_submit = moment
 
     async def story(client: ManagerClient) -> None:
-        with pytest.raises(ManagerUnreachable, match="too busy"):
-            await client.jobs()
+        async def submitted() -> dict[str, Any]:
+            while True:
+                with suppress(ManagerUnreachable):  # in doubt: the same key again
+                    return await client.submit(JOB, "shot-10/ready-for-comp")
+
+        submitting = asyncio.create_task(submitted())
+        await until(lambda: manager.chaos.die_in_submit == "")
+        await asyncio.to_thread(manager.stop)
+        assert len(manager.jobs) == (1 if moment == "after" else 0)
+        manager.start()
+        assert (await submitting)["id"] in manager.jobs
 
     run(manager.url, story)
-    assert len(manager.requests) == QUICK.tries
+    assert len(manager.jobs) == 1
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_a_busy_manager_is_left_alone_for_the_time_it_names(form: str, manager: ManagerStandIn) -> None:
+    named = 0.3 if form == "seconds" else 2.0  # a date has whole seconds: more than one is left of two
+    asked: list[float] = []
+
+    async def story(client: ManagerClient) -> None:
+        client.patience = Patience(tries=2, pause=0.0, longest_pause=5.0)
+        after = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=named), usegmt=True)
+        manager.chaos = Chaos(busy=1.0, retry_after=str(named) if form == "seconds" else after)
+        began = time.monotonic()
+        with pytest.raises(ManagerUnreachable, match="too busy"):
+            await client.jobs()
+        asked.append(time.monotonic() - began)
+
+    run(manager.url, story)
+    assert len(manager.requests) == 2
+    assert asked[0] >= (0.3 if form == "seconds" else 0.9)
+
+
+def test_a_manager_that_wants_to_be_left_alone_for_long_is_not_asked_earlier(manager: ManagerStandIn) -> None:
+    manager.chaos = Chaos(busy=1.0, retry_after="120")
+
+    async def story(client: ManagerClient) -> None:
+        with pytest.raises(ManagerUnreachable, match="come back in 120 s") as busy:
+            await client.jobs()
+        assert busy.value.seconds == 120
+
+    run(manager.url, story)
+    assert len(manager.requests) == 1
 
 
 def test_refusals_carry_the_managers_own_words(manager: ManagerStandIn) -> None:
@@ -131,12 +175,6 @@ def test_nobody_there_is_said_with_the_address() -> None:
             await client.version()
 
     run("http://127.0.0.1:9", story)
-
-
-def test_dependencies_come_from_the_local_compile() -> None:
-    tasks = [{"id": "b", "index_in_job": 2}, {"id": "a", "index_in_job": 1}]
-    assert [t["dependencies"] for t in with_dependencies(tasks, [[], [0]])] == [[], ["a"]]
-    assert "dependencies" not in with_dependencies(tasks, [[]])[0], "another script: nothing is claimed"
 
 
 class Ear(LogSink):
@@ -172,6 +210,34 @@ def test_a_log_arrives_once_and_whole_while_it_grows_and_the_line_drops(manager:
         await until(lambda: ear.heard == expected)
         await live.stop()
         assert ear.restarts == 0
+
+    run(manager.url, story)
+
+
+def test_a_log_that_the_subscription_delivers_too_arrives_once(manager: ManagerStandIn) -> None:
+    """No Manager since 3.5 sends logs to those who subscribe; one that does again is read at once, without doubles."""
+    manager.sends_logs = True
+
+    async def story(client: ManagerClient) -> None:
+        job = await client.submit(JOB, "k")
+        first, second = [task["id"] for task in await client.tasks(job["id"])]
+        rhythm = Rhythm(reconnect=0.02, resync=3600.0, log_poll=3600.0)
+        live, by_news, polled, both = ManagerLive(client, lambda *_: None, rhythm), Ear(), Ear(), Ear()
+        quick = ManagerLive(client, lambda *_: None, LIVELY)
+        live.start()
+        quick.start()
+        await until(lambda: live.mirror.connected and quick.mirror.connected)
+        await live.follow_log(first, by_news)
+        await quick.follow_log(first, both)
+        await quick.follow_log(second, polled)
+        for number in range(40):
+            manager.work(first, "active", f"line {number}\n".encode())
+            await asyncio.sleep(0)
+        expected = "".join(f"line {number}\n" for number in range(40))
+        await until(lambda: by_news.heard == expected and both.heard == expected)
+        assert polled.heard == ""
+        await live.stop()
+        await quick.stop()
 
     run(manager.url, story)
 
