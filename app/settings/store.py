@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ from app.settings.secrets import keep
 Model = TypeVar("Model", bound=BaseModel)
 _PROJECTS = "projects"
 _SCHEMA = "schema"
+#: Sections named after what the catalogue holds: a studio's own are known once they are loaded.
+_FAMILIES = frozenset({"handlers", "actions"})
 SCHEMA = 1
 """The form of the file: raised when an older program could misread it. A file without it is of the first form."""
 
@@ -98,6 +101,31 @@ class SettingsStore:
             self._known[(section, model, project)] = found
             return found
 
+    def verify(self) -> None:
+        """Read every declared section, for the studio and for each project that overrides it.
+
+        Raises:
+            SettingsError: the first value or name that cannot be used.
+        """
+        with self._lock:
+            self._verify_names()
+            for section, model in self._models.items():
+                self.section(section, model)
+                for project in self.projects(section):
+                    self.section(section, model, project)
+
+    def _verify_names(self) -> None:
+        known = {section.partition(".")[0] for section in self._models} | _FAMILIES
+        projects: Any = self._document.get(_PROJECTS, {})
+        if not isinstance(projects, Mapping):
+            raise SettingsError(f'{self.path}: {_PROJECTS} must be tables, written [projects."name".section]')
+        tables = [("", self._document, known | {_SCHEMA, _PROJECTS})]
+        tables += [(f'projects."{name}".', table, known) for name, table in projects.items()]
+        for where, table, allowed in tables:
+            for name in table if isinstance(table, Mapping) else ():
+                if name not in allowed:
+                    raise SettingsError(f"{self.path}: there is no section [{where}{name}]{_meant(name, allowed)}")
+
     def changed(self, section: str, project: str | None = None) -> set[str]:
         """Names of the fields that differ from the default (or, with a project, from the studio's value)."""
         with self._lock:
@@ -148,14 +176,18 @@ class SettingsStore:
                 self._write()
 
     def reload_if_changed(self) -> bool:
-        """Read the file again if somebody wrote it. A file that is broken keeps the old values (see ``problem``)."""
+        """Read the file again if somebody wrote it. One that cannot be used keeps the old values (see ``problem``)."""
         with self._lock:
             if self._seen() == self._stamp:
                 return False
+            before = self._document
             try:
                 self._load()
+                self.verify()
             except SettingsError as error:
+                self._document = before
                 self._stamp = self._seen()
+                self.revision += 1
                 self.problem = str(error)
                 return False
             return True
@@ -292,12 +324,21 @@ class SettingsStore:
                 body[index] = (None, Null())  # its place is kept: the container indexes its body by position
                 return
 
+    def _names(self, section: str) -> list[str]:
+        return [f"{section}.{name}" for name in self._models[section].model_fields]
+
     def _explain(self, section: str, error: ValidationError) -> str:
         first = error.errors()[0]
         where = ".".join([section, *(str(step) for step in first["loc"])])
         if first["type"] == "extra_forbidden":
-            return f"{self.path}: there is no setting {where}: check its spelling or remove the line"
+            return f"{self.path}: there is no setting {where}{_meant(where, self._names(section))}"
         return f"{self.path}: {where}: {first['msg']} (got {first['input']!r})"
+
+
+def _meant(name: str, allowed: Iterable[str]) -> str:
+    """What to do about a name that is not known."""
+    close = get_close_matches(name, list(allowed), 1)
+    return f": is {close[0]} meant? Correct it or remove it" if close else ": check its spelling or remove it"
 
 
 def _marked(document: tomlkit.TOMLDocument) -> tomlkit.TOMLDocument:

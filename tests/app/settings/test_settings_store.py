@@ -86,9 +86,8 @@ def test_a_project_cannot_override_what_is_the_same_for_all(store: SettingsStore
 
 def test_a_misspelt_setting_in_the_file_is_named(store: SettingsStore) -> None:
     store.path.write_text('[site]\nsevrer = "https://a"\n')
-    store.reload_if_changed()
-    with pytest.raises(SettingsError, match=r"no setting site\.sevrer"):
-        store.section("site", SiteSettings)
+    with pytest.raises(SettingsError, match=r"no setting site\.sevrer: is site\.server meant"):
+        SettingsStore(store.path).section("site", SiteSettings)
 
 
 def test_a_secret_never_reaches_the_file(store: SettingsStore) -> None:
@@ -113,6 +112,31 @@ def test_an_edit_by_hand_is_seen_and_a_broken_one_keeps_the_old_values(store: Se
     assert store.section("studio", StudioSettings).fps == 30.0
     with pytest.raises(SettingsError, match="not valid TOML"):
         SettingsStore(store.path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[studio]\nfps = "fast"\n', "studio.fps"),
+        ("[studio]\nfsp = 25.0\n", "there is no setting studio.fsp: is studio.fps meant"),
+        ("[studo]\nfps = 25.0\n", "there is no section [studo]: is studio meant"),
+        ('[projects."moon".studoi]\nfps = 25.0\n', 'there is no section [projects."moon".studoi]'),
+        ('[projects."moon".studio]\nfps = "fast"\n', "studio.fps"),
+        ("studio = 5\n", "studio must be a table"),
+    ],
+)
+def test_a_slip_of_the_pen_while_the_server_runs_changes_nothing_and_is_named(
+    store: SettingsStore, text: str, said: str
+) -> None:
+    store.set("studio", "fps", 30.0)
+    store.path.write_text(text)
+    assert not store.reload_if_changed()
+    assert said in store.problem
+    assert store.section("studio", StudioSettings, "moon").fps == 30.0
+    store.path.write_text('[studio]\nfps = 48.0\n[handlers.of_a_plug_in]\nwords = ["urgent"]\n')
+    assert store.reload_if_changed()
+    assert store.problem == ""
+    assert store.section("studio", StudioSettings, "moon").fps == 48.0
 
 
 def test_a_renamed_setting_is_still_read_and_moves_when_set(store: SettingsStore) -> None:
