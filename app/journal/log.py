@@ -46,7 +46,7 @@ class LogStore(Store):
                         row.at,
                         row.level,
                         row.logger,
-                        row.message,
+                        row.message.replace("\0", "\u2400"),  # SQLite searches a text up to its first NUL only
                         row.handler,
                         row.run_id,
                         row.event_row,

@@ -22,6 +22,9 @@ TEXTS = (
     "ends with error",
     "error begins",
     "",
+    "273 \N{KELVIN SIGN}elv\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}n on the render node",
+    "T\u00c4STATUR: a^b_c of A-Z",
+    "cut short\0before the end",
 )
 
 
@@ -45,6 +48,18 @@ PATTERNS = [
     r"\bends\b",
     "x|",
     "channel signal",
+    "kelv",
+    "273 kelvi.*NODE$",
+    "t\u00e4status",
+    "TASTATUR",
+    r"\Aends|begins\b.*E\Z",
+    "failed(?!\\s)|at(?= /data)",
+    "[A-b]STAT|[A-_]_c",
+    r"a\^b_c",
+    "made{1}x* at+",
+    "(fail|refus)ed",
+    "before the end",
+    "refused?:? not",
 ]
 
 
@@ -63,8 +78,43 @@ def test_text_is_taken_by_the_letter_and_without_regard_to_case(log: LogStore) -
     assert list(scan.log_ids(log, LogFilter(text="bc_0010"), 1, 100)) == [2]
     assert list(scan.log_ids(log, LogFilter(text="bc%0010"), 1, 100)) == []
     assert list(scan.log_ids(log, LogFilter(text="not_in"), 1, 2)) == [], "only the piece that was asked for"
-    assert scan.log_span(log) == (1, 6)
+    assert list(scan.log_ids(log, LogFilter(text="t\u00e4statur"), 1, 100)) == [], "but only that of a to z"
+    assert list(scan.log_ids(log, LogFilter(text="before the END"), 1, 100)) == [9], "whatever byte came before it"
+    assert scan.log_span(log) == (1, len(TEXTS))
     assert [row.id for row in scan.lines_by_id(log, [2, 4, 99])] == [2, 4]
+
+
+def test_two_threads_find_every_line_once_and_in_order(tmp_path: Path) -> None:
+    store = LogStore.open(tmp_path)
+    lines = 5 * scan.PIECE // 2
+    store.append([LogRow(0, 0.0, 20, "", f"frame {n} {'hit' if n % 3 else ''}") for n in range(lines)])
+    expected = [n + 1 for n in range(lines) if n % 3]
+    try:
+        assert list(scan.log_ids(store, LogFilter(text="HIT"), 1, lines)) == expected
+        assert list(scan.log_ids(store, LogFilter(text=r"\d h[it]+\b", regex=True), 1, lines)) == expected
+        assert list(scan.log_ids(store, LogFilter(text="hit"), 5, 3)) == []
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sure"),
+    [
+        ("folder.*bigbuck", "b_gbuc_"),
+        (r"BC_0042\.exr?", "BC\\_0042.ex"),
+        ("100% of it", "100\\%"),
+        (r"\d+: \S+", ""),
+        ("made|copied", ""),
+        ("(made|copied) folders", "folders"),
+        ("ab*cde{0,1}fg+", "cd"),
+        ("(?i)folder", ""),
+        ("[abc]defg[^]x]hij", "defg"),
+        ("Ünde", "nde"),
+    ],
+)
+def test_what_every_hit_of_a_pattern_holds(pattern: str, sure: str) -> None:
+    found = scan._sure(pattern)
+    assert found == (f"%{sure}%" if len(sure) >= scan.SURE_LETTERS else "")
 
 
 def test_events_are_found_by_the_state_of_their_runs(tmp_path: Path) -> None:
