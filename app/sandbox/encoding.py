@@ -58,8 +58,11 @@ def to_column(attribute: Attribute, value: Any) -> Value:
                 return number
             raise ValueError("out of range")
     except (TypeError, ValueError, OverflowError) as error:
+        # Without braces: the Python client formats the text of an error once more and fails on them.
+        told = value.get("value") if isinstance(value, dict) else value
         raise ApiError(
-            "ValidationError", f'Value for "{attribute.name}" must be of type {attribute.data_type}. Got {value!r}.'
+            "ValidationError",
+            f'Value for "{attribute.name}" must be of type {attribute.format or attribute.data_type}. Got {told!r}.',
         ) from error
     return json.dumps(value)
 

@@ -282,6 +282,7 @@ def before_create(batch: BatchRun, entity: EntityType, row: MutableRow) -> Entit
 
 
 def _context(batch: BatchRun, entity: EntityType, row: MutableRow) -> EntityType | None:
+    _named(entity, row)
     if entity.name == "Project":
         _project(row)
         return None
@@ -312,12 +313,15 @@ def _context(batch: BatchRun, entity: EntityType, row: MutableRow) -> EntityType
     return entity
 
 
+def _named(entity: EntityType, row: Mapping[str, Any]) -> None:
+    if row.get("name") is None or (entity.name == "Project" and not row["name"]):
+        raise ApiError("ValidationError", f"{entity.name} needs a name.")
+
+
 def _project(row: MutableRow) -> None:
     row["context_type"] = "show"
     row["project_id"] = row["id"]
     row["parent_id"] = None
-    if not row.get("name"):
-        raise ApiError("ValidationError", "A project needs a name.")
     for name, value in (("full_name", row["name"]), ("status", "active"), ("is_global", 0), ("is_private", 0)):
         if row.get(name) is None:
             row[name] = value
@@ -549,8 +553,11 @@ def _comparable_default(batch: BatchRun, row: MutableRow) -> None:
 
 def before_update(batch: BatchRun, entity: EntityType, row: MutableRow, changed: MutableRow) -> MutableRow:
     """Add what the server changes along, refuse what cannot be."""
-    if entity.root == "Context" and "parent_id" in changed:
-        _move(batch, entity, row, changed)
+    if entity.root == "Context":
+        if "name" in changed:
+            _named(entity, changed)
+        if "parent_id" in changed:
+            _move(batch, entity, row, changed)
     elif entity.root == "Job":
         _finish_job(batch, row, changed)
     elif entity.root == "Note" and "parent_id" in changed:

@@ -8,16 +8,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.site.query import quoted
-from app.site.types import Named
+from app.site.types import Named, SiteUnreachable
 
 Rows = Callable[[str], list[dict[str, Any]]]
 
 #: An unknown id makes a table be read again, but not more often than this.
 _REFRESH_SECONDS = 5.0
+#: A table is read again after this: somebody may have renamed a status.
+_KEPT_SECONDS = 600.0
 
 
 class Table(Mapping[str, Named]):
-    """Rows by id; asked for an unknown id it is read again (somebody may just have added a status)."""
+    """Rows by id; asked for an unknown id it is read again (somebody may just have added a status).
+
+    While the site is away what was read before stays in force for the ids it knows.
+    """
 
     def __init__(self, read: Callable[[], Mapping[str, Named]]) -> None:
         self._read = read
@@ -27,12 +32,14 @@ class Table(Mapping[str, Named]):
 
     def _loaded(self, missing: str | None = None) -> Mapping[str, Named]:
         with self._lock:
-            if self._rows is None or (
-                missing is not None
-                and missing not in self._rows
-                and time.monotonic() - self._read_at > _REFRESH_SECONDS
-            ):
-                self._rows = self._read()
+            unknown = self._rows is None or (missing is not None and missing not in self._rows)
+            age = time.monotonic() - self._read_at
+            if self._rows is None or age > (_REFRESH_SECONDS if unknown else _KEPT_SECONDS):
+                try:
+                    self._rows = self._read()
+                except SiteUnreachable:
+                    if self._rows is None or unknown:
+                        raise
                 self._read_at = time.monotonic()
             return self._rows
 
@@ -65,6 +72,11 @@ class LookUps:
     def lend(self, rows: Rows) -> None:
         """The calling thread's way to query."""
         self._local.rows = rows
+
+    def warm(self) -> None:
+        """Read the tables that nearly every run asks for, unless they are known."""
+        for table in (self.statuses, self.types, self.object_types):
+            len(table)
 
     def _rows(self, expression: str) -> list[dict[str, Any]]:
         rows: Rows = self._local.rows

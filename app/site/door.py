@@ -85,6 +85,15 @@ class Site:
             self._session.recorded_operations.clear()
             self._session.reset()
 
+    def warm(self) -> None:
+        """Open the session and read the process's look-ups, so that no run waits for either.
+
+        Raises:
+            SiteUnreachable, SiteRefusal.
+        """
+        _ = self.session
+        self._lend().warm()
+
     # -- reading and writing -----------------------------------------------------------------------------------------
 
     def rows(self, expression: str) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ class Listener:
         self._flush_at = 0.0
         self._outgoing: deque[tuple[float, Mapping[str, Any]]] = deque(maxlen=2000)
         self._unacknowledged: dict[int, str] = {}
-        self._asked: dict[str, queue.SimpleQueue[Any]] = {}
+        self._asked: dict[str, queue.SimpleQueue[Mapping[str, Any]]] = {}
         self._numbers = 0
         self._heard = 0.0
         self._alive: float | None = None
@@ -172,16 +172,25 @@ class Listener:
         """Publish an event and wait for the first answer; None when nobody answers in time, or nobody listens."""
         if not self.connected:
             return None
-        question = new_id()
-        waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._asked[question] = waiting
+        question = self.inquire(topic, data, target=target)
         try:
-            self.send(topic, data, target=target, event_id=question)
-            return waiting.get(timeout=seconds)
+            return self._asked[question].get(timeout=seconds).get("data")
         except queue.Empty:
             return None
         finally:
             del self._asked[question]
+
+    def inquire(self, topic: str, data: Any, *, target: str = "") -> str:
+        """Publish an event that several may answer, and do not wait: `answers` gives what came of this question."""
+        question = new_id()
+        self._asked[question] = queue.SimpleQueue()
+        self.send(topic, data, target=target, event_id=question)
+        return question
+
+    def answers(self, question: str) -> list[Mapping[str, Any]]:
+        """The replies that came to a question of `inquire`, as events; later ones are nobody's."""
+        came = self._asked.pop(question)
+        return [came.get() for _ in range(came.qsize())]
 
     def reply(self, question: Mapping[str, Any], data: Any) -> None:
         """Answer an event."""
@@ -328,15 +337,19 @@ class Listener:
         now = self._clock()
         topic = event["topic"]
         self.last_event = now
-        if topic in _QUESTIONS and self._on_question is not None:
+        if topic in _QUESTIONS and self._on_question is not None and not self._is_own(event):
             self.questions += 1
             self._on_question(event)
         if topic == "ftrack.meta.reply":
             waiting = self._asked.get(str(event.get("inReplyToEvent") or ""))
             if waiting is not None:
-                waiting.put(event.get("data"))
+                waiting.put(event)
         if topic not in _NOT_KEPT:
             self._pending.append(RawEvent(event, now))
+
+    def _is_own(self, event: Mapping[str, Any]) -> bool:
+        """Whether it is a question of ours, which comes back as to everybody who listens."""
+        return bool((event.get("source") or {}).get("id") == self.id)
 
     def _acknowledged(self, data: str) -> None:
         number, _, answer = data.partition("+")

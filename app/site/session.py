@@ -57,6 +57,10 @@ class Session(ftrack_api.Session):  # type: ignore[misc]
             self._known[self._identity] = (found, schemas, classes)
         return classes
 
+    def _raise_server_error(self, error_message: str) -> None:
+        # The client's errors format their text once more when they are read, and fail on the site's own braces.
+        super()._raise_server_error(error_message.replace("{", "{{").replace("}", "}}"))
+
 
 def check_address(server: str) -> str:
     """The address in the form everything else uses; raises NotFtrack with advice when it is none."""

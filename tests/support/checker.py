@@ -207,7 +207,9 @@ class Judge:
             if one.action != "add" or one.entity not in self.site.contexts:
                 continue
             if one.kind == "Project" and "create_project_folder" in self.on:
-                must |= self._project_paths(self.site.contexts[one.entity])
+                project = self._project_paths(self.site.contexts[one.entity])
+                self.verdict.compared["project folder"] += bool(project)
+                must |= project
             elif one.kind == "Task" and "create_task_folder" in self.on:
                 must |= self._task_paths(self.site.contexts[one.entity])
         must |= {parent for path in must for parent in path.parents if self.studio.drive in parent.parents}
@@ -215,6 +217,10 @@ class Judge:
         before = {path for path in there if "template_files" in path.parts}
         before |= {path.parent for path in before} | {path.parent.parent for path in before}
         self._compare("path on the drive", must, there, may=before)
+        for path in sorted((must & there) - before):
+            wanted = 0o2775 if path.is_dir() else 0o664
+            if path.stat().st_mode & 0o7777 != wanted:
+                self.verdict.unexpected.append(f"mode {path.stat().st_mode & 0o7777:o} of {path}")
 
     def _root(self, project: Mapping[str, Any]) -> Path:
         if project["root"]:
@@ -285,10 +291,17 @@ class Judge:
                 file = self._task_file(task)
                 if file is not None and "create_task_folder" in self.on:
                     must.add((one.entity, str(file)))
+                    self._content(file, self._root(self.site.project(task)) / "template_files")
         for entity, values in self.site.metadata.items():
             if entity in self.site.contexts and "filename" in values:
                 there.add((entity, values["filename"]))
         self._compare("file name in the metadata of a task", must, there)
+
+    def _content(self, file: Path, templates: Path) -> None:
+        """A first file is the template's, to the letter."""
+        sources = [path for path in templates.iterdir() if path.suffix == file.suffix]
+        if file.exists() and not any(path.read_bytes() == file.read_bytes() for path in sources):
+            self.verdict.unexpected.append(f"content of {file}: none of the templates")
 
     # -- statuses ----------------------------------------------------------------------------------------------------
 
@@ -461,11 +474,15 @@ class Judge:
         held: dict[str, float] = {}
         for one, _ in self._status_events("Task"):
             held[one.entity] = one.time
-        by_hand = {
-            one.entity: one.time
-            for one in self.site.happenings
-            if one.kind == "Task" and one.became("thumbid") and one.username != self.studio.server
-        }
+        by_hand: dict[str, float] = {}
+        own: dict[str, str | None] = {}
+        for one in self.site.happenings:
+            if one.kind != "Task" or "thumbid" not in one.changes:
+                continue
+            if one.username != self.studio.server:
+                by_hand[one.entity], own[one.entity] = one.time, one.changes["thumbid"].get("new") or None
+            else:
+                own.setdefault(one.entity, one.changes["thumbid"].get("old") or None)
         for task, since in held.items():
             entity = self.site.contexts.get(task)
             if entity is None:
@@ -477,6 +494,11 @@ class Judge:
             if image and by_hand.get(task, 0.0) > since - self.close:
                 continue  # an artist gave it another picture, which it keeps
             self.verdict.compared["thumbnail"] += 1
+            self.verdict.compared["image of a status"] += image is not None
+            if not image and not shown and task in own and by_hand.get(task, 0.0) < since - self.close:
+                self.verdict.compared["thumbnail given back"] += 1
+                if entity["thumbnail_id"] != own[task]:
+                    self.verdict.missing.append(f"thumbnail {own[task]} of {self._words(task)}, as it was before")
             if shown != image:
                 side = self.verdict.missing if image else self.verdict.unexpected
                 side.append(f"thumbnail {image or shown} of {self._words(task)} ({status})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from app.sandbox.store import LINK_TABLE, link_name
 
 MANY_VALUES = 50
 """Lists longer than this are one JSON parameter."""
+
+_BACKSLASH = re.compile(r"\\([\\%_])?")
 
 Binder = Callable[[Sequence[str]], Value]
 """Makes one SQL parameter from the quoted values of a query."""
@@ -187,8 +190,7 @@ class Compiler:
         if attribute.data_type == "variable":
             return self.compare_variable(node, attribute.comparable(alias))
         if node.operator in ("like", "not_like"):
-            self.bind(node.value, str)
-            return f"{left} {'NOT ' if node.operator == 'not_like' else ''}LIKE ?"
+            return self.like(node.operator, node.value, left)
         self.bind(node.value, lambda text: parameter(attribute, text))
         return f"{left} {node.operator} ?"
 
@@ -218,8 +220,7 @@ class Compiler:
         """A custom attribute value has the type of its configuration, so the word is tried as what it looks like."""
         assert node.value is not None
         if node.operator in ("like", "not_like"):
-            self.bind(node.value, str)
-            return f"{left} {'NOT ' if node.operator == 'not_like' else ''}LIKE ?"
+            return self.like(node.operator, node.value, left)
         if node.operator in ("=", "!="):
             self.bind(node.value, _variable)
             self.bind(node.value, str)
@@ -227,6 +228,11 @@ class Compiler:
             return test if node.operator == "=" else f"NOT ({test})"
         self.bind(node.value, _variable)
         return f"{left} {node.operator} ?"
+
+    def like(self, operator: str, value: Literal, left: str) -> str:
+        """SQL's patterns: ``%``, ``_``, and a backslash that takes the meaning from either."""
+        self.bind(value, _pattern)
+        return f"{left} {'NOT ' if operator == 'not_like' else ''}LIKE ? ESCAPE '\\'"
 
     def bind(self, literal: Literal, convert: Callable[[str], Value]) -> None:
         """Add the next SQL parameter."""
@@ -240,13 +246,11 @@ class Compiler:
     def subquery(self, query: Select) -> str:
         """``in (select id from X where ...)``."""
         entity = self.entity(query.entity)
-        if len(query.projections) != 1 or len(query.projections[0]) != 1:
+        if len(query.projections) != 1:
             raise parse_error(self.expression, "a nested query selects exactly one attribute")
-        attribute = self.attribute(entity, query.projections[0][0].name)
-        if attribute.sql is None:
-            raise parse_error(self.expression, f"{attribute.name!r} cannot be selected in a nested query")
         alias = self.alias()
-        sql = f'SELECT {attribute.sql.format(a=alias)} FROM "{entity.table}" {alias}{self.where(query, entity, alias)}'
+        wanted = self.value(query.projections[0], entity, alias)
+        sql = f'SELECT {wanted} FROM "{entity.table}" {alias}{self.where(query, entity, alias)}'
         if query.order or query.limit is not None:
             sql += self.order(query, entity, alias)
         if query.limit is not None:
@@ -306,6 +310,11 @@ def _list_binder(literals: Sequence[Literal], convert: Callable[[str], Value]) -
         return json.dumps([convert(word) for word in words])
 
     return bind
+
+
+def _pattern(text: str) -> Value:
+    """A pattern in which every other backslash is one: SQLite refuses what its escape character does not expect."""
+    return _BACKSLASH.sub(lambda found: found.group() if found.group(1) else "\\\\", text)
 
 
 def _variable(text: str) -> Value:

@@ -119,7 +119,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+# \% and \_ stay as they are: they are for `like`.
+_ESCAPE = re.compile(r"\\([^%_])", re.DOTALL)
 
 _OPERATORS = {
     "=": "=",

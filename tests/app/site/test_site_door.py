@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import socket
+import threading
 import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import ftrack_api
@@ -158,6 +160,37 @@ def test_a_wrong_key_an_empty_port_and_a_web_page_are_told_apart(
     with pytest.raises(NotFtrack, match="not as an ftrack site"):
         open_session(Credentials(credentials.server + "/socket.io", "me", "some-key-value"), tmp_path)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+class _WebPage(BaseHTTPRequestHandler):
+    """Any page of the web: what it answers is styled, so full of braces."""
+
+    def do_POST(self) -> None:
+        body = b"<html><style>body { color: red } a {0}</style>Welcome</html>"
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_styled_web_page_is_no_site(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _WebPage) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(NotFtrack, match="not as an ftrack site: check the address"):
+                open_session(Credentials(f"http://127.0.0.1:{server.server_port}", "me", "some-key-value"), tmp_path)
+        finally:
+            server.shutdown()
+
+
+def test_a_refusal_that_quotes_braces_can_be_read(door: Site) -> None:
+    with pytest.raises(ftrack_api.exception.ServerError) as refused:
+        door.session.query('Task where no_such_attribute is "{project} {0}"').all()
+    assert '"{project} {0}"' in str(refused.value)
 
 
 def test_two_sites_do_not_overwrite_each_others_schema_cache(credentials: Credentials, tmp_path: Path) -> None:

@@ -171,6 +171,35 @@ def test_fact_1_6_quotes_inside_a_value_are_escaped(session: ftrack_api.Session,
         assert found["name"] == name
 
 
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"50\%%", ["50% off"]),
+        (r"50%", ["50% off", "500 off"]),
+        (r"a\_b", ["a_b"]),
+        (r"a_b", ["a_b", "axb"]),
+        (r"C:\\\\plates%", [r"C:\plates"]),
+        (r"C:\\plates", [r"C:\plates"]),
+    ],
+)
+def test_fact_1_6_a_backslash_takes_the_meaning_from_a_wildcard(
+    session: ftrack_api.Session, project: Any, pattern: str, expected: list[str]
+) -> None:
+    for name in ("50% off", "500 off", "a_b", "axb", r"C:\plates"):
+        session.create("Folder", {"name": name, "parent": project})
+    session.commit()
+    found = session.query(f'Folder where project_id is "{project["id"]}" and name like "{pattern}" order by name')
+    assert [one["name"] for one in found] == expected
+
+
+def test_fact_1_6_a_nested_query_may_select_by_a_path(session: ftrack_api.Session, version: Any, task: Any) -> None:
+    version["task"] = task
+    session.commit()
+    for projection in ("task_id", "task.id", "task"):
+        nested = f'select {projection} from AssetVersion where id is "{version["id"]}"'
+        assert session.query(f"Task where id in ({nested})").one() is task
+
+
 def test_fact_1_6_metadata_is_found_by_key_and_value_of_one_row(session: ftrack_api.Session, task: Any) -> None:
     task["metadata"].update({"a": "1", "b": "2"})
     session.commit()
