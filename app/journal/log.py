@@ -17,6 +17,8 @@ _COLUMNS = "id, at, level, logger, message, handler, run_id, event_row, project,
 class LogStore(Store):
     """Log lines. Appending does not wait for the disk: a power cut may cost the last lines, never the file."""
 
+    mapped = 0  # a search goes through the whole file: mapping it would save nothing and count as the window's memory
+
     @classmethod
     def open(cls, folder: Path, *, read_only: bool = False, group: str = "signalbox") -> LogStore:
         """Open (and, unless read-only, make) ``log.db`` in ``folder``."""

@@ -35,6 +35,9 @@ class Store:
         durable: Whether transactions marked durable wait for the disk (``synchronous=FULL``).
     """
 
+    mapped = 64 << 20
+    """Bytes of the file that a connection for reading maps into memory."""
+
     def __init__(self, path: Path, *, writable: bool, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self.writable = writable
@@ -77,7 +80,7 @@ class Store:
         if found is None:
             found = self.connect(apsw.SQLITE_OPEN_READONLY)
             found.create_scalar_function("matches", _matches, 2, deterministic=True)
-            found.execute("PRAGMA mmap_size=67108864").fetchall()
+            found.execute(f"PRAGMA mmap_size={self.mapped}").fetchall()
             self._local.connection = found
             with self._lock:
                 self._readers.append(found)

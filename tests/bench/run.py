@@ -73,6 +73,7 @@ def read_engine(text: str) -> list[Line]:
         Line("events kept / stock hub's loop", f"{append['ratio']:.2f} x", ">= 1 x", append["ratio"] >= 1),
         Line("a blocked handler adds to others", f"{worst:.1f} ms", "< 100 ms", worst < 100),
         Line("task creations / plain script", f"{tasks['ratio']:.2f} x", ">= 3.2 x", tasks["ratio"] >= 3.2),
+        *aims(tasks["met"]),
     ]
 
 
@@ -128,6 +129,9 @@ def read_log(text: str) -> list[Line]:
     return [
         Line("log lines a second, live", f"{ours['live_got_per_s']:,.0f}"),
         Line("text filter over all lines", f"{ours['filter_ms']:.0f} ms"),
+        Line("pattern over all lines", f"{ours['pattern_filter_ms']:.0f} ms"),
+        Line("first hits", f"{ours['first_hit_ms']:.0f} ms"),
+        Line("memory a line, searches included", f"{ours['bytes_a_line']} bytes"),
         *aims(found["met"]),
     ]
 
