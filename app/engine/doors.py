@@ -26,8 +26,8 @@ __all__ = [
 class SiteDoor(Protocol):
     """One thread's access to the ftrack site, over the real client.
 
-    Look-ups (statuses, types, object types, workflow schemas, the own user) are cached per server and refreshed when
-    an unknown id is asked for; they do not count as a run's requests.
+    Look-ups (statuses, types, object types, workflow schemas, the own user) are read once for all threads of a
+    process, and again when they are old or an unknown id is asked for; they do not count as a run's requests.
     """
 
     @property
@@ -37,6 +37,9 @@ class SiteDoor(Protocol):
     @property
     def session(self) -> Any:
         """The ftrack_api.Session. Plans may read through it; a plan that leaves something to commit fails its run."""
+
+    def warm(self) -> None:
+        """Open the session and read the process's look-ups, so that no run waits for either."""
 
     def fresh(self) -> None:
         """Forget every cached entity and recorded operation (a run starts with this; no request is made)."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from typing import ClassVar
 
-from app.engine.doors import SiteUnreachable
+from app.engine.doors import SiteDoor, SiteUnreachable
 from app.journal.journal import Journal
 from app.journal.rows import LeverPosition, NameRow
+from app.site.query import quoted
 
 __all__ = ["LeverState", "Levers"]
 
@@ -22,6 +25,9 @@ class LeverState:
 class Levers:
     """Reads levers from the journal, so that an order of any process takes effect at the next look."""
 
+    #: The runs of a new project ask for its name one after the other: the first one's answer is enough.
+    _asking: ClassVar[threading.Lock] = threading.Lock()
+
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
@@ -29,22 +35,25 @@ class Levers:
         """The lever of a handler for a project's name ("" where unknown)."""
         return LeverState(*self._journal.lever(handler, project))
 
-    def project_name(self, project_id: str | None, site: object = None) -> str:
+    def project_name(self, project_id: str | None, site: SiteDoor | None = None) -> str:
         """The name of a project, from the journal's names, else asked from the site; "" when nobody knows."""
         if not project_id:
             return ""
         known = self._journal.named(project_id)
         if known is not None:
             return known.name
-        rows = getattr(site, "rows", None)
-        if rows is None:
+        if site is None:
             return ""
-        try:
-            found = rows(f'select id, name from Project where id is "{project_id}"')
-        except SiteUnreachable:
-            return ""
-        if not found:
-            return ""
-        name = str(found[0].get("name") or "")
-        self._journal.learn_names([NameRow(project_id, "Project", name)])
-        return name
+        with self._asking:
+            known = self._journal.named(project_id)
+            if known is not None:
+                return known.name
+            try:
+                found = site.rows(f"select id, name from Project where id is {quoted(project_id)}")
+            except SiteUnreachable:
+                return ""
+            if not found:
+                return ""
+            name = str(found[0].get("name") or "")
+            self._journal.learn_names([NameRow(project_id, "Project", name)])
+            return name

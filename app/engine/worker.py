@@ -266,8 +266,7 @@ class Engine:
     def _warm(self) -> None:
         """Open the thread's session before the first run needs it; a site that is away is met again there."""
         try:
-            self._doors.site().fresh()
-            _ = self._doors.site().session
+            self._doors.site().warm()
         except Exception as error:  # noqa: BLE001 - whatever it is, the run that needs the site says it properly
             log.debug("the site cannot be reached yet: %s", error)
 

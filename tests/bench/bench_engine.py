@@ -39,6 +39,8 @@ from app.handlers.create_task_folder import CreateTaskFolder  # noqa: E402
 from app.journal.journal import Journal  # noqa: E402
 from app.journal.rows import RawEvent  # noqa: E402
 from app.settings.models import SiteSettings  # noqa: E402
+from app.site.cache import LookUps  # noqa: E402
+from app.site.librarian import Librarian  # noqa: E402
 from app.site.listener import Listener  # noqa: E402
 from app.site.types import Credentials  # noqa: E402
 
@@ -125,28 +127,33 @@ class Bench:
         return seconds, {name: kinds.get(name, 0) / (count - 2) for name in ("reads", "commits", "requests")}
 
     def ours(self, count: int, latency: float, workers: int) -> tuple[float, dict[str, float]]:
-        ids = self.tasks(count + 2 * workers, "ours")
+        """Seconds for ``count`` tasks, and requests a run of all from the first, each thread's first look-ups too."""
+        events = self.events(self.tasks(count + 2 * workers, "ours"))
         folder = self.folder / f"room-{uuid.uuid4().hex[:6]}"
         folder.mkdir()
+        self.show.look_ups = LookUps()
         room = Room(folder, site=self.show.open_site)
         room.models["handlers.create_task_folder"] = CreateTaskFolder.settings_model
         room.store.set("engine", "workers", workers)
+        # What the host does at its start, and the engine at its own, before the first event.
+        Librarian(room.journal, self.show.open_site).turn()
         room.start(CreateTaskFolder())
+        self.show.open_site().warm()
+        self.ask("counters?reset=1")
         try:
-            room.send(*self.events(ids[: 2 * workers]))
+            room.send(*events[: 2 * workers])
             room.settle(60)
             with self.latency(latency):
-                self.ask("counters?reset=1")
                 began = time.perf_counter()
-                room.send(*self.events(ids[2 * workers :]))
+                room.send(*events[2 * workers :])
                 room.settle(300)
                 seconds = time.perf_counter() - began
-                kinds = self.ask("counters")["kinds"]
+            kinds = self.ask("counters")["kinds"]
             states = set(room.states("create_task_folder"))
             assert states == {"done"}, (states, room.journal.runs(limit=1))
         finally:
             room.close()
-        return seconds, {name: kinds.get(name, 0) / count for name in ("reads", "commits", "requests")}
+        return seconds, {name: kinds.get(name, 0) / len(events) for name in ("reads", "commits", "requests")}
 
 
 def bench_tasks(count: int, latency: float, workers: int) -> dict[str, Any]:
@@ -162,6 +169,10 @@ def bench_tasks(count: int, latency: float, workers: int) -> dict[str, Any]:
         "ratio": plain / ours,
         "plain_requests_per_event": plain_asked,
         "engine_requests_per_run": ours_asked,
+        "met": {
+            f"reads a run <= 2 ({ours_asked['reads']:.3f})": ours_asked["reads"] <= 2,
+            f"commits a run <= 1 ({ours_asked['commits']:.3f})": ours_asked["commits"] <= 1,
+        },
     }
 
 

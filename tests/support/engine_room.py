@@ -38,6 +38,8 @@ class NoSite:
     def __init__(self) -> None:
         self.session = Session()
 
+    def warm(self) -> None: ...
+
     def fresh(self) -> None:
         self.session.recorded_operations.clear()
 

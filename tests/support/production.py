@@ -84,6 +84,7 @@ class Production:
         self.clock = StudioClock()
         self.settings = SettingsStore(folder / "settings.toml")
         self.settings.set("slack", "base_url", slack.url)
+        self.look_ups = LookUps()
         self.site = self.open_site()
         self.disk = ProductionDrives(lambda: self.setting_section("studio"))
         self.slack = SlackClient(lambda: self.setting_section("slack"), lambda: slack.token)
@@ -96,8 +97,8 @@ class Production:
     # -- doors -------------------------------------------------------------------------------------------------------
 
     def open_site(self) -> Site:
-        """A door of another thread, with look-ups of its own."""
-        return Site(Credentials(self.url, self.user, self.key), LookUps(), cache=self.folder / "cache")
+        """A door of another thread; the look-ups are shared, as in the service."""
+        return Site(Credentials(self.url, self.user, self.key), self.look_ups, cache=self.folder / "cache")
 
     def setting_section(self, section: str, project: str | None = None) -> Any:
         return self.settings.section(section, SECTIONS[section], project)

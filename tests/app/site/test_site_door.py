@@ -14,10 +14,11 @@ import ftrack_api
 import pytest
 from sandbox_process import SandboxProcess
 
+from app.site import cache
 from app.site.cache import LookUps
 from app.site.door import Site
 from app.site.session import open_session
-from app.site.types import Credentials, NotFtrack, SiteRefusal, SiteUnreachable, WrongKey
+from app.site.types import Credentials, Named, NotFtrack, SiteRefusal, SiteUnreachable, WrongKey
 
 
 def create_note(door: Site, text: str) -> dict[str, object]:
@@ -121,6 +122,43 @@ def test_look_ups_are_read_once_and_again_for_what_is_new(
     finally:
         first.close()
         second.close()
+
+
+def test_after_the_warm_up_of_one_thread_no_run_asks_for_look_ups(
+    credentials: Credentials, calm_site: SandboxProcess, tmp_path: Path
+) -> None:
+    look_ups = LookUps()
+    first, second = (Site(credentials, look_ups, cache=tmp_path) for _ in range(2))
+    try:
+        first.warm()
+        second.warm()
+        calm_site.counters(reset=True)
+        assert second.status_named("Approved") is not None
+        assert {"Task", "Shot"} <= {each.name for each in first.object_types().values()}
+        assert len(second.types()) > 3
+        assert requests_of(calm_site) == 0
+    finally:
+        first.close()
+        second.close()
+
+
+def test_an_old_table_is_read_again_and_stays_in_force_while_the_site_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(cache, "_REFRESH_SECONDS", 0.0)
+    names = ["Approved"]
+
+    def read() -> dict[str, Named]:
+        if not names:
+            raise SiteUnreachable("the site does not answer")
+        return {"s": Named("s", names.pop(), {})}
+
+    table = cache.Table(read)
+    assert table["s"].name == "Approved"
+    names.append("Approved by the client")
+    assert table["s"].name == "Approved by the client"
+    assert table["s"].name == "Approved by the client", "nobody can tell whether it is still called so"
+    with pytest.raises(SiteUnreachable):
+        table.get("new")
 
 
 def test_the_workflow_says_which_statuses_a_version_may_have(door: Site) -> None:
