@@ -100,7 +100,18 @@ class Installation:
         return self.store.section(section, model, project)
 
     def check(self) -> None:
-        """Read every section once. Raises SettingsError for the first that cannot be used."""
+        """Read every section once, with those of the handlers and actions that come with Signalbox.
+
+        Raises:
+            SettingsError: the first that cannot be used.
+        """
+        from app.actions import all_actions  # here: who only asks for a path pays nothing for them
+        from app.handlers import all_handlers
+
+        for handler in all_handlers():
+            self.store.declare(f"handlers.{handler.id}", handler.settings_model)
+        for action in all_actions():
+            self.store.declare(f"actions.{action.id}", action.settings_model)
         self.store.verify()
 
 

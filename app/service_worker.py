@@ -28,7 +28,7 @@ from app.service_doors import Installation, build_doors
 from app.service_jobs import JobRoom
 from app.service_logging import Logs
 from app.settings.models import EngineSettings, JournalSettings
-from app.settings.store import SettingsError
+from app.settings.store import SettingsError, SettingsStore
 
 log = logging.getLogger("signalbox.worker")
 
@@ -120,6 +120,8 @@ def _declare(installation: Installation, plugins: Plugins) -> None:
 def _watch(installation: Installation, plugins: Plugins, engine: Engine, stop: threading.Event) -> None:
     """Settings, written by the panel or by hand, and plug-ins, just saved, take effect within a second."""
     told = ""
+    strangers: list[str] = []
+    seen = -1
     while not stop.wait(1.0):
         installation.store.reload_if_changed()
         if installation.store.problem and installation.store.problem != told:
@@ -130,8 +132,21 @@ def _watch(installation: Installation, plugins: Plugins, engine: Engine, stop: t
             if plugins.refresh():
                 _declare(installation, plugins)
                 engine.set_handlers(plugins.handlers, plugins.sources, plugins.errors)
+                seen = -1
+            if seen != installation.store.revision:
+                seen = installation.store.revision
+                strangers = _tell_strangers(installation.store, strangers)
         except (SettingsError, JournalError, OSError):
             log.exception("the plug-ins could not be looked at; those at work go on")
+
+
+def _tell_strangers(store: SettingsStore, told: list[str]) -> list[str]:
+    """Say once which sections nobody reads: a misspelt handler, or a plug-in that is gone."""
+    found = store.strangers()
+    for section in found:
+        if section not in told:
+            log.warning("%s: nobody here reads the section %s", store.path, section)
+    return found
 
 
 def main() -> int:

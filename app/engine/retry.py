@@ -9,6 +9,7 @@ from app.engine.doors import SiteRefusal, SiteUnreachable
 from app.engine.kinds import EffectFailed
 from app.engine.protocol import PlanError
 from app.settings.models import EngineSettings
+from app.settings.store import SettingsError
 
 __all__ = ["Decision", "decide"]
 
@@ -34,7 +35,7 @@ def decide(error: Exception, attempts: int, settings: EngineSettings) -> Decisio
         attempts: How many attempts failed before this one.
         settings: Limits.
     """
-    if isinstance(error, (PlanError, EffectFailed)):
+    if isinstance(error, (PlanError, EffectFailed, SettingsError)):
         # The handler works and says what a person must put right: that is no reason to pause it.
         return Decision(again=False, seconds=0.0, counts=False)
     if isinstance(error, SiteRefusal):

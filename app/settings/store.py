@@ -114,6 +114,17 @@ class SettingsStore:
                 for project in self.projects(section):
                     self.section(section, model, project)
 
+    def strangers(self) -> list[str]:
+        """Sections of handlers and actions that nobody has declared: a slip, or those of a plug-in that is not here."""
+        with self._lock:
+            found = []
+            for project in (None, *(self._document.get(_PROJECTS) or ())):
+                for family in sorted(_FAMILIES):
+                    known = {name.partition(".")[2] for name in self._models if name.startswith(f"{family}.")}
+                    names = sorted(set(self._table(family, project) or ()) - known)
+                    found += [f"{family}.{name}{_meant(name, known)}" for name in names]
+            return list(dict.fromkeys(found))
+
     def _verify_names(self) -> None:
         known = {section.partition(".")[0] for section in self._models} | _FAMILIES
         projects: Any = self._document.get(_PROJECTS, {})
@@ -324,14 +335,12 @@ class SettingsStore:
                 body[index] = (None, Null())  # its place is kept: the container indexes its body by position
                 return
 
-    def _names(self, section: str) -> list[str]:
-        return [f"{section}.{name}" for name in self._models[section].model_fields]
-
     def _explain(self, section: str, error: ValidationError) -> str:
         first = error.errors()[0]
         where = ".".join([section, *(str(step) for step in first["loc"])])
         if first["type"] == "extra_forbidden":
-            return f"{self.path}: there is no setting {where}{_meant(where, self._names(section))}"
+            name = str(first["loc"][-1])
+            return f"{self.path}: there is no setting {where}{_meant(name, self._models[section].model_fields)}"
         return f"{self.path}: {where}: {first['msg']} (got {first['input']!r})"
 
 

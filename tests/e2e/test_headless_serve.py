@@ -69,11 +69,19 @@ def test_without_a_site_it_says_what_is_missing(tmp_path: Path) -> None:
         assert "Traceback" not in server.errors
 
 
-def test_a_settings_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
-    (tmp_path / "settings.toml").write_text("[site\n")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[site\n", "settings.toml is not valid TOML"),
+        ('[handlers.create_task_folder]\nshot_fodler = "x"\n', "shot_fodler: is shot_folder meant?"),
+    ],
+)
+def test_a_settings_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "settings.toml").write_text(text)
     with Program("serve", home=tmp_path) as server:
         assert server.ends() == 78
-        assert "settings.toml is not valid TOML" in server.errors
+        assert said in server.errors
+        assert "Traceback" not in server.errors
 
 
 def test_a_wrong_key_ends_it_with_its_own_code_and_without_the_key(served_site: SandboxProcess, tmp_path: Path) -> None:

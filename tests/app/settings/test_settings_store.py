@@ -86,7 +86,7 @@ def test_a_project_cannot_override_what_is_the_same_for_all(store: SettingsStore
 
 def test_a_misspelt_setting_in_the_file_is_named(store: SettingsStore) -> None:
     store.path.write_text('[site]\nsevrer = "https://a"\n')
-    with pytest.raises(SettingsError, match=r"no setting site\.sevrer: is site\.server meant"):
+    with pytest.raises(SettingsError, match=r"no setting site\.sevrer: is server meant"):
         SettingsStore(store.path).section("site", SiteSettings)
 
 
@@ -118,7 +118,7 @@ def test_an_edit_by_hand_is_seen_and_a_broken_one_keeps_the_old_values(store: Se
     ("text", "said"),
     [
         ('[studio]\nfps = "fast"\n', "studio.fps"),
-        ("[studio]\nfsp = 25.0\n", "there is no setting studio.fsp: is studio.fps meant"),
+        ("[studio]\nfsp = 25.0\n", "there is no setting studio.fsp: is fps meant"),
         ("[studo]\nfps = 25.0\n", "there is no section [studo]: is studio meant"),
         ('[projects."moon".studoi]\nfps = 25.0\n', 'there is no section [projects."moon".studoi]'),
         ('[projects."moon".studio]\nfps = "fast"\n', "studio.fps"),
@@ -137,6 +137,16 @@ def test_a_slip_of_the_pen_while_the_server_runs_changes_nothing_and_is_named(
     assert store.reload_if_changed()
     assert store.problem == ""
     assert store.section("studio", StudioSettings, "moon").fps == 48.0
+
+
+def test_settings_of_a_handler_that_nobody_knows_are_named(store: SettingsStore) -> None:
+    store.declare("handlers.dailies", NewNames)
+    store.path.write_text('[handlers.dalies]\ncut_off = "12:00"\n[projects.moon.handlers.gone]\nx = 1\n')
+    assert store.reload_if_changed()
+    assert store.strangers() == [
+        "handlers.dalies: is dailies meant? Correct it or remove it",
+        "handlers.gone: check its spelling or remove it",
+    ]
 
 
 def test_a_renamed_setting_is_still_read_and_moves_when_set(store: SettingsStore) -> None:
