@@ -53,7 +53,8 @@ class SendSlack(OutboxEffect):
         if doors.slack is None:
             raise PlanError("Slack is switched off in the settings (slack.enabled): the message was not sent")
         texts = list(dict.fromkeys(_with_link(each) for each in (self, *carried)))
-        stamp = doors.slack.send(self.channel, "\n".join(texts), dedupe=self.dedupe)
+        keys = [each.dedupe for each in carried]
+        stamp = doors.slack.send(self.channel, "\n".join(texts), dedupe=self.dedupe, carried=keys)
         return {"ts": stamp, "channel": self.channel, "messages": len(texts)}
 
     def find(self, doors: Doors, since: float) -> dict[str, Any] | None:

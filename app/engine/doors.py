@@ -117,11 +117,21 @@ class People(Protocol):
 class SlackDoor(Protocol):
     """Sends one message; raises SlackRefused (permanent, with advice) or SlackLater (rate limit, network)."""
 
-    def send(self, channel: str, text: str, *, dedupe: str, blocks: Sequence[Mapping[str, Any]] | None = None) -> str:
-        """Returns the message's timestamp. ``dedupe`` travels as message metadata."""
+    def send(
+        self,
+        channel: str,
+        text: str,
+        *,
+        dedupe: str,
+        carried: Sequence[str] = (),
+        blocks: Sequence[Mapping[str, Any]] | None = None,
+    ) -> str:
+        """Returns the message's timestamp. ``dedupe`` travels as message metadata, and so do the keys of those that
+        it carries along.
+        """
 
     def find(self, channel: str, dedupe: str, since: float) -> str | None:
-        """Look for a message by its dedupe key; None when not found."""
+        """Look for a message by its dedupe key, carried along or its own; None when not found."""
 
 
 @dataclass(slots=True)

@@ -44,24 +44,34 @@ class SlackClient:
         self._lock = threading.Lock()
         self._channels: dict[str, str] = {}
 
-    def send(self, channel: str, text: str, *, dedupe: str, blocks: Sequence[Mapping[str, Any]] | None = None) -> str:
+    def send(
+        self,
+        channel: str,
+        text: str,
+        *,
+        dedupe: str,
+        carried: Sequence[str] = (),
+        blocks: Sequence[Mapping[str, Any]] | None = None,
+    ) -> str:
         """Send one message; returns its timestamp.
 
         Args:
             channel: A channel (``#general`` or an id) or a person (an id such as ``U024BE7LH``, or ``@name``).
             text: Already escaped.
             dedupe: Travels as the message's metadata, so that `find` can tell whether it arrived.
+            carried: Keys of other messages that go out with this one; `find` finds it by them too.
             blocks: Slack's layout blocks.
 
         Raises:
             SlackRefused: for good, with advice.
             SlackLater: rate limit, trouble or network.
         """
+        payload = {"dedupe": dedupe, **({"carried": list(carried)} if carried else {})}
         arguments: dict[str, Any] = {
             "channel": channel,
             "text": text,
             "unfurl_links": False,
-            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"dedupe": dedupe}},
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": payload},
         }
         if blocks:
             arguments["blocks"] = list(blocks)
@@ -81,7 +91,7 @@ class SlackClient:
         for page in self._pages("conversations.history", arguments, about=channel):
             for message in page.get("messages") or ():
                 payload = ((message.get("metadata") or {}).get("event_payload")) or {}
-                if payload.get("dedupe") == dedupe:
+                if dedupe == payload.get("dedupe") or dedupe in (payload.get("carried") or ()):
                     return str(message.get("ts") or "")
         return None
 

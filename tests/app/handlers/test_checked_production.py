@@ -87,7 +87,9 @@ def test_the_checker_notices_what_is_missing_and_what_is_too_much(tmp_path: Path
         play.site.api(
             {"action": "delete", "entity_type": "ListObject", "entity_key": [item["id"]]},
             {
-                **{"action": "update", "entity_type": "Task", "entity_key": [task["id"]]},
+                "action": "update",
+                "entity_type": "Task",
+                "entity_key": [task["id"]],
                 "entity_data": {"__entity_type__": "Task", "status_id": approved},
             },
         )
