@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from small_drive import remount, small_drive
 
 from app.disk import ProductionDrives
 from app.effects.disk import CopyFile, MakeFolder, RemoveFile, RemoveFolders, refused
@@ -156,45 +155,34 @@ def test_what_is_in_the_way_of_a_folder_is_named(root: Path, disk: ProductionDri
 
 
 @pytest.fixture
-def small_drive(tmp_path: Path) -> Iterator[Path]:
-    """A drive of 256 KB, where this user may mount one."""
-    drive = tmp_path / "small"
-    drive.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(drive)], check=False, capture_output=True
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("only root may mount a small drive")
-    (drive / ".signalbox-drive").touch()
-    try:
-        yield drive
-    finally:
-        subprocess.run(["umount", str(drive)], check=True)
+def drive(tmp_path: Path) -> Iterator[Path]:
+    with small_drive(tmp_path / "small", "size=256k") as mounted:
+        yield mounted
 
 
 def test_a_copy_to_a_full_drive_leaves_nothing_half_written_and_goes_through_when_there_is_room(
-    small_drive: Path, disk: ProductionDrives, tmp_path: Path
+    drive: Path, disk: ProductionDrives, tmp_path: Path
 ) -> None:
     source = tmp_path / "template.nk"
     source.write_bytes(b"x" * 150_000)
-    (small_drive / "plates.exr").write_bytes(b"x" * 200_000)
-    effect = copy(small_drive, source, small_drive / "comp_v01.nk")
+    (drive / "plates.exr").write_bytes(b"x" * 200_000)
+    effect = copy(drive, source, drive / "comp_v01.nk")
     with pytest.raises(OSError, match=r"the disk is full, cannot write .*comp_v01\.nk: make room"):
         do(disk, effect)
-    assert sorted(path.name for path in small_drive.iterdir()) == [".signalbox-drive", "plates.exr"]
-    (small_drive / "plates.exr").unlink()
+    assert sorted(path.name for path in drive.iterdir()) == [".signalbox-drive", "plates.exr"]
+    (drive / "plates.exr").unlink()
     do(disk, effect)
-    assert (small_drive / "comp_v01.nk").stat().st_size == 150_000
+    assert (drive / "comp_v01.nk").stat().st_size == 150_000
 
 
-def test_a_read_only_drive_is_named_and_worth_another_attempt(small_drive: Path, disk: ProductionDrives) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(small_drive)], check=True)
-    effect = folder(small_drive, small_drive / "shots/001")
+def test_a_read_only_drive_is_named_and_worth_another_attempt(drive: Path, disk: ProductionDrives) -> None:
+    remount(drive, "ro")
+    effect = folder(drive, drive / "shots/001")
     with pytest.raises(OSError, match=r"the drive is read-only, cannot write .*shots"):
         do(disk, effect)
-    subprocess.run(["mount", "-o", "remount,rw", str(small_drive)], check=True)
+    remount(drive, "rw")
     do(disk, effect)
-    assert (small_drive / "shots/001").is_dir()
+    assert (drive / "shots/001").is_dir()
 
 
 def test_what_a_crash_left_half_written_is_taken_away(root: Path, disk: ProductionDrives) -> None:

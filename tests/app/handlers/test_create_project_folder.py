@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from production import Production
+from small_drive import remount, small_drive
 
 from app.disk import ProductionDrives
 from app.engine.kinds import EffectFailed, LeaveAlone
@@ -139,6 +140,28 @@ def test_a_file_in_the_way_half_way_leaves_what_was_made_and_a_retry_makes_the_r
     assert show.root() / "assets/hdri" not in [getattr(effect, "path", None) for effect in retry.effects]
     show.apply(retry)
     assert [path for path in show.tree() if "." not in path] == FOLDERS
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "mended", "words"),
+    [("nr_inodes=8", "nr_inodes=400", "the disk is full"), ("ro", "rw", "the drive is read-only")],
+)
+def test_a_full_or_read_only_disk_is_named_what_was_made_stays_and_a_retry_makes_only_the_rest(
+    show: Production, spoilt: str, mended: str, words: str
+) -> None:
+    with small_drive(show.drive, "size=4m,nr_inodes=8"):
+        remount(show.drive, spoilt)
+        with pytest.raises(OSError, match=f"{words}, cannot write .*{show.name}"):
+            show.apply(show.plan(HANDLER, show.added("Project", show.project)))
+        made = [path for path in show.tree() if "." not in path] if show.root().exists() else []
+        remount(show.drive, mended)
+        retry = show.plan(HANDLER, show.added("Project", show.project))
+        left = {str(effect.path.relative_to(show.root())) for effect in retry.effects if effect.kind == "folder"}
+        assert left == set(FOLDERS) - set(made)
+        assert bool(made) is (spoilt != "ro")
+        remount(show.drive, "nr_inodes=400")
+        show.apply(retry)
+        assert [path for path in show.tree() if "." not in path] == FOLDERS
 
 
 def test_a_drive_that_is_not_mounted_makes_the_run_wait(show: Production) -> None:
