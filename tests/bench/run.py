@@ -150,6 +150,19 @@ def read_jobs(text: str) -> list[Line]:
     return [Line(name, shown(value)) for name, value in flat(last_json(text))]
 
 
+def read_task_log(text: str) -> list[Line]:
+    """The Jobs page beside a task that prints at full speed."""
+    found = last_json(text)
+    ours, bare = found["best"]["window"], found["best"]["bare"]
+    return [
+        Line("a task's storm: event loop p99.9", f"{ours['p999']:.1f} ms"),
+        Line("a bare window beside it", f"{bare['p999']:.1f} ms"),
+        Line("the window's own work between ticks, p99.9", f"{ours['processor_p999']:.1f} ms"),
+        Line("memory grown", f"{ours['memory_mb']:.0f} MB"),
+        *aims(found["met"]),
+    ]
+
+
 def read_actions(text: str) -> list[Line]:
     """Batch Create against `Session.call` and against a script that commits once a shot; the menu."""
     found = last_json(text)
@@ -214,6 +227,13 @@ BENCHES = (
     Bench("editor", "the workbench under a typist", read_editor, ("--json",), ("--json", "--edits", "120")),
     Bench("actions", "Batch Create and the menu", read_actions, ("--json",), ("--json", "--shots", "200")),
     Bench("upload", "clips published", read_upload, ("--json",), ("--json", "--clips", "3", "--seconds", "6")),
+    Bench(
+        "task_log",
+        "a task that prints a million lines, followed",
+        read_task_log,
+        (),
+        ("--lines", "100000", "--rounds", "1"),
+    ),
     Bench("log", "the Log dock under a storm", read_log, (), ("--lines", "100000", "--no-peer")),
 )
 

@@ -299,6 +299,10 @@ class TaskLogRows(PagedRows):
 
     def _take_rows(self, found: Any) -> None:
         super()._take_rows(found)
+        self._characters += sum(len(row.cells[1]) for row in found[2])
+        if self._characters <= KEPT_CHARACTERS:
+            return
+        # At most so many came since the last count: what is really kept is counted only now.
         self._characters = sum(len(row.cells[1]) for row in self._rows.values() if row.cells)
         while self._characters > KEPT_CHARACTERS and len(self._rows) > 1:
             _id, row = self._rows.popitem(last=False)
