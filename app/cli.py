@@ -282,7 +282,7 @@ def _replay_words(outcome: dict[str, Any]) -> Iterator[str]:
 @app.command()
 def lever(
     handler: Annotated[str, typer.Argument(help="The handler's id, e.g. create_task_folder.")],
-    position: Annotated[str, typer.Argument(help="off, dry or on.")],
+    position: Annotated[str, typer.Argument(help="off, dry or on; with --project also follow.")],
     project: Annotated[str, typer.Option("--project", help="Only for this project.")] = "",
     why: Annotated[str, typer.Option("--why", help="Kept with the lever.")] = "",
     process_kept: Annotated[
@@ -295,9 +295,12 @@ def lever(
     journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a handler's lever: off (events are kept), dry (plans only) or on."""
-    if position not in {"off", "dry", "on"}:
-        _fail(f"{position!r} is no position: off, dry or on", 2)
+    """Move a handler's lever: off (events are kept), dry (plans only) or on.
+
+    The lever of a project that was moved follows the handler's own again after 'follow'.
+    """
+    if position not in {"off", "dry", "on", "follow"}:
+        _fail(f"{position!r} is no position: off, dry or on, or follow for a project", 2)
     with _told():
         from app.service_orders import set_lever
 
@@ -314,9 +317,12 @@ def lever(
         if as_json:
             typer.echo(json.dumps(outcome, ensure_ascii=False))
         elif not outcome.get("refused"):
-            typer.echo(f"{handler}{' for ' + project if project else ''} is {position}")
-            if outcome["kept_events"] and position != "off" and not process_kept:
-                typer.echo(f"{outcome['kept_events']} events since it was off; --process-kept gives them to it")
+            stands = "follows the handler's own lever" if position == "follow" else f"is {position}"
+            typer.echo(f"{handler}{' for ' + project if project else ''} {stands}")
+            if outcome["kept_events"] and position in {"dry", "on"} and not process_kept:
+                typer.echo(f"events since it was off: {outcome['kept_events']}; --process-kept gives them to it")
+            if not outcome["known"]:
+                typer.echo(f"no event of a project {project!r} was ever seen: is its name right?", err=True)
         if outcome.get("refused"):
             hint = "; say so with --old-server-off" if "old server" in str(outcome["refused"]) else ""
             _fail(f"{outcome['refused']}{hint}", REFUSED)
@@ -343,11 +349,8 @@ def shadow(
             typer.echo(json.dumps(report.as_dict(), ensure_ascii=False))
             return
         typer.echo(f"{report.runs} runs, {report.agreed} things alike, {len(report.differences)} different")
-        for one in (*report.differences, *report.doubles):
-            project = f" ({one.project})" if one.project else ""
-            typer.echo(f"  {one.kind}: {one.subject}{project}")
-            typer.echo(f"      Signalbox: {one.signalbox or 'nothing'}")
-            typer.echo(f"      old server: {one.old_server or 'nothing'}")
+        for line in report.lines():
+            typer.echo(line)
 
 
 @app.command()
@@ -379,13 +382,14 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
         if as_json:
             typer.echo(json.dumps(facts, ensure_ascii=False))
             return
-        typer.echo("running" if facts["running"] else "not running")
+        typer.echo(f"{'running' if facts['running'] else 'not running'} on {facts['journal']}")
         for lamp in facts["health"]:
             typer.echo(f"  {lamp['name']}: {lamp['state']}, {lamp['words']}")
         typer.echo(f"{facts['events']} events kept, {facts['queue']} runs waiting")
         for one in facts["handlers"]:
             counts = ", ".join(f"{number} {state}" for state, number in one["runs"].items())
-            typer.echo(f"  {one['id']} [{one['lever']}]: {counts or 'no runs'}")
+            shows = "".join(f", {position} for {project}" for project, position in one["projects"].items())
+            typer.echo(f"  {one['id']} [{one['lever']}{shows}]: {counts or 'no runs'}")
 
 
 @app.command()

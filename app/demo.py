@@ -157,8 +157,14 @@ class Demo:
             name = tempfile.mkdtemp(prefix="signalbox-demo-")
             self._stack.callback(shutil.rmtree, name, ignore_errors=True)
             return Path(name)
-        self._keep.mkdir(parents=True, exist_ok=True)
-        if any(self._keep.iterdir()):
+        try:
+            self._keep.mkdir(parents=True, exist_ok=True)
+            taken = any(self._keep.iterdir())
+        except OSError as error:
+            raise DemoFailed(
+                f"the demo cannot be kept in {self._keep}: {error.strerror}. Name a folder that you may write to"
+            ) from error
+        if taken:
             raise DemoFailed(f"{self._keep} is not empty: name a new or an empty folder to keep the demo in")
         return self._keep.absolute()
 
@@ -275,7 +281,8 @@ def read_report(journal: Journal) -> Report:
                 for effect in journal.run(run.id).effects:
                     if effect.state in {"applied", "sent"}:
                         report.effects += 1
-                        report.folders += effect.kind == "folder"
+                        # Of two runs that wanted one folder at the same moment, one made it.
+                        report.folders += len((effect.after or {}).get("made", ())) if effect.kind == "folder" else 0
     report.errors.reverse()
     report.runs = dict(sorted(report.runs.items()))
     report.latency_ms = {"p50": _percentile(times, 0.5), "p95": _percentile(times, 0.95)}

@@ -14,7 +14,8 @@ from typing import Any
 
 from app.journal.journal import Journal
 from app.journal.lock import JournalLock
-from app.journal.rows import JournalBusy, RunRow
+from app.journal.rows import HealthRow, JournalBusy, RunRow
+from app.journal.scan import project_names
 from app.service import Installation, Service
 
 _ENDED = frozenset(
@@ -162,7 +163,7 @@ def set_lever(
         settings: The settings file; None: the usual one.
         journal: The journal's folder; None: the usual one.
         handler: The handler's id.
-        position: "off", "dry" or "on".
+        position: "off", "dry", "on", or "follow" (a project's lever follows the handler's own again).
         project: Only for this project.
         why: Kept with the lever.
         process_kept: When turned on: process the events kept meanwhile.
@@ -170,49 +171,60 @@ def set_lever(
         wait: Seconds to wait for the outcome.
 
     Returns:
-        ``{"handler", "project", "position", "kept_events"}``, or ``{"refused": why}``.
+        ``{"handler", "project", "position", "kept_events", "known"}``, or ``{"refused": why}``; ``known`` is whether the
+        project was ever seen.
 
     Raises:
         SettingsError, JournalError.
     """
+    if position == "follow" and not project:
+        return {"refused": "only the lever of a project can follow the handler's own: name it with --project"}
     installation = Installation.load(settings, journal)
     with attended(installation) as opened:
         deadline = time.monotonic() + wait
         kept = next((one.kept_events for one in opened.levers() if (one.handler, one.project) == (handler, project)), 0)
-        move: dict[str, Any] = {"handler": handler, "project": project, "position": position, "why": why}
+        move: dict[str, Any] = {"handler": handler, "project": project, "why": why}
+        move["position"] = None if position == "follow" else position
+        known = not project or project in project_names(opened)
         move["old_server_off"] = old_server_off
         orders: list[tuple[str, dict[str, Any]]] = [("set_lever", move)]
-        if process_kept and position != "off":
+        if process_kept and position not in ("off", "follow"):
             orders.append(("process_kept", {"handler": handler}))
         for kind, args in orders:
             answer = _answer(opened, opened.order(kind, args, whose()), deadline)
             if answer is None or answer.get("refused"):
                 why_not = str(answer["refused"]) if answer else f"nobody carried the order out within {wait:g} s"
                 return {"refused": why_not}
-        return {"handler": handler, "project": project, "position": position, "kept_events": kept}
+        return {"handler": handler, "project": project, "position": position, "kept_events": kept, "known": known}
 
 
 def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
     """What a running server is doing, from its journal. Raises SettingsError, JournalError."""
     installation = Installation.load(settings, journal)
+    facts: dict[str, Any] = {"running": is_running(installation.journal), "journal": str(installation.journal)}
+    if not (installation.journal / "journal.db").exists():
+        return {**facts, "events": 0, "queue": 0, "health": [], "handlers": []}
     opened = Journal.open(installation.journal, "read")
     try:
-        levers = {one.handler: one for one in opened.levers() if not one.project}
+        rows = opened.levers()
+        levers = {one.handler: one for one in rows if not one.project}
+        shows: dict[str, dict[str, str]] = {}
+        for one in rows:
+            if one.project:
+                shows.setdefault(one.handler, {})[one.project] = one.position
         stats = {one.handler: one for one in opened.stats(time.time() - _STATUS_SECONDS)}
         states = opened.run_states()
         return {
-            "running": is_running(installation.journal),
-            "journal": str(installation.journal),
+            **facts,
             "events": opened.count_events(),
             "queue": opened.queue_length(),
-            "health": [
-                {"name": one.name, "state": one.state, "words": one.words, "at": one.at} for one in opened.health()
-            ],
+            "health": [_lamp(one, running=bool(facts["running"])) for one in opened.health()],
             "handlers": [
                 {
                     "id": row.id,
                     "title": row.title,
                     "lever": levers[row.id].position if row.id in levers else "on",
+                    "projects": shows.get(row.id, {}),
                     "paused": levers[row.id].breaker if row.id in levers else "",
                     "runs": states.get(row.id, {}),
                     "lag": stats[row.id].lag if row.id in stats else 0.0,
@@ -224,3 +236,9 @@ def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
         }
     finally:
         opened.close()
+
+
+def _lamp(row: HealthRow, *, running: bool) -> dict[str, Any]:
+    """A lamp as it is now: what a server that is gone last said is no news."""
+    state, words = (row.state, row.words) if running else ("off", f"last said: {row.words}")
+    return {"name": row.name, "state": state, "words": words, "at": row.at}

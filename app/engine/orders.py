@@ -100,7 +100,8 @@ class Orders:
         handler, project = str(order.args["handler"]), str(order.args.get("project") or "")
         position = order.args["position"]
         if handler not in self._handlers and handler not in self._actions:
-            raise Refused(f"there is no handler or action {handler!r}")
+            known = ", ".join(sorted({*self._handlers, *self._actions}))
+            raise Refused(f"there is no handler or action {handler!r}; there are {known}")
         if position is None and project:
             self._journal.clear_lever(handler, project)
             return {}

@@ -188,8 +188,9 @@ def _listen(port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CannotStart(f"port {port} on 127.0.0.1 cannot be used: {error.strerror}") from error
+        except (OSError, OverflowError) as error:
+            words = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
+            raise CannotStart(f"port {port} on 127.0.0.1 cannot be used: {words}") from error
         yield listening
     finally:
         listening.close()

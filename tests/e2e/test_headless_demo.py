@@ -27,7 +27,11 @@ def test_a_kept_demo_holds_exactly_what_the_sites_history_asks_for(tmp_path: Pat
     assert report["runs"]["create_task_folder"]["failed"] == 2
     assert sum(counts["failed"] for counts in report["runs"].values()) == len(report["errors"]) == 2
     assert report["slack_messages"] == len((kept / "slack.jsonl").read_text("utf-8").splitlines())
-    assert report["folders"] > 0
+    on_the_drive = [path for path in (kept / "drive").rglob("*") if path.is_dir()]
+    prepared = [
+        kept / "drive" / show / below for show in ("nightjar", "salt_marsh") for below in ("", "template_files")
+    ]
+    assert report["folders"] == len(on_the_drive) - len(prepared) > 0
     argv = [sys.executable, str(_CHECKER), str(kept)]
     judged = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
     assert judged.returncode == 0, judged.stdout + judged.stderr
@@ -53,6 +57,15 @@ def test_a_demo_that_is_told_to_end_takes_everything_along(tmp_path: Path) -> No
         demo.stop(seconds=60)
         assert "Traceback" not in demo.errors
     assert list(temporary.iterdir()) == []
+
+
+def test_a_place_where_no_folder_can_be_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with Program("demo", "--headless", "--seconds", "1", "--keep", str(place), home=tmp_path / "home") as demo:
+            assert demo.ends() == 3
+            assert f"cannot be kept in {place}" in demo.errors
+            assert "Traceback" not in demo.errors
 
 
 def test_a_folder_that_holds_something_is_not_used_for_keeping(tmp_path: Path) -> None:

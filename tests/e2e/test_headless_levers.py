@@ -95,6 +95,23 @@ def test_off_makes_no_run_and_offers_the_kept_events_when_turned_on(running: Run
     assert until(running.studio.task_folder("while_off").is_dir)
 
 
+def test_one_shows_lever_is_set_apart_and_follows_again(running: Running) -> None:
+    show = running.studio.project["name"]
+    running.event_of(running.studio.create_task("makes_the_show_known"))
+    first = running.command("lever", "create_task_folder", "off", "--project", show)
+    assert (first["position"], first["known"]) == ("off", True)
+    assert not running.command("lever", "create_task_folder", "off", "--project", "nightjra")["known"]
+
+    def stands() -> dict[str, str]:
+        levers = {one["id"]: one["projects"] for one in running.command("status")["handlers"]}
+        return dict(levers["create_task_folder"])
+
+    assert stands() == {show: "off", "nightjra": "off"}
+    for name in (show, "nightjra"):
+        running.command("lever", "create_task_folder", "follow", "--project", name)
+    assert stands() == {}
+
+
 def test_a_folder_deleted_by_hand_is_made_again_by_a_replay(running: Running) -> None:
     task = running.studio.create_task("made_twice")
     folder = running.studio.task_folder("made_twice")

@@ -60,6 +60,12 @@ def test_it_runs_with_three_variables_keeps_events_and_ends_cleanly_on_sigterm(
         assert served_site.key not in server.errors
     code, facts = run_program_line("status", "--json", home=tmp_path)
     assert (code, facts["running"]) == (0, False)
+    assert {lamp["state"] for lamp in facts["health"]} == {"off"}
+
+
+def test_a_machine_where_it_never_ran_says_so(tmp_path: Path) -> None:
+    code, facts = run_program_line("status", "--json", home=tmp_path)
+    assert (code, facts["running"], facts["handlers"]) == (0, False, [])
 
 
 def test_without_a_site_it_says_what_is_missing(tmp_path: Path) -> None:

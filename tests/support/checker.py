@@ -584,7 +584,7 @@ def main() -> int:
     parser.add_argument("--zone", default="")
     given = parser.parse_args()
     templates = Path(__file__).resolve().parents[2] / "resources" / "task_templates"
-    verdict = kept_demo(given.folder, templates, zone=given.zone).judge()
+    verdict = kept_demo(given.folder.resolve(), templates, zone=given.zone).judge()
     for line in verdict.differences:
         print(line)
     print(f"{len(verdict.differences)} differences; compared {dict(verdict.compared)}")

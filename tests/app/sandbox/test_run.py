@@ -146,6 +146,13 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path) -> None:
     )
 
 
+def test_a_port_that_is_none_is_said_in_one_sentence(tmp_path: Path) -> None:
+    process = start("--profile", "cloud", "--json", "--dir", str(tmp_path / "site"), "--port", "99999")
+    out, told = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert told.endswith("port 99999 on 127.0.0.1 cannot be used: a port is a number from 0 to 65535.\n")
+
+
 def test_it_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     site = start("--profile", "cloud", "--json", "--dir", str(tmp_path / "site"), "--parent-pid", str(parent.pid))
