@@ -349,7 +349,7 @@ class Service:
             self._logs.forget(time.time() - settings.keep_log_days * _DAY)
 
     def _lamps_off(self) -> None:
-        for name in ("site", "queue", "workers", "slack", "drives", "journal"):
+        for name in ("site", "workers", "slack", "drives", "journal"):
             try:
                 self.journal.set_health(name, "off", "the event server does not run")
             except Exception:
