@@ -49,7 +49,7 @@ async def read_operations(request: web.Request) -> list[Mapping[str, Json]]:
     """
     try:
         body: Any = json.loads(await request.read())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError("MalformedRequestError", f"The body is not JSON: {error}") from error
     if not isinstance(body, list) or not all(isinstance(operation, dict) for operation in body):
         raise ApiError("MalformedRequestError", "The body must be a list of operations.")

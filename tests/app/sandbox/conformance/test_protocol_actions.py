@@ -11,6 +11,7 @@ from typing import Any
 import arrow
 import ftrack_api
 import pytest
+from ftrack_api.exception import ServerError
 from sandbox_process import SandboxProcess
 
 
@@ -144,6 +145,24 @@ def test_fact_1_4_datetimes_are_stored_in_utc_without_zone_and_microseconds(
     session.commit()
     row = query(suite_site, f'select start_date from Task where id is "{task["id"]}"')["data"][0]
     assert row["start_date"] == {"__type__": "datetime", "value": "2026-11-22T03:41:57"}
+
+
+def test_fact_1_4_a_date_is_the_midnight_it_begins_with(suite_site: SandboxProcess, task: Any) -> None:
+    sent = {"__type__": "date", "value": "2026-11-22"}
+    suite_site.api(
+        {"action": "update", "entity_type": "Task", "entity_key": [task["id"]], "entity_data": {"start_date": sent}}
+    )
+    row = query(suite_site, f'select start_date from Task where id is "{task["id"]}"')["data"][0]
+    assert row["start_date"] == {"__type__": "datetime", "value": "2026-11-22T00:00:00"}
+
+
+def test_fact_1_4_what_is_no_date_is_refused_in_words_the_client_can_show(
+    session: ftrack_api.Session, task: Any
+) -> None:
+    data = {"start_date": {"__type__": "datetime", "value": "soon"}}
+    with pytest.raises(ServerError) as refused:
+        session.call([{"action": "update", "entity_type": "Task", "entity_key": [task["id"]], "entity_data": data}])
+    assert """Value for "start_date" must be of type date-time. Got 'soon'.""" in str(refused.value)
 
 
 def test_fact_1_4_an_answer_echoes_a_datetime_as_it_was_sent(suite_site: SandboxProcess, task: Any) -> None:

@@ -173,7 +173,7 @@ def test_fact_1_2_after_an_error_nothing_of_the_batch_is_there_and_the_client_ke
 
 def test_fact_1_2_what_is_not_a_list_of_operations_is_an_error_object(suite_site: SandboxProcess) -> None:
     headers = {"ftrack_user": suite_site.user, "ftrack_api_key": suite_site.key, "ftrack_strict_api": "true"}
-    for body in (b"{}", b"not json", b"[1]"):
+    for body in (b"{}", b"not json", b"[1]", b"[" * 100_000):
         status, answer = post(suite_site, body, **headers)
         assert status == 400
         assert answer["exception"] == "MalformedRequestError"

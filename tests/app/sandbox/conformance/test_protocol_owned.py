@@ -293,6 +293,13 @@ def test_fact_1_7_references_that_lead_nowhere_are_refused(session: ftrack_api.S
     session.rollback()
 
 
+def test_fact_1_7_a_context_keeps_a_name(session: ftrack_api.Session, shot: Any) -> None:
+    shot["name"] = None
+    with pytest.raises(ServerError, match="Shot needs a name"):
+        session.commit()
+    session.rollback()
+
+
 def test_fact_1_7_a_list_holds_versions_once_and_gives_them_back(
     session: ftrack_api.Session, new_session: Callable[..., ftrack_api.Session], project: Any, version: Any, name: str
 ) -> None:
