@@ -171,8 +171,8 @@ def set_lever(
         wait: Seconds to wait for the outcome.
 
     Returns:
-        ``{"handler", "project", "position", "kept_events", "known"}``, or ``{"refused": why}``; ``known`` is whether the
-        project was ever seen.
+        ``{"handler", "project", "position", "kept_events", "known"}`` (known: the project was seen before), or
+        ``{"refused": why}``.
 
     Raises:
         SettingsError, JournalError.
