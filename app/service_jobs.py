@@ -204,6 +204,7 @@ class JobRoom:
             run = batch[0].id
             try:
                 self._runner.execute(batch, self._working[run])
+                crash_point("task_ended")
             finally:
                 self._working.pop(run, None)
                 self._ring()

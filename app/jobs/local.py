@@ -17,6 +17,7 @@ from typing import Any
 from app.jobs import loader
 from app.jobs.commands import command_line, expand_variables
 from app.jobs.compiler import CompilerPool
+from app.jobs.made_files import MadeFiles
 from app.jobs.model import CompileRequest, CompileResult, Limits, Variable
 from app.jobs.settings_form import submitted_defaults
 from app.jobs.task_runs import TaskFiles, allowed_programs
@@ -295,6 +296,7 @@ class LocalJobs:
             environment=self._environment(files.scratch),
             folder=files.scratch,
             silence_seconds=settings.task_silence or None,
+            made=MadeFiles(files.log.with_suffix(".made")),
         )
 
     def _environment(self, scratch: Path | None) -> Mapping[str, str] | None:

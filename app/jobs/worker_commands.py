@@ -8,17 +8,20 @@ by line as ``pid=N > line``; a command that declares no steps counts one when it
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import re
 import shlex
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from app.jobs.made_files import MadeFiles
 from app.jobs.worker_format import decimal, kind, plain, quoted
+from app.journal.crash import crash_point
 from app.process import Cancelled, NoProgress, ProgramFailed, ProgramMissing, run_program
 
 COMMANDS = (
@@ -31,6 +34,9 @@ COMMANDS = (
     "move-directory",
     "copy-file",
 )
+_COPY_PIECE = 1 << 20
+#: A drive that knows no hard links (exFAT, some network drives).
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 # Blender 5 puts "00:10.1 render | " before what earlier versions write at the start of a line.
 _SAVED = re.compile(r"^(?:[\d:.]+ +render \| )?Saved: '(.*)'")
 _STEP = re.compile(r"^(?:[\d:.]+ +render \| )?(?:Time: [0-9:.]+|skipping existing frame)")
@@ -84,6 +90,7 @@ class Machine:
         folder: Working folder of subprocesses; None inherits.
         silence_seconds: "No progress" time-out of a subprocess; None as the Worker does: no limit.
         on_program: Hears the process id of each subprocess, and None when it has ended.
+        made: What earlier attempts of the task put in its place.
     """
 
     find_ffmpeg: Callable[[], Path]
@@ -92,6 +99,7 @@ class Machine:
     folder: Path | None = None
     silence_seconds: float | None = None
     on_program: Callable[[int | None], None] = _nobody
+    made: MadeFiles = field(default_factory=MadeFiles)
 
 
 def run_task(commands: Sequence[Command], listener: Listener, machine: Machine, cancel: threading.Event) -> None:
@@ -353,6 +361,9 @@ class _Runner:
 
     def _move_directory(self, parameters: _Parameters) -> None:
         source, destination = parameters.text("src"), parameters.text("dest")
+        if not _there(source) and self._machine.made.has_made(Path(source), Path(destination)):
+            self._listener.log(f"move-directory: {quoted(destination)} was moved here before this attempt")
+            return
         if not _there(source):
             self._listener.log(f"move-directory: source path {quoted(source)} does not exist, not moving anything")
             raise parameters.invalid("src", "path does not exist")
@@ -363,7 +374,9 @@ class _Runner:
     def _rename(self, source: str, destination: str) -> None:
         self._listener.log(f"move-directory: moving {quoted(source)} to {quoted(destination)}")
         try:
+            self._machine.made.note(Path(source), Path(destination), Path(source))
             Path(source).rename(destination)
+            crash_point("file_made")
         except OSError as error:
             words = f"rename {source} {destination}: {_reason(error)}"
             self._listener.log(f"move-directory: could not move {quoted(source)} to {quoted(destination)}: {words}")
@@ -375,6 +388,10 @@ class _Runner:
             self._said(f"source path {quoted(source)} does not exist, not copying anything")
             raise parameters.invalid("src", "path does not exist")
         destination = self._copy_path(parameters, "dest")
+        if self._machine.made.has_made(Path(source), Path(destination)):
+            self._machine.made.part(Path(destination)).unlink(missing_ok=True)
+            self._said(f"{quoted(destination)} was copied before this attempt")
+            return
         if _there(destination):
             self._said(f"destination path {quoted(destination)} already exists, not copying anything")
             raise parameters.invalid("dest", "path already exists")
@@ -385,13 +402,31 @@ class _Runner:
             raise CommandFailed(words)
         try:
             _make_folders(Path(destination).parent, 0o750)
-            with Path(source).open("rb") as reader, Path(destination).open("xb") as writer:
-                shutil.copyfileobj(reader, writer, 1 << 20)
+            self._copy_whole(Path(source), Path(destination))
         except OSError as error:
-            words = f"open {error.filename or source}: {_reason(error)}"
+            words = f"open {error.filename or destination}: {_reason(error)}"
             self._said(f"failed to copy {quoted(source)} to {quoted(destination)}: {words}")
             raise CommandFailed(words) from error
         self._said(f"copied {quoted(source)} to {quoted(destination)}")
+
+    def _copy_whole(self, source: Path, destination: Path) -> None:
+        """The name appears with the whole content or not at all, and never takes another file's place."""
+        part = self._machine.made.part(destination)
+        # What a crash left may be the same file as one that has its name: never written into.
+        part.unlink(missing_ok=True)
+        try:
+            with source.open("rb") as reader, part.open("xb") as writer:
+                while piece := reader.read(_COPY_PIECE):
+                    if self._cancel.is_set():
+                        raise Cancelled("the task was cancelled")
+                    writer.write(piece)
+                writer.flush()
+                os.fsync(writer.fileno())
+            self._machine.made.note(source, destination, part)
+            _give_name(part, destination)
+            crash_point("file_made")
+        finally:
+            part.unlink(missing_ok=True)
 
     def _copy_path(self, parameters: _Parameters, key: str) -> str:
         value = parameters.optional_text(key)
@@ -406,6 +441,18 @@ class _Runner:
 
     def _said(self, text: str) -> None:
         self._listener.log(f"copy-file: {text}")
+
+
+def _give_name(part: Path, destination: Path) -> None:
+    """Rename without overwriting. Raises FileExistsError."""
+    try:
+        destination.hardlink_to(part)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if destination.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination)) from error
+        part.rename(destination)
 
 
 def _make_folders(path: Path, mode: int) -> None:

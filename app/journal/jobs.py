@@ -597,9 +597,9 @@ class Jobs(Queue):
             priority = excluded.priority, status = excluded.status, activity = excluded.activity,
             settings = excluded.settings, metadata = excluded.metadata, updated = excluded.updated,
             finished = excluded.finished, steps_done = excluded.steps_done, steps_total = excluded.steps_total
-            WHERE (name, priority, status, activity, settings, metadata, updated, steps_done, steps_total) IS NOT
+            WHERE (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total) IS NOT
             (excluded.name, excluded.priority, excluded.status, excluded.activity, excluded.settings,
-            excluded.metadata, excluded.updated, excluded.steps_done, excluded.steps_total)""",
+            excluded.metadata, excluded.finished, excluded.steps_done, excluded.steps_total)""",
             {
                 "remote": job.remote_id,
                 "name": job.name,
@@ -612,7 +612,8 @@ class Jobs(Queue):
                 "dedupe": self._free_key(db, job),
                 "who": job.who,
                 "created": job.created,
-                "updated": job.updated,
+                # The Manager's own moment does not move with its tasks.
+                "updated": self.now(),
                 "finished": job.updated if final else None,
                 "done": job.steps_done,
                 "total": job.steps_total,
@@ -686,8 +687,8 @@ class Jobs(Queue):
         db.execute(
             """UPDATE jobs SET (tasks, completed, active, failed, canceled, started) = (SELECT count(*),
             sum(status = 'completed'), sum(status = 'active'), sum(status = 'failed'), sum(status = 'canceled'),
-            min(started) FROM tasks WHERE job_id = :job) WHERE id = :job""",
-            {"job": job_id},
+            min(started) FROM tasks WHERE job_id = :job), updated = :now WHERE id = :job""",
+            {"job": job_id, "now": self.now()},
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from app.media import Source, probe
 from app.media.ffmpeg import ffmpeg_path
 
 FRAMES = 250
-POINTS = ["job_compiled", "job_stored", "task_claimed:2", "task_started:3", "task_program:4", "task_done:6"]
+POINTS = [
+    "job_compiled",
+    "job_stored",
+    "task_claimed:2",
+    "task_started:3",
+    "task_program:4",
+    "task_done:6",
+    "task_ended:7",
+]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -79,6 +88,14 @@ def test_a_sequence_becomes_a_movie_in_chunks(frames: Path, tmp_path: Path) -> N
     assert join["started"] >= max(task["finished"] for task in encode)
     assert "going to run" in Path(encode[0]["log"]).read_text()
     check_movie(tmp_path)
+
+
+def test_no_crash_point_of_jobs_is_left_out() -> None:
+    """Tried here, but for the one within a copy: that is `test_made_files`."""
+    app = Path(__file__).parents[2] / "app"
+    files = [*(app / "jobs").glob("*.py"), app / "service_jobs.py"]
+    passed = {name for file in files for name in re.findall(r"[^.]crash_point\(\"(\w+)\"", file.read_text())}
+    assert passed == {point.partition(":")[0] for point in POINTS} | {"file_made"}
 
 
 @pytest.mark.timeout(300)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage
+from PySide6.QtCore import QObject, Qt, QUrl, Slot
+from PySide6.QtGui import QColor, QDesktopServices, QGuiApplication, QImage
 from PySide6.QtWidgets import QLabel, QListWidget, QPushButton
 
 from app.journal.jobs import NewJob, NewTask
@@ -21,6 +21,30 @@ from ui.docks.jobs import JobsDock
 from ui.panel import Panel
 from ui.sample_day import Day
 from ui.sample_jobs import SampleJobs, write_jobs
+
+
+class Desktop(QObject):
+    """What the desktop is asked to open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        QDesktopServices.setUrlHandler("file", self, "take")
+
+    @Slot(QUrl)
+    def take(self, url: QUrl) -> None:
+        self.opened.append(url.toLocalFile())
+
+    def leave(self) -> None:
+        QDesktopServices.unsetUrlHandler("file")
+
+
+@pytest.fixture
+def desktop(qapp: Any) -> Iterator[Desktop]:
+    del qapp
+    asked = Desktop()
+    yield asked
+    asked.leave()
 
 
 @pytest.fixture
@@ -136,8 +160,8 @@ def test_a_task_that_starts_over_shows_nothing_of_its_old_log(
     qtbot.waitUntil(lambda: log_text(dock) == ["attempt 2"], timeout=15_000)
 
 
-def test_copied_lines_have_no_colours_and_the_log_can_be_kept(
-    qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal, tmp_path: Path
+def test_copied_lines_have_no_colours_and_the_log_is_opened_and_kept_as_a_file(
+    qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal, desktop: Desktop, tmp_path: Path
 ) -> None:
     choose(qtbot, dock, sample.failed, 11)
     qtbot.waitUntil(lambda: dock.log.model.count() == 14, timeout=15_000)
@@ -152,6 +176,15 @@ def test_copied_lines_have_no_colours_and_the_log_can_be_kept(
     assert (tmp_path / "kept.log").read_bytes() == engine.task_log_path(sample.failed, 4).read_bytes()
     dock.log.save_copy(tmp_path / "no" / "folder.log")
     qtbot.waitUntil(lambda: "No such file" in said[-1], timeout=15_000)
+
+    path = engine.task_log_path(sample.failed, 4)
+    open_it = next(action for action in dock.log.file.menu().actions() if action.text() == "Open as a file")
+    open_it.trigger()
+    assert desktop.opened == [str(path)]
+    path.unlink()
+    open_it.trigger()
+    assert said[-1] == f"{path} is not there yet: the task has written nothing."
+    assert desktop.opened == [str(path)]
 
 
 def test_the_graph_shows_what_every_task_is_at(qtbot: Any, dock: JobsDock, sample: SampleJobs) -> None:

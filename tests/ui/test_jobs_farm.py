@@ -1,0 +1,135 @@
+"""A job on the farm, seen and ordered about in the window while a Manager runs it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from job_room import Jobs
+from manager_compile import StandInCompiler
+from manager_stand_in import ECHO_SLEEP, ManagerStandIn
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QListWidget
+
+from ui.dialogs.base import Confirm
+from ui.dialogs.job_actions import TASK_ACTIONS
+from ui.docks.jobs import JobsDock
+from ui.panel import Panel
+
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Iterator[StandInCompiler]:
+    made = StandInCompiler()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def manager(compiler: StandInCompiler) -> Iterator[ManagerStandIn]:
+    stand_in = compiler.stand_in().start()
+    yield stand_in
+    stand_in.stop()
+
+
+@pytest.fixture
+def jobs(manager: ManagerStandIn, tmp_path: Path) -> Iterator[Jobs]:
+    folder, scripts = tmp_path / "room", tmp_path / "scripts"
+    folder.mkdir()
+    scripts.mkdir()
+    (scripts / "echo_sleep_test.js").write_text(ECHO_SLEEP)
+    room = Jobs(folder, manager=manager.url, scripts_folder=str(scripts), timeout=5.0)
+    yield room
+    room.close()
+
+
+@pytest.fixture
+def dock(jobs: Jobs, show_panel: Callable[..., Panel], qtbot: Any) -> JobsDock:
+    """The Jobs page with one job of the farm chosen: an echo, and two sleeps that need it."""
+    settings = {"message": "hi", "sleep_repeats": 2, "sleep_duration_seconds": 1}
+    order = {"job_type": "echo-sleep-test", "name": "TOS_0120 lighting", "settings": settings, "engine": "manager"}
+    panel = show_panel(jobs.journal.folder, wait=False)
+    answer = jobs.order("submit_job", **order)
+    panel.go_to_job(int(answer["job"]))
+    qtbot.waitUntil(lambda: len(panel.jobs.tasks.rows()) == 3, timeout=PATIENCE)
+    return panel.jobs
+
+
+def lines(dock: JobsDock) -> list[str]:
+    rows = [dock.log.model.row(place) for place in range(dock.log.model.count())]
+    return [dock.log.view.line(row) for row in rows if row is not None]
+
+
+def confirmed(qtbot: Any, dock: JobsDock) -> list[str]:
+    """What the dialog that is open lists; it is confirmed."""
+    (dialog,) = [each for each in dock.findChildren(Confirm) if each.isVisible()]
+    (listing,) = dialog.findChildren(QListWidget)
+    listed = [listing.item(place).text() for place in range(listing.count())]
+    qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
+    return listed
+
+
+def test_a_farm_job_is_watched_from_its_first_task_to_its_last_picture(
+    qtbot: Any, dock: JobsDock, manager: ManagerStandIn
+) -> None:
+    remote = dock.jobs.rows()[0].remote_id
+    assert [str(dock.jobs.index(0, column).data()) for column in (1, 2, 3)] == [
+        "TOS_0120 lighting",
+        "echo-sleep-test",
+        "Flamenco",
+    ]
+    qtbot.waitUntil(lambda: [row.dependencies for row in dock.tasks.rows()] == [(), (1,), (1,)], timeout=PATIENCE)
+
+    echo = dock.tasks.rows()[0].remote_id
+    manager.work(echo, "active", b"\x1b[32mfirst\x1b[0m line\n")
+    qtbot.waitUntil(lambda: dock.tasks.rows()[0].status == "active", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: lines(dock) == ["first line"], timeout=PATIENCE)
+    assert dock.log.view.following
+    manager.drop_sockets()
+    for number in range(30):
+        manager.work(echo, "active", f"line {number}\n".encode())
+    qtbot.waitUntil(lambda: lines(dock) == ["first line", *(f"line {n}" for n in range(30))], timeout=PATIENCE)
+
+    data = io.BytesIO()
+    Image.new("RGB", (64, 36), (0, 0, 255)).save(data, "JPEG", quality=100)
+    # What is told while the line is down is not heard; the page asks again when it is up.
+    manager.render(remote, data.getvalue())
+
+    def blue() -> bool:
+        seen = dock.picture.image()
+        return not seen.isNull() and seen.pixelColor(9, 9).blue() > 240 > 20 > seen.pixelColor(9, 9).red()
+
+    qtbot.waitUntil(blue, timeout=PATIENCE)
+    for task in dock.tasks.rows():
+        manager.work(task.remote_id, "completed")
+    qtbot.waitUntil(lambda: dock.jobs.rows()[0].status == "completed", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: {row.status for row in dock.tasks.rows()} == {"completed"}, timeout=PATIENCE)
+
+
+def test_a_farm_job_and_its_tasks_are_cancelled_and_requeued_by_dialogs_that_name_them(
+    qtbot: Any, dock: JobsDock, manager: ManagerStandIn
+) -> None:
+    task = dock.tasks.rows()[1].remote_id
+    row = dock.task_list.visualRect(dock.tasks.index(1, 0)).center()
+    qtbot.mouseClick(dock.task_list.viewport(), Qt.MouseButton.LeftButton, pos=row)
+    cancel = next(action for action in TASK_ACTIONS if action.kind == "task_cancel")
+    requeue = next(action for action in TASK_ACTIONS if action.kind == "task_requeue")
+    dock.act_on_tasks(cancel)
+    assert confirmed(qtbot, dock) == ["sleep"]
+    qtbot.waitUntil(lambda: dock.tasks.rows()[1].status == "canceled", timeout=PATIENCE)
+    assert manager.tasks[task]["status"] == "canceled"
+    dock.act_on_tasks(requeue)
+    assert confirmed(qtbot, dock) == ["sleep"]
+    qtbot.waitUntil(lambda: dock.tasks.rows()[1].status == "queued", timeout=PATIENCE)
+
+    for kind, ends in (("job_cancel", "canceled"), ("job_requeue", "queued")):
+        qtbot.waitUntil(dock.actions_[kind].isEnabled, timeout=PATIENCE)
+        qtbot.mouseClick(dock.actions_[kind], Qt.MouseButton.LeftButton)
+        assert confirmed(qtbot, dock) == ["TOS_0120 lighting  (Flamenco)"]
+        qtbot.waitUntil(lambda ends=ends: dock.jobs.rows()[0].status == ends, timeout=PATIENCE)
+        assert {job["status"] for job in manager.jobs.values()} == {ends}
