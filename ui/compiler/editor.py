@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
@@ -42,6 +42,10 @@ class FindQuery:
             return re.compile(source, (0 if self.case else re.IGNORECASE) | re.MULTILINE)
         except re.error:
             return None
+
+    def fresh(self, replacement: str) -> str | Callable[[re.Match[str]], str]:
+        """What `re.sub` puts in a match's place: groups (`\\1`) count only where the query is an expression."""
+        return replacement if self.regex else lambda _match: replacement
 
 
 class CodeEditor(QWidget):
@@ -111,21 +115,77 @@ class CodeEditor(QWidget):
         """Offer completions at the cursor now."""
         raise NotImplementedError
 
-    # Search
+    # Search: Python's `re` in both editors, so that they find and replace alike. Spans are in an editor's own units.
     def find_next(self, query: FindQuery, *, backwards: bool = False, from_selection_start: bool = False) -> bool:
         """Select the next match from the cursor, around the end if need be; False when there is none."""
-        raise NotImplementedError
+        spans = self._spans(query)
+        if not spans:
+            return False
+        begin, end = self._selected_span()
+        if backwards:
+            before = [span for span in spans if span[1] <= begin]
+            self._select(*(before or spans)[-1])
+        else:
+            edge = begin if from_selection_start else end
+            self._select(*next((span for span in spans if span[0] >= edge), spans[0]))
+        return True
 
     def count(self, query: FindQuery) -> int:
         """How many matches there are; 0 for a broken regular expression. Highlights them (an empty text clears)."""
-        raise NotImplementedError
+        spans = self._spans(query)
+        self._show_matches(spans)
+        return len(spans)
 
     def replace(self, query: FindQuery, replacement: str) -> bool:
         """Replace the selection when it is a match, then go to the next; False when nothing was replaced."""
-        raise NotImplementedError
+        pattern = query.pattern()
+        is_match = pattern is not None and self._selected_span() in self._spans(query)
+        if pattern is not None and is_match:
+            self._replace_selection(pattern.sub(query.fresh(replacement), self.selected_text(), count=1))
+        self.find_next(query)
+        return is_match
 
     def replace_all(self, query: FindQuery, replacement: str) -> int:
         """Replace every match in one undo step; how many."""
+        pattern = query.pattern()
+        if pattern is None:
+            return 0
+        text, count = pattern.subn(query.fresh(replacement), self.text())
+        if count:
+            self.replace_text(text)
+        return count
+
+    def _spans(self, query: FindQuery) -> list[tuple[int, int]]:
+        """Where the matches are. Counted on from the match before: one pass over the text."""
+        pattern = query.pattern()
+        if pattern is None:
+            return []
+        text, spans = self.text(), []
+        at_char = at = 0
+        for match in pattern.finditer(text):
+            if match.end() > match.start():
+                at += self._units(text[at_char : match.start()])
+                begin, at = at, at + self._units(match.group())
+                spans.append((begin, at))
+                at_char = match.end()
+        return spans
+
+    def _units(self, text: str) -> int:
+        """How many of the editor's own units a text takes."""
+        raise NotImplementedError
+
+    def _selected_span(self) -> tuple[int, int]:
+        raise NotImplementedError
+
+    def _select(self, start: int, end: int) -> None:
+        """Select and show."""
+        raise NotImplementedError
+
+    def _replace_selection(self, text: str) -> None:
+        raise NotImplementedError
+
+    def _show_matches(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Highlight these and no others."""
         raise NotImplementedError
 
     # Marks

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QCompleter, QFrame, QListView, QPlainTextEdit, QTe
 from app.jobs.api import Diagnostic, Severity
 from ui import theme
 from ui.compiler import language
-from ui.compiler.editor import CodeEditor, FindQuery, by_place
+from ui.compiler.editor import CodeEditor, by_place
 from ui.theme import Role
 
 _ROLE = {Severity.ERROR: Role.ERROR, Severity.WARNING: Role.WARNING, Severity.INFO: Role.INFO}
@@ -339,63 +339,26 @@ class PlainEditor(CodeEditor):
 
     # -- search ------------------------------------------------------------------------------------------------------
 
-    def _spans(self, query: FindQuery) -> list[tuple[int, int]]:
-        pattern = query.pattern()
-        if pattern is None:
-            return []
-        text = self.text()
-        if text.isascii() or all(ord(char) <= 0xFFFF for char in text):
-            return [found.span() for found in pattern.finditer(text) if found.end() > found.start()]
-        # Qt counts UTF-16 units; beyond the basic plane Python's indices fall behind.
-        spans = []
-        for found in pattern.finditer(text):
-            start = len(text[: found.start()].encode("utf-16-le")) // 2
-            if found.end() > found.start():
-                spans.append((start, start + len(found.group().encode("utf-16-le")) // 2))
-        return spans
+    def _units(self, text: str) -> int:
+        """Qt counts UTF-16 units."""
+        return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
-    def find_next(self, query: FindQuery, *, backwards: bool = False, from_selection_start: bool = False) -> bool:
-        spans = self._spans(query)
-        if not spans:
-            return False
+    def _selected_span(self) -> tuple[int, int]:
         cursor = self._edit.textCursor()
-        if backwards:
-            before = [span for span in spans if span[1] <= cursor.selectionStart()]
-            start, end = before[-1] if before else spans[-1]
-        else:
-            edge = cursor.selectionStart() if from_selection_start else cursor.selectionEnd()
-            after = [span for span in spans if span[0] >= edge]
-            start, end = after[0] if after else spans[0]
+        return cursor.selectionStart(), cursor.selectionEnd()
+
+    def _select(self, start: int, end: int) -> None:
+        cursor = self._edit.textCursor()
         cursor.setPosition(start)
         cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
         self._edit.setTextCursor(cursor)
-        return True
 
-    def count(self, query: FindQuery) -> int:
-        self._matches = self._spans(query)
+    def _replace_selection(self, text: str) -> None:
+        self._edit.textCursor().insertText(text)
+
+    def _show_matches(self, spans: Sequence[tuple[int, int]]) -> None:
+        self._matches = list(spans)
         self._mark()
-        return len(self._matches)
-
-    def replace(self, query: FindQuery, replacement: str) -> bool:
-        cursor = self._edit.textCursor()
-        pattern = query.pattern()
-        replaced = False
-        if pattern is not None and (cursor.selectionStart(), cursor.selectionEnd()) in self._spans(query):
-            cursor.insertText(
-                pattern.sub(replacement if query.regex else lambda _m: replacement, self.selected_text(), count=1)
-            )
-            replaced = True
-        self.find_next(query)
-        return replaced
-
-    def replace_all(self, query: FindQuery, replacement: str) -> int:
-        pattern = query.pattern()
-        if pattern is None:
-            return 0
-        text, count = pattern.subn(replacement if query.regex else lambda _m: replacement, self.text())
-        if count:
-            self.replace_text(text)
-        return count
 
     # -- marks -------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from pyside6_scintilla import ScintillaEdit
 from app.jobs.api import Diagnostic, Severity
 from ui import theme
 from ui.compiler import language
-from ui.compiler.editor import CodeEditor, FindQuery, by_place
+from ui.compiler.editor import CodeEditor, by_place
 from ui.theme import Role
 
 # Lexilla's style numbers of the C-family lexer, and the colour role each is drawn in.
@@ -396,69 +396,27 @@ class ScintillaEditor(CodeEditor):
 
     # -- search ------------------------------------------------------------------------------------------------------
 
-    def find_next(self, query: FindQuery, *, backwards: bool = False, from_selection_start: bool = False) -> bool:
-        spans = self._spans(query)
-        if not spans:
-            return False
-        sci = self._sci
-        if backwards:
-            before = [span for span in spans if span[1] <= sci.selectionStart()]
-            start, end = before[-1] if before else spans[-1]
-        else:
-            edge = sci.selectionStart() if from_selection_start else sci.selectionEnd()
-            after = [span for span in spans if span[0] >= edge]
-            start, end = after[0] if after else spans[0]
-        sci.ensureVisibleEnforcePolicy(sci.lineFromPosition(start))
-        sci.setSel(start, end)
-        sci.scrollCaret()
-        return True
+    def _units(self, text: str) -> int:
+        """Scintilla counts bytes."""
+        return len(text) if text.isascii() else len(text.encode())
 
-    def count(self, query: FindQuery) -> int:
+    def _selected_span(self) -> tuple[int, int]:
+        return self._sci.selectionStart(), self._sci.selectionEnd()
+
+    def _select(self, start: int, end: int) -> None:
+        self._sci.ensureVisibleEnforcePolicy(self._sci.lineFromPosition(start))
+        self._sci.setSel(start, end)
+        self._sci.scrollCaret()
+
+    def _replace_selection(self, text: str) -> None:
+        self._sci.replaceSel(text)
+
+    def _show_matches(self, spans: Sequence[tuple[int, int]]) -> None:
         sci = self._sci
-        spans = self._spans(query)
         sci.setIndicatorCurrent(_MATCHES)
         sci.indicatorClearRange(0, sci.textLength())
         for start, end in spans[:_MAX_MATCHES_SHOWN]:
             sci.indicatorFillRange(start, end - start)
-        return len(spans)
-
-    def _spans(self, query: FindQuery) -> list[tuple[int, int]]:
-        """Byte ranges of the matches. Python's `re` over the bytes: one behaviour in both editors."""
-        pattern = query.pattern()
-        if pattern is None:
-            return []
-        text = self.text()
-        spans = []
-        # Byte offsets by counting on from the match before: one pass over the text.
-        at_char = at_byte = 0
-        for match in pattern.finditer(text):
-            if match.end() == match.start():
-                continue
-            at_byte += len(text[at_char : match.start()].encode())
-            size = len(match.group().encode())
-            spans.append((at_byte, at_byte + size))
-            at_char, at_byte = match.end(), at_byte + size
-        return spans
-
-    def replace(self, query: FindQuery, replacement: str) -> bool:
-        selection = (self._sci.selectionStart(), self._sci.selectionEnd())
-        replaced = False
-        pattern = query.pattern()
-        if pattern is not None and selection in self._spans(query):
-            fresh = pattern.sub(replacement if query.regex else lambda _m: replacement, self.selected_text(), count=1)
-            self._sci.replaceSel(fresh)
-            replaced = True
-        self.find_next(query)
-        return replaced
-
-    def replace_all(self, query: FindQuery, replacement: str) -> int:
-        pattern = query.pattern()
-        if pattern is None:
-            return 0
-        text, count = pattern.subn(replacement if query.regex else lambda _m: replacement, self.text())
-        if count:
-            self.replace_text(text)
-        return count
 
     # -- marks -------------------------------------------------------------------------------------------------------
 
