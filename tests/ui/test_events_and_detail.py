@@ -144,8 +144,8 @@ def test_what_would_it_do_shows_the_plan_of_any_recorded_event(
 ) -> None:
     dialog = panel.open_preview("create_project_folder")
     assert isinstance(dialog, PreviewDialog)
-    qtbot.waitUntil(lambda: dialog.events.count() > 10, timeout=15_000)
-    dialog.events.setCurrentRow(3)
+    qtbot.waitUntil(lambda: dialog.hits.count() > 10, timeout=15_000)
+    dialog.hits.setCurrentRow(3)
     qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
     (order,) = engine.open_orders()
     assert order.kind == "preview"

@@ -26,7 +26,7 @@ from ui import theme
 from ui.dialogs.base import Confirm
 from ui.dialogs.job_actions import PriorityDialog
 from ui.dialogs.job_confirm import JobConfirmDialog
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.panel import Panel
 from ui.sample_day import Day
 from ui.sample_jobs import write_jobs

@@ -32,7 +32,7 @@ def test_a_wrong_mode_is_refused_while_it_is_typed(dialog: SettingsDialog, qtbot
     row = dialog.row("folder_mode")
     row.input.selectAll()
     qtbot.keyClicks(row.input, "27x5")
-    assert "does not fit the pattern" in row.problem.text()
+    assert "write it like 2775" in row.problem.text()
     assert not row.problem.isHidden()
     assert not dialog.save.isEnabled()
     row.input.selectAll()

@@ -13,7 +13,7 @@ from app.journal.journal import Journal
 from app.journal.queue import NewEffect, NewRun
 from ui.dialogs.finder import Finder
 from ui.dialogs.undo import UndoDialog
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.docks.lever import Lever
 from ui.panel import Panel
 from ui.sample_day import Day

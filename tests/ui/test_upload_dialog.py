@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.service import Installation
+from ui.dialogs.clip_row import ClipRow
 from ui.dialogs.upload import UploadDialog
-from ui.models.uploads import Uploads, progress_of
+from ui.models.uploads import Clip, Uploads, progress_of
 from ui.upload_app import ArtistStation
 
 
@@ -196,7 +197,7 @@ def test_a_clip_on_its_way_is_stopped_and_retried(studio: Studio, station: Artis
         return "transcode" in phases
 
     qtbot.waitUntil(transcoding, timeout=40_000)
-    assert "of 4" in dialog.row(key).state.whole()
+    assert dialog.row(key).bar.accessibleName().endswith("of 4")
     dialog.row(key).drop_button.click()
     qtbot.waitUntil(lambda: states(dialog) == ["cancelled"], timeout=30_000)
     assert studio.rows(f'select id from AssetVersion where task_id is "{task}" and asset.name is "ReviewAsset"') == []
@@ -253,11 +254,24 @@ def test_a_damaged_draft_is_no_reason_not_to_open(studio: Studio, station: Artis
 
 
 @pytest.mark.parametrize(
-    ("words", "phase"),
-    [("looking at a.mov", "probe"), ("transcoding 45% (30 frames/s)", "transcode"), ("uploading review.mp4", "upload"),
-     ("set status on ReviewAsset", "publish")],
+    ("words", "phase", "said"),
+    [("looking at a.mov", "probe", "Looking at the clip"),
+     ("transcoding 45% (30 frames/s)", "transcode", "Making the review media, 45 %, 30 frames/s"),
+     ("upload review.mp4 as ftrackreview-mp4 to ftrack.server", "upload", "Uploading review.mp4"),
+     ("uploading a take as made to order.mov", "upload", "Uploading a take as made to order.mov"),
+     ("remove the temporary files", "publish", "Setting the version's status"),
+     ("the drive is not mounted", "upload", "the drive is not mounted")],
 )  # fmt: skip
-def test_progress_is_told_in_the_artists_four_steps(words: str, phase: str) -> None:
-    found, fraction = progress_of(words)
-    assert found == phase
-    assert 0 <= fraction <= 1
+def test_progress_is_told_in_the_artists_four_steps(words: str, phase: str, said: str) -> None:
+    assert (found := progress_of(words, "upload"))[0] == phase
+    assert found[2] == said
+    assert 0 <= found[1] <= 1
+
+
+def test_each_step_of_a_clip_has_a_bar_of_its_own(dark: None, qtbot: QtBot) -> None:
+    clip = Clip("k", "/p/take.mov", "take.mov", state="working", phase="upload", fraction=0.5, words="Uploading a.mov")
+    row = ClipRow(clip)
+    qtbot.addWidget(row)
+    assert row.bar.filled() == [1.0, 1.0, 0.5, 0.0]
+    assert row.bar.accessibleName() == "Upload, step 3 of 4"
+    assert row.state.whole() == "Uploading a.mov"

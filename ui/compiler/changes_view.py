@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QTextBrowser, QVBoxLayout, Q
 
 from ui import theme
 from ui.compiler.changes import MAX_LISTED, Changes, TaskChange
-from ui.compiler.parts import ElidedLabel, bar, tool_button
+from ui.compiler.parts import bar, tool_button
+from ui.docks.elided import ElidedLabel
 from ui.theme import Role
 
 LAST, DEPLOYED = 0, 1
@@ -32,7 +33,7 @@ class ChangesView(QWidget):
             LAST: "Nothing to compare with yet: this is the first preview.",
             DEPLOYED: "Nothing is deployed under this name.",
         }
-        self.words = ElidedLabel("", "muted")
+        self.words = ElidedLabel("", kind="muted", asks=True)
         self.basis = QButtonGroup(self)
         buttons: list[QWidget | int | None] = []
         for number, text, tip in (
@@ -80,10 +81,10 @@ class ChangesView(QWidget):
     def _render(self) -> None:
         answer = self._answers[self.basis.checkedId()]
         if isinstance(answer, str):
-            self.words.set_full("")
+            self.words.say("")
             self.browser.setHtml(self._page(f"<p class='muted'>{html.escape(answer)}</p>"))
             return
-        self.words.set_full(answer.sentence())
+        self.words.say(answer.sentence())
         if answer.nothing:
             self.browser.setHtml(self._page("<p class='muted'>The same tasks, commands and dependencies.</p>"))
             return

@@ -24,7 +24,8 @@ from ui import theme
 from ui.compiler.background import Background
 from ui.compiler.diff_view import DiffView
 from ui.compiler.outcome import sentence
-from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button
+from ui.compiler.parts import Notice, bar, label, push_button
+from ui.docks.elided import ElidedLabel
 from ui.theme import Role
 
 
@@ -70,7 +71,7 @@ class DeployDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(960, 640)
         self._title = label(f"Deploy {script}", "title")
-        self._target = ElidedLabel("", "muted", Qt.TextElideMode.ElideMiddle)
+        self._target = ElidedLabel("", kind="muted", mode=Qt.TextElideMode.ElideMiddle, asks=True)
         self.notice = Notice()
         self._checks = QVBoxLayout()
         self._checks.setSpacing(0)
@@ -126,7 +127,7 @@ class DeployDialog(QDialog):
 
     def _show_plan(self, plan: DeployPlan) -> None:
         self.plan = plan
-        self._target.set_full(str(plan.target))
+        self._target.say(str(plan.target))
         while (item := self._checks.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()

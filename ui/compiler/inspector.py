@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QTextBrowser, QVBoxLayout, Q
 
 from app.jobs.api import CommandLine, Variable, command_line, expand_variables
 from ui import theme
-from ui.compiler.parts import ElidedLabel, bar, tool_button
+from ui.compiler.parts import bar, tool_button
+from ui.docks.elided import ElidedLabel
 from ui.theme import Role
 
 PLATFORMS = (("linux", "Linux"), ("windows", "Windows"), ("darwin", "macOS"))
@@ -35,7 +36,7 @@ class Inspector(QWidget):
         self._variables: Mapping[str, Variable] = {}
         self._platform = "linux"
         self._lines: list[CommandLine] = []
-        self.title = ElidedLabel("No task chosen", "heading", Qt.TextElideMode.ElideMiddle)
+        self.title = ElidedLabel("No task chosen", kind="heading", mode=Qt.TextElideMode.ElideMiddle, asks=True)
         self.browser = QTextBrowser()
         self.browser.setOpenLinks(False)
         self.browser.setFrameShape(QFrame.Shape.NoFrame)
@@ -94,7 +95,7 @@ class Inspector(QWidget):
         self._lines = []
         self.copy_button.setEnabled(task is not None)
         if task is None:
-            self.title.set_full("No task chosen")
+            self.title.say("No task chosen")
             self.browser.setHtml(
                 self._page(
                     "<p class='muted'>Choose a task in the table or the graph to see exactly "
@@ -102,7 +103,7 @@ class Inspector(QWidget):
                 )
             )
             return
-        self.title.set_full(str(task.get("name", "")))
+        self.title.say(str(task.get("name", "")))
         commands = [command for command in task.get("commands") or [] if isinstance(command, Mapping)]
         expanded = expand_variables(commands, self._variables, self._platform)
         parts = [self._facts(task)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from ui import theme
+from ui.docks.elided import ElidedLabel
 from ui.theme import Role
 
 
@@ -95,48 +95,6 @@ def row(*items: QWidget | None, spacing: int = theme.SPACE.S) -> QWidget:
     return made
 
 
-class ElidedLabel(QLabel):
-    """One line of words that ends in an ellipsis where the room ends; the whole is its tool tip."""
-
-    def __init__(self, text: str = "", kind: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
-        super().__init__()
-        self._full = ""
-        self._mode = mode
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
-        if kind:
-            self.setProperty("kind", kind)
-        self.set_full(text)
-
-    def set_full(self, text: str) -> None:
-        """Another text."""
-        self._full = text
-        self.setToolTip(text)
-        self.updateGeometry()
-        self._fit()
-
-    def full(self) -> str:
-        """The text without the ellipsis."""
-        return self._full
-
-    def sizeHint(self) -> QSize:
-        margins = self.contentsMargins()
-        width = self.fontMetrics().horizontalAdvance(self._full) + margins.left() + margins.right() + 2
-        return QSize(width, super().sizeHint().height())
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(24, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        QLabel.setText(
-            self, self.fontMetrics().elidedText(self._full.replace("\n", "  "), self._mode, self.contentsRect().width())
-        )
-
-
 def spin_box() -> QSpinBox:
     """A box for whole numbers, its digits as far from the edge as the words of a line edit."""
     spin = QSpinBox()
@@ -156,7 +114,7 @@ class Notice(QFrame):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(theme.SPACE.M, theme.SPACE.XS, theme.SPACE.S, theme.SPACE.XS)
         self._row.setSpacing(theme.SPACE.S)
-        self._words = ElidedLabel()
+        self._words = ElidedLabel(asks=True)
         self._row.addWidget(self._words, 1)
         self.buttons: list[QPushButton] = []
         self.hide()
@@ -166,7 +124,7 @@ class Notice(QFrame):
         self.clear()
         theme.mark(self, state=state)
         theme.mark(self._words, state=state)
-        self._words.set_full(text)
+        self._words.say(text)
         for words, call in actions:
             self._add(push_button(words, call))
         if closable:
@@ -175,7 +133,7 @@ class Notice(QFrame):
 
     def text(self) -> str:
         """What it says, "" while hidden."""
-        return self._words.full()
+        return self._words.whole()
 
     def clear(self) -> None:
         """Say nothing."""
@@ -183,7 +141,7 @@ class Notice(QFrame):
             button.hide()
             button.deleteLater()
         self.buttons.clear()
-        self._words.set_full("")
+        self._words.say("")
         self.hide()
 
     def _add(self, button: QPushButton) -> None:

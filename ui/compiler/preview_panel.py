@@ -21,10 +21,11 @@ from ui.compiler.document import time_words
 from ui.compiler.editor import make_editor
 from ui.compiler.graph_view import GraphView
 from ui.compiler.inspector import Inspector
-from ui.compiler.parts import ElidedLabel, bar, push_button
+from ui.compiler.parts import bar, push_button
 from ui.compiler.preview import PAGE, TaskSource, wait_for
 from ui.compiler.summary import SummaryHead
 from ui.compiler.task_table import TaskTable
+from ui.docks.elided import ElidedLabel
 
 JSON_SHOWN = 1_500_000
 """Characters of the raw result that are shown; all of it can be saved."""
@@ -45,7 +46,7 @@ class RawView(QWidget):
         super().__init__(parent)
         self.editor = make_editor()
         self.editor.set_read_only(True)
-        self.words = ElidedLabel("", "muted")
+        self.words = ElidedLabel("", kind="muted", asks=True)
         self.save_button = push_button("Save as …")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -56,7 +57,7 @@ class RawView(QWidget):
     def show_text(self, text: str, cut: bool) -> None:
         """The text, and whether it is only the beginning."""
         self.editor.set_text(text)
-        self.words.set_full(f"The first {len(text):,} characters; save it to see all." if cut else "")
+        self.words.say(f"The first {len(text):,} characters; save it to see all." if cut else "")
 
 
 class PreviewPanel(QWidget):
@@ -302,8 +303,8 @@ class PreviewPanel(QWidget):
 
             self._background.run(
                 work,
-                lambda _nothing: self.raw.words.set_full(f"Saved to {path}"),
-                lambda problem: self.raw.words.set_full(f"Not saved to {path}: {problem}"),
+                lambda _nothing: self.raw.words.say(f"Saved to {path}"),
+                lambda problem: self.raw.words.say(f"Not saved to {path}: {problem}"),
             )
 
         dialog.fileSelected.connect(write)

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QLayoutItem,
 from app.jobs.api import CompileResult
 from ui import theme
 from ui.compiler.outcome import Headline, chunk_words, headline, program_count
-from ui.compiler.parts import ElidedLabel, label, push_button
+from ui.compiler.parts import label, push_button
+from ui.docks.elided import ElidedLabel
 from ui.graph.canvas import type_roles
 from ui.theme import Role
 
@@ -145,7 +146,7 @@ class SummaryHead(QFrame):
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self._numbers.setSizePolicy(policy)
-        self._facts = ElidedLabel("", "muted")
+        self._facts = ElidedLabel("", kind="muted", asks=True)
         self._facts.setContentsMargins(theme.SPACE.M, 0, theme.SPACE.M, theme.SPACE.XS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -235,12 +236,12 @@ class SummaryHead(QFrame):
             f"{summary.dependencies:,} dependencies",
             f"compiled in {result.milliseconds:.0f} ms as Flamenco {version}",
         ]
-        self._facts.set_full("  ·  ".join(fact for fact in facts if fact))
+        self._facts.say("  ·  ".join(fact for fact in facts if fact))
         self._facts.show()
 
     def facts(self) -> str:
         """The line of numbers."""
-        return self._facts.full()
+        return self._facts.whole()
 
     def chips(self) -> list[str]:
         """What the chips say."""
@@ -250,7 +251,7 @@ class SummaryHead(QFrame):
     def clear_numbers(self) -> None:
         """No numbers."""
         self._fill([])
-        self._facts.set_full("")
+        self._facts.say("")
         self._facts.hide()
 
     def _fill(self, chips: list[tuple[str, str, Role]]) -> None:

@@ -39,12 +39,13 @@ from ui.compiler.editor import make_editor
 from ui.compiler.find_bar import FindBar
 from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel
 from ui.compiler.language import Vocabulary
-from ui.compiler.parts import ElidedLabel, Notice, bar, label, push_button, row, tool_button
+from ui.compiler.parts import Notice, bar, label, push_button, row, tool_button
 from ui.compiler.preview import PAGE, PreviewRunner, wait_for
 from ui.compiler.preview_panel import PreviewPanel
 from ui.compiler.problems import Problems
 from ui.compiler.scripts_list import STATES, NewScriptDialog, ScriptsList
 from ui.dialogs.job_run import RunWish
+from ui.docks.elided import ElidedLabel
 from ui.theme import Role
 
 log = logging.getLogger("signalbox.ui.compiler")
@@ -168,7 +169,7 @@ class Workbench(QWidget):
             memory.setValue(f"splitters/{name}", splitter.saveState())
 
     def _editor_bar(self) -> QWidget:
-        self.title = ElidedLabel("", "heading", Qt.TextElideMode.ElideMiddle)
+        self.title = ElidedLabel("", kind="heading", mode=Qt.TextElideMode.ElideMiddle, asks=True)
         self.state = label("")
         self.undo_button = tool_button("undo", "Undo (Ctrl+Z)", self.editor.undo)
         self.redo_button = tool_button("redo", "Redo (Ctrl+Shift+Z)", self.editor.redo)
@@ -178,7 +179,7 @@ class Workbench(QWidget):
         self.run_button = push_button("Run…", self.show_run, icon="play")
         self.run_button.setToolTip("See the command lines, then run this job here or on the farm (Ctrl+Shift+R)")
         self.run_button.hide()
-        self.deploy_button = push_button("Deploy …", self.show_deploy, kind="primary", icon="deploy")
+        self.deploy_button = push_button("Deploy…", self.show_deploy, kind="primary", icon="deploy")
         self.deploy_button.setToolTip("Check, compare and write this script to the Manager's scripts folder")
         self._edit_buttons = (self.undo_button, self.redo_button, self.find_button, self.format_button)
         buttons = (*self._edit_buttons, self.history_button, theme.SPACE.XS, self.run_button, self.deploy_button)
@@ -186,7 +187,7 @@ class Workbench(QWidget):
 
     def _foot(self) -> QWidget:
         self.place = label("", "muted")
-        self.draft_words = ElidedLabel("", "muted")
+        self.draft_words = ElidedLabel("", kind="muted", asks=True)
         self.version = QComboBox(editable=True)
         self.version.addItems(VERSIONS)
         self.version.setCurrentText(self.doors.manager_version)
@@ -341,7 +342,7 @@ class Workbench(QWidget):
         self.runner.reset()
         self.editor.set_text("")
         self.problems.show_findings([])
-        self.title.set_full("")
+        self.title.say("")
         self.state.setText("")
         self.preview.reset("Choose a script", "Or start a new one from a template.")
         self._set_enabled(False)
@@ -353,11 +354,11 @@ class Workbench(QWidget):
         self.editor.setEnabled(True)
         self.problems.show_findings([])
         self.preview.reset("Compiling …")
-        self.title.set_full(script.name)
-        self.draft_words.set_full("")
+        self.title.say(script.name)
+        self.draft_words.say("")
         self.notice.clear()
         if script.recovered:
-            self.draft_words.set_full("Continued from your draft")
+            self.draft_words.say("Continued from your draft")
         self._set_enabled(True)
         self.scripts.select(script.name)
         self._show_state()
@@ -409,7 +410,7 @@ class Workbench(QWidget):
         self.title_changed.emit(f"{self.document.name} •")
 
     def _draft_saved(self, _draft: object) -> None:
-        self.draft_words.set_full(f"Draft saved {time_words(time.time())}")
+        self.draft_words.say(f"Draft saved {time_words(time.time())}")
         self.title_changed.emit(self.document.name)
         info = self.scripts.info(self.document.name)
         if info is None or info.state not in (ScriptState.DRAFT, ScriptState.CHANGED):

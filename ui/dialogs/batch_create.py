@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 CONFIRM_ABOVE = 500
 """More rows than this are asked for again."""
 _TYPING_MS = 150
-_WIDTHS = (104, 78, 104, 78, 84, 170, 150, 210)
-_LEFT = 484
+_WIDTHS = (100, 84, 100, 76, 82, 190, 150, 190)
+_LEFT = 452
 OPEN = frozenset({"queued", "running", "waiting", "retry", "paused"})
 
 
@@ -113,7 +113,7 @@ class BatchCreateDialog(Dialog):
         self.expression = QLineEdit("####")
         self.numbers = QLineEdit()
         self.numbers.setPlaceholderText("10-200:10")
-        self.prefix = QCheckBox("Add the sequence's name before")
+        self.prefix = QCheckBox("Begin each shot's name with the sequence's")
         self.prefix.setChecked(True)
         for words, field in (("Sequence", self.sequence), ("Shots", self.expression), ("Range", self.numbers)):
             form.addRow(words, field)
@@ -475,6 +475,8 @@ class BatchCreateDialog(Dialog):
         self.stop_button.hide()
         made = sum(effect.state == "applied" and effect.kind == "create" for effect in detail.effects)
         self.undo_button.setVisible(made > 0)
+        if made:
+            self.undo_button.setFocus()
         failed = [effect.error for effect in detail.effects if effect.state == "failed"]
         words = f"{made} made"
         if row.state in ("done", "skipped", "superseded"):

@@ -1,4 +1,4 @@
-"""The task templates of Batch Create: type, bid, who, status; kept as presets."""
+"""The task templates of Batch Create: type, bid, assignees, status; kept as presets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import json
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QInputDialog,
     QLabel,
     QPushButton,
+    QScrollArea,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -25,6 +31,35 @@ from ui.theme import Role
 
 _KEY = "batch/presets"
 _MOST_HOURS = 10_000.0
+_COLUMNS = (("Type", 6), ("Bid", 3), ("Assignees", 5), ("Status", 5), ("", 0))
+"""Headings, and how the room is shared."""
+_SHOWN = 4
+"""Lines that are seen at once; more are scrolled to."""
+
+
+class Choices(QComboBox):
+    """A choice whose word ends in an ellipsis where it has no room, with the whole as its tooltip."""
+
+    def __init__(self, names: Sequence[str], wanted: str) -> None:
+        super().__init__()
+        self.addItems(list(names))
+        self.setCurrentText(wanted)
+        self.setMinimumContentsLength(4)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        style = self.style()
+        room = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        ).width()
+        whole = option.currentText
+        option.currentText = self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, room - 2)
+        self.setToolTip(whole if option.currentText != whole else "")
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
 
 class TaskLine(QWidget):
@@ -32,7 +67,7 @@ class TaskLine(QWidget):
 
     def __init__(self, task: TaskTemplate, types: Sequence[str], users: Sequence[str], statuses: Sequence[str]) -> None:
         super().__init__()
-        self.type = _choices([*types, *([task.type_name] if task.type_name not in types else [])], task.type_name)
+        self.type = Choices([*types, *([task.type_name] if task.type_name not in types else [])], task.type_name)
         self.type.setAccessibleName("Task type")
         self.bid = QDoubleSpinBox()
         self.bid.setRange(0, _MOST_HOURS)
@@ -41,15 +76,14 @@ class TaskLine(QWidget):
         self.bid.setValue(task.bid_hours)
         self.bid.setMinimumWidth(74)
         self.bid.setAccessibleName("Bid in hours")
-        self.who = _choices(["", *users], ", ".join(task.assignees))
+        self.who = Choices(["", *users], "")
         self.who.setEditable(True)
         self.who.setCurrentText(", ".join(task.assignees))
         self.who.setAccessibleName("Assignees, separated by commas")
         line = self.who.lineEdit()
         if line is not None:
-            line.setPlaceholderText("nobody")
-        self.status = _choices(["", *statuses], task.status)
-        self.status.setItemText(0, "first")
+            line.setPlaceholderText("Nobody")
+        self.status = Choices(["First status", *statuses], task.status)
         self.status.setAccessibleName("Status")
         self.drop = QToolButton()
         theme.set_icon(self.drop, "close", Role.MUTED)
@@ -61,15 +95,6 @@ class TaskLine(QWidget):
         people = tuple(name.strip() for name in self.who.currentText().split(",") if name.strip())
         status = self.status.currentText() if self.status.currentIndex() > 0 else ""
         return TaskTemplate(self.type.currentText(), self.bid.value(), "", people, status)
-
-
-def _choices(names: Sequence[str], wanted: str) -> QComboBox:
-    box = QComboBox()
-    box.addItems(list(names))
-    box.setCurrentText(wanted)
-    box.setMinimumContentsLength(4)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box
 
 
 class TaskTemplates(QWidget):
@@ -108,17 +133,41 @@ class TaskTemplates(QWidget):
         top.addWidget(self.save)
         top.addWidget(self.forget)
         column.addLayout(top)
-        self._grid = QGridLayout()
-        self._grid.setSpacing(5)
-        for place, stretch in enumerate((6, 3, 5, 5, 0)):
-            self._grid.setColumnStretch(place, stretch)
-        column.addLayout(self._grid)
+        column.addWidget(self._build_lines())
         self.add = QPushButton("Add a task")
         self.add.setAutoDefault(False)
         theme.set_icon(self.add, "plus", Role.MUTED)
         self.add.clicked.connect(self._another)
         column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
         self._list_presets()
+
+    def _build_lines(self) -> QScrollArea:
+        holder = QWidget()
+        self._grid = QGridLayout(holder)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(5)
+        self._grid.setVerticalSpacing(5)
+        self._heads = [QLabel(words) for words, _stretch in _COLUMNS if words]
+        for place, (_words, stretch) in enumerate(_COLUMNS):
+            self._grid.setColumnStretch(place, stretch)
+        for place, head in enumerate(self._heads):
+            head.setFont(theme.ui_font(-1.0))
+            theme.mark(head, kind="muted")
+            self._grid.addWidget(head, 0, place)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setWidget(holder)
+        self._fit()
+        return self._area
+
+    def _fit(self) -> None:
+        """As high as its lines, up to some; the rest is scrolled to."""
+        self._area.setVisible(bool(self._lines))
+        if self._lines:
+            line = max(self._lines[0].type.sizeHint().height(), self._lines[0].bid.sizeHint().height()) + 5
+            self._area.setFixedHeight(self._heads[0].sizeHint().height() + 5 + line * min(_SHOWN, len(self._lines)))
 
     def set_words(self, types: Sequence[str], users: Sequence[str], statuses: Sequence[str]) -> None:
         """What the project's workflow offers."""
@@ -140,10 +189,11 @@ class TaskTemplates(QWidget):
         self._lines = []
         for task in tasks:
             self._put(task)
+        self._fit()
 
     def _put(self, task: TaskTemplate) -> None:
         line = TaskLine(task, self._types, self._users, self._statuses)
-        row = self._grid.rowCount()
+        row = len(self._lines) + 1
         for place, widget in enumerate((line.type, line.bid, line.who, line.status, line.drop)):
             self._grid.addWidget(widget, row, place)
         line.type.currentTextChanged.connect(self.changed)
@@ -160,6 +210,7 @@ class TaskTemplates(QWidget):
         kind = next((name for name in self._types if name not in used), self._types[0] if self._types else "")
         if kind:
             self._put(TaskTemplate(kind))
+            self._fit()
             self._lines[-1].type.setFocus()
             self.changed.emit()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ui import theme
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.docks.picture import Picture
-from ui.models.uploads import Clip
+from ui.models.uploads import PHASES, Clip
 from ui.theme import Role
 
 _LOOKS: dict[str, tuple[str, Role, str]] = {
@@ -23,7 +23,54 @@ _LOOKS: dict[str, tuple[str, Role, str]] = {
     "failed": ("error", Role.ERROR, "Failed"),
     "cancelled": ("stop", Role.WARNING, "Stopped"),
 }
-_PHASES = {"probe": "Probe", "transcode": "Transcode", "upload": "Upload", "publish": "Publish"}
+_BAR = 5
+
+
+class PhaseBar(QWidget):
+    """The way of a clip: a bar for each phase, filled as far as it is, its name below."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._at, self._fraction = -1, 0.0
+        self._font = theme.ui_font(-1.3)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(_BAR + 3 + QFontMetrics(self._font).height())
+        theme.notifier().changed.connect(self.update)
+
+    def say(self, phase: str, fraction: float) -> None:
+        """Show a phase ("" before the first) and how far it is (0 to 1)."""
+        self._at = PHASES.index(phase) if phase else -1
+        self._fraction = fraction
+        where = f"{phase.capitalize()}, step {self._at + 1} of {len(PHASES)}" if phase else "Not begun"
+        self.setAccessibleName(where)
+        self.setToolTip(where)
+        self.update()
+
+    def filled(self) -> list[float]:
+        """How far each phase is, 0 to 1."""
+        return [1.0 if at < self._at else self._fraction if at == self._at else 0.0 for at in range(len(PHASES))]
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self.height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(self._font)
+        look = theme.current()
+        step = (self.width() + theme.SPACE.S) / len(PHASES)
+        wide = step - theme.SPACE.S
+        for at, (phase, share) in enumerate(zip(PHASES, self.filled(), strict=True)):
+            groove = QRectF(at * step, 0, wide, _BAR)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour(Role.BORDER_STRONG if at == self._at else Role.BORDER))
+            painter.drawRoundedRect(groove, 2.5, 2.5)
+            if share:
+                painter.setBrush(look.colour(Role.OK if at < self._at else Role.ACCENT))
+                painter.drawRoundedRect(QRectF(groove.left(), 0, max(_BAR, wide * share), _BAR), 2.5, 2.5)
+            painter.setPen(look.colour(Role.TEXT if at == self._at else Role.MUTED))
+            below = QRectF(groove.left(), _BAR + 3, wide, self.height() - _BAR - 3)
+            painter.drawText(below, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, phase.capitalize())
 
 
 class ClipRow(QFrame):
@@ -59,11 +106,9 @@ class ClipRow(QFrame):
         words.addWidget(self.name)
         words.addWidget(self.facts)
         self.state = ElidedLabel()
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(5)
+        self.bar = PhaseBar()
         words.addWidget(self.state)
+        words.addSpacing(2)
         words.addWidget(self.bar)
         line.addLayout(words, 1)
         self.retry_button = self._button("retry", "Retry")
@@ -93,7 +138,7 @@ class ClipRow(QFrame):
         if clip.state == "ready" and self._has_warnings(clip):
             theme.mark(self.state, state="warning")
         self.bar.setVisible(clip.busy)
-        self.bar.setValue(round(clip.fraction * 1000))
+        self.bar.say(clip.phase if clip.state == "working" else "", clip.fraction)
         self.retry_button.setVisible(clip.state in {"failed", "cancelled"})
         stops = clip.state in {"ordered", "working", "waiting"}
         tip = "Stop publishing it" if stops else "Take off the list"
@@ -111,10 +156,11 @@ class ClipRow(QFrame):
     def _words(self, clip: Clip, word: str) -> str:
         if clip.state == "ready":
             return "; ".join(clip.facts.warnings) if clip.facts is not None else ""
-        if clip.state == "working" and clip.phase:
-            step = list(_PHASES).index(clip.phase) + 1
-            return f"{_PHASES[clip.phase]} ({step} of {len(_PHASES)}): {clip.words}"
-        return f"{word}: {clip.words}" if clip.words else word
+        if clip.state in {"working", "done"}:
+            return clip.words
+        # The name stands above: what is said of it has no need to repeat it.
+        words = clip.words.replace(f"{clip.label} is", "it is", 1) if clip.state == "refused" else clip.words
+        return f"{word}: {words}" if words else word
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)

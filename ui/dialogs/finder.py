@@ -7,28 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QScrollArea,
-    QSizePolicy,
-    QSplitter,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.journal.journal import Journal
 from app.journal.rows import EventFilter, EventRow, RunRow
 from ui import theme
-from ui.dialogs.base import Dialog
+from ui.dialogs.look_up import LookUp
 from ui.docks.detail import EventStory, why_no_runs
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.models.hub import Hub
 from ui.models.words import clock, moment, state_look
@@ -68,7 +55,7 @@ def find_entities(journal: Journal, text: str) -> list[Found]:
     )
 
 
-class Finder(Dialog):
+class Finder(LookUp):
     """Search an entity and read its story.
 
     Signals:
@@ -81,52 +68,14 @@ class Finder(Dialog):
         super().__init__(
             "What happened to…?",
             "Find a task, shot, asset or project: every event of it, what each handler did, and why it did nothing.",
+            "Name of a task, shot, asset or project, e.g. BC_0010 compositing",
+            "Found",
+            290,
             parent,
         )
-        self.resize(900, 560)
         self.setObjectName("finder")
         self._hub = hub
         self._found: list[Found] = []
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Name of a task, shot, asset or project, e.g. BC_0010 compositing")
-        self.search.setAccessibleName("Name of a task, shot, asset or project")
-        self.search.setClearButtonEnabled(True)
-        self.search.addAction(theme.icon("search", Role.MUTED), QLineEdit.ActionPosition.LeadingPosition)
-        self.body.addWidget(self.search)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
-        self.hits = QListWidget()
-        self.hits.setAccessibleName("Found")
-        self.hits.setMinimumWidth(220)
-        self.hits.setSpacing(3)
-        split.addWidget(self.hits)
-        self._story = QVBoxLayout()
-        self._story.setContentsMargins(12, 4, 8, 8)
-        self._story.setSpacing(10)
-        self._story.addStretch(1)
-        holder = QWidget()
-        holder.setLayout(self._story)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(holder)
-        split.addWidget(area)
-        split.setStretchFactor(1, 1)
-        split.setSizes([280, 580])
-        self.body.addWidget(split, 1)
-        self.add_cancel("Close")
-        self._wait = QTimer(self)
-        self._wait.setSingleShot(True)
-        self._wait.setInterval(120)
-        self._wait.timeout.connect(self._search)
-        self.search.textChanged.connect(lambda _text: self._wait.start())
-        self.hits.currentRowChanged.connect(self._choose)
-        self.search.setFocus()
-
-    def showEvent(self, event: object) -> None:
-        super().showEvent(event)  # type: ignore[arg-type]
-        self.search.setFocus()
 
     def _search(self) -> None:
         text = self.search.text().strip()
@@ -137,49 +86,40 @@ class Finder(Dialog):
 
     def _take(self, found: list[Found]) -> None:
         self._found = found
-        self.hits.clear()
-        for hit in found[:100]:
-            item = QListWidgetItem(f"{hit.entity}\n{hit.project}" if hit.project else hit.entity)
-            self.hits.addItem(item)
+        several = len({hit.project for hit in found}) > 1
+        self._list(
+            [f"{hit.entity}  ·  {hit.project}" if several and hit.project else hit.entity for hit in found[:100]]
+        )
         if found:
             self.hits.setCurrentRow(0)
         else:
             self._tell_nothing()
 
     def _tell_nothing(self) -> None:
-        self._empty_story()
         text = self.search.text().strip()
         if len(text) < 2:
+            self._tell([])
             return
-        words = (
+        label = QLabel(
             f"No event about “{text}” is in the journal. Either ftrack has not sent one since Signalbox started "
             "(look at Site and Last event at the top), or it is older than what is kept."
         )
-        label = QLabel(words)
+        label.setTextFormat(Qt.TextFormat.PlainText)
         label.setWordWrap(True)
-        self._story.insertWidget(0, label)
+        self._tell([label])
 
-    def _choose(self, index: int) -> None:
-        if not 0 <= index < len(self._found):
+    def _choose(self, place: int) -> None:
+        if not 0 <= place < len(self._found):
             return
-        hit = self._found[index]
+        hit = self._found[place]
 
         def question(journal: Journal) -> list[tuple[EventRow, list[RunRow]]]:
             return [(event, journal.runs_of_event(event.id)) for event in hit.events]
 
         self._hub.journal.ask("finder.story", question, self._show_story, owner=self)
 
-    def _empty_story(self) -> None:
-        while self._story.count() > 1:
-            item = self._story.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.deleteLater()
-
     def _show_story(self, story: list[tuple[EventRow, list[RunRow]]]) -> None:
-        self._empty_story()
-        for place, (event, runs) in enumerate(story):
-            self._story.insertWidget(place, self._event_card(event, runs))
+        self._tell([self._event_card(event, runs) for event, runs in story])
 
     def _event_card(self, event: EventRow, runs: list[RunRow]) -> QWidget:
         card = QFrame()

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import (
-    QFrame,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QScrollArea,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.journal.journal import Journal
 from app.journal.rows import EventFilter, EventRow, RunDetail
-from ui import theme
-from ui.dialogs.base import Dialog
+from ui.dialogs.look_up import LookUp
 from ui.docks.detail import EffectLine
 from ui.models.hub import Hub
 from ui.models.words import clock, many
-from ui.theme import Role
 
 MOST = 200
 
 
-class PreviewDialog(Dialog):
+class PreviewDialog(LookUp):
     """Choose an event, read the plan.
 
     Signals:
@@ -41,54 +29,15 @@ class PreviewDialog(Dialog):
 
     def __init__(self, hub: Hub, handler: str, event_row: int = 0, parent: QWidget | None = None) -> None:
         title = hub.snapshot.title(handler)
-        super().__init__(
-            f"What would {title} do?", "Choose a recorded event. Its plan is made and nothing is touched.", parent
-        )
-        self.resize(860, 540)
+        about = "Choose a recorded event. Its plan is made and nothing is touched."
+        super().__init__(f"What would {title} do?", about, "Search events", "Events", 380, parent)
         self.setObjectName("preview_dialog")
         self._hub = hub
         self._handler = handler
         self._event = event_row
         self._run = 0
         self._rows: list[EventRow] = []
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search events")
-        self.search.setAccessibleName("Search events")
-        self.search.setClearButtonEnabled(True)
-        self.search.addAction(theme.icon("search", Role.MUTED), QLineEdit.ActionPosition.LeadingPosition)
-        self.body.addWidget(self.search)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
-        self.events = QListWidget()
-        self.events.setAccessibleName("Events")
-        self.events.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.events.setSpacing(2)
-        self.events.setTextElideMode(Qt.TextElideMode.ElideRight)
-        split.addWidget(self.events)
-        self._plan = QVBoxLayout()
-        self._plan.setContentsMargins(12, 4, 8, 8)
-        self._plan.setSpacing(8)
-        self.said = QLabel("No event is chosen yet.")
-        self.said.setWordWrap(True)
-        self._plan.addWidget(self.said)
-        self._plan.addStretch(1)
-        holder = QWidget()
-        holder.setLayout(self._plan)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(holder)
-        split.addWidget(area)
-        split.setSizes([360, 460])
-        self.body.addWidget(split, 1)
-        self.add_cancel("Close")
-        self._wait = QTimer(self)
-        self._wait.setSingleShot(True)
-        self._wait.setInterval(120)
-        self._wait.timeout.connect(self._search)
-        self.search.textChanged.connect(lambda _text: self._wait.start())
-        self.events.currentRowChanged.connect(self._choose)
+        self._say("No event is chosen yet.")
         hub.journal.moved.connect(self._look)
         self._search()
 
@@ -102,32 +51,26 @@ class PreviewDialog(Dialog):
 
     def _take_events(self, rows: list[EventRow]) -> None:
         self._rows = rows
-        self.events.blockSignals(True)
-        self.events.clear()
-        for row in rows:
-            self.events.addItem(QListWidgetItem(f"{clock(row.received)}  {row.words}"))
-        self.events.setCurrentRow(-1)
-        self.events.blockSignals(False)
+        self._list([f"{clock(row.received)}  {row.words}" for row in rows])
         for place, row in enumerate(rows):
             if row.id == self._event:
-                self.events.setCurrentRow(place)
+                self.hits.setCurrentRow(place)
 
     def _choose(self, place: int) -> None:
         if not 0 <= place < len(self._rows):
             return
         self._run = 0
-        self._clear()
-        self.said.setText("Planning…")
+        self._say("Planning…")
         args = {"event_row": self._rows[place].id, "handler": self._handler}
         self._hub.order("preview", args, "Preview", self._ordered, quiet=True)
 
     def _ordered(self, result: Mapping[str, Any]) -> None:
         if result.get("refused"):
-            self.said.setText(str(result["refused"]))
+            self._say(str(result["refused"]))
             return
         runs = result.get("runs") or ([result["run"]] if "run" in result else [])
         if not runs:
-            self.said.setText("Nothing: this event does not concern the handler.")
+            self._say("Nothing: this event does not concern the handler.")
             return
         self._run = int(runs[0])
         self._look()
@@ -141,19 +84,16 @@ class PreviewDialog(Dialog):
         if detail.row.id != self._run or detail.row.state in {"queued", "running", "waiting", "retry"}:
             return
         self._run = 0
-        self._clear()
         reasons = [str(note.get("reason", "")) for note in detail.notes] or [detail.row.reason]
         if detail.effects:
-            self.said.setText(f"It would do {many(len(detail.effects), 'thing')}:")
+            words = f"It would do {many(len(detail.effects), 'thing')}:"
         else:
-            self.said.setText("It would do nothing: " + "; ".join(reason for reason in reasons if reason))
-        for place, effect in enumerate(detail.effects[:200]):
-            self._plan.insertWidget(place + 1, EffectLine(effect))
+            words = "It would do nothing: " + "; ".join(reason for reason in reasons if reason)
+        self._say(words, [EffectLine(effect) for effect in detail.effects[:MOST]])
         self.planned.emit(detail.row.id)
 
-    def _clear(self) -> None:
-        while self._plan.count() > 2:
-            item = self._plan.takeAt(1)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.deleteLater()
+    def _say(self, words: str, below: Sequence[QWidget] = ()) -> None:
+        self.said = QLabel(words)
+        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.said.setWordWrap(True)
+        self._tell([self.said, *below])

@@ -8,22 +8,26 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.journal.rows import EffectRow, RunDetail
+from app.journal.rows import RunDetail
 from ui import theme
 from ui.dialogs.base import Dialog, ItemList
 from ui.models.hub import Hub
-from ui.models.words import many
+from ui.models.words import many, sentence
 from ui.theme import Role
 
 _ICONS = {
-    "make_folder": "folder",
-    "copy_file": "file",
-    "create_entity": "plus",
-    "update_entity": "edit",
-    "delete_entity": "trash",
-    "set_metadata": "tag",
-    "send_slack": "chat",
+    "folder": "folder",
+    "remove_folders": "folder",
+    "copy": "file",
+    "remove_file": "file",
+    "create": "plus",
+    "update": "edit",
+    "delete": "trash",
+    "metadata": "tag",
+    "custom": "tag",
+    "slack": "chat",
 }
+"""By the kind of the effect."""
 _GOES = {"planned", "queued"}
 
 
@@ -61,25 +65,8 @@ class UndoDialog(Dialog):
         if result.get("refused"):
             self.about.setText(f"This run cannot be undone: {result['refused']}")
             return
-        if "effects" in result:
-            self._show(
-                [
-                    (
-                        str(e.get("words", "")),
-                        str(e.get("state", "planned")),
-                        str(e.get("reason", "")),
-                        str(e.get("kind", "")),
-                    )
-                    for e in result["effects"]
-                ]
-            )
-            return
-        run = int(result["run"])
-        self._watch(run)
-
-    def _watch(self, run: int) -> None:
-        """The engine plans the undo as a run of its own; its effects are the list."""
-        self._preview = run
+        # The engine plans the undo as a run of its own; its effects are the list.
+        self._preview = int(result["run"])
         self._hub.journal.moved.connect(self._read)
         self._read()
 
@@ -102,14 +89,14 @@ class UndoDialog(Dialog):
     def _show(self, items: list[tuple[str, str, str, str]]) -> None:
         goes = [item for item in items if item[1] in _GOES]
         stays = [item for item in items if item[1] not in _GOES]
-        self.goes.fill([(_ICONS.get(kind, "undo"), words, Role.ERROR) for words, _state, _why, kind in goes])
+        self.goes.fill([(_ICONS.get(kind, "undo"), sentence(words), Role.ERROR) for words, _state, _why, kind in goes])
         self.stays.fill(
-            [("lock", f"{words}: {why}" if why else words, Role.MUTED) for words, _state, why, _kind in stays]
+            [("lock", sentence(f"{words}: {why}" if why else words), Role.MUTED) for words, _state, why, _kind in stays]
         )
         for widget in (self.stays, self.stays_title):
             widget.setVisible(bool(stays))
         self.confirm.setEnabled(bool(goes))
-        self.confirm.setText(f"Undo {many(len(goes), 'effect')}" if goes else "Undo")
+        self.confirm.setText(f"Undo {many(len(goes), 'thing')}" if goes else "Undo")
         self.confirm.setFocus()
         if goes:
             self.about.setText("This is what goes. What somebody changed since is left alone.")
@@ -120,8 +107,3 @@ class UndoDialog(Dialog):
         self._hub.order("undo", {"run": self._run}, f"Undo of run {self._run}")
         self.ordered.emit(self._run)
         self.accept()
-
-
-def effect_icon(effect: EffectRow) -> str:
-    """The icon of an effect's kind."""
-    return _ICONS.get(effect.kind, "event")

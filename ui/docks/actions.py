@@ -10,9 +10,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from ui import theme
-from ui.docks.handlers import ElidedLabel, HandlerCard, _scrolled
+from ui.docks.elided import ElidedLabel
+from ui.docks.handlers import HandlerCard, _scrolled
 from ui.models.hub import Hub
-from ui.models.words import LEVERS, ago
+from ui.models.words import LEVERS, clock, state_look
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ class RunLine(QWidget):
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(6)
         who = row.user or "somebody"
-        what = f" on {row.entity}" if row.entity else ""
-        how = row.state.replace("_", " ")
-        if row.reason and row.reason != how:
+        what = f", {row.entity}" if row.entity else ""
+        # What came of it is told by its colour too; a done run has no need to say "done" before what it did.
+        how = row.reason if row.reason and row.state == "done" else state_look(row.state).word.lower()
+        if row.reason and row.state != "done" and row.reason != how:
             how = f"{how}: {row.reason}"
-        self.words = ElidedLabel(f"{who}{what}, {ago(row.created)}: {how}")
+        self.words = ElidedLabel(f"{clock(row.created)} {who}{what}: {how}")
         theme.mark(self.words, state=_STATES.get(row.state, "info" if row.state in _OPEN else "off"))
         line.addWidget(self.words, 1)
         self.show_button = _tool("eye", f"Show run {row.id}")
@@ -173,7 +175,7 @@ class ActionsDock(QWidget):
     def _moved(self, action: str, position: str) -> None:
         title = self._hub.snapshot.title(action)
         args: dict[str, Any] = {"handler": action, "project": "", "position": position, "why": ""}
-        self._hub.order("set_lever", args, f"Lever of {title}: {LEVERS.get(position, position)}")
+        self._hub.order("set_lever", args, f"Lever of {title}: {LEVERS[position][0]}")
 
     def _resume(self, action: str) -> None:
         self._hub.order("resume_breaker", {"handler": action}, f"Resuming {self._hub.snapshot.title(action)}")

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 
 from app.settings.paths import cache_folder
 from ui import theme
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.docks.picture import Picture
 from ui.docks.web_form import WebForm
 from ui.models.desk import SiteDesk, tip
@@ -127,19 +127,25 @@ class BrowserDock(QWidget):
         self.kind = ElidedLabel()
         theme.mark(self.kind, kind="muted")
         self._detail.addWidget(self.kind)
+        # An action's page takes the place of all this: it is seen from its beginning, in a low dock too.
+        self._facts = QWidget()
+        facts = QVBoxLayout(self._facts)
+        facts.setContentsMargins(0, 0, 0, 0)
+        facts.setSpacing(7)
         self.picture = Picture(QSize(240, 135))
-        self._detail.addWidget(self.picture)
+        facts.addWidget(self.picture)
         self.status = QComboBox()
         self.status.setAccessibleName("Status")
         self.status.activated.connect(self._set_status)
-        self._detail.addWidget(self.status)
+        facts.addWidget(self.status)
         self.message = QLabel()
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setWordWrap(True)
         self._detail.addWidget(self.message)
         self._actions = QVBoxLayout()
         self._actions.setSpacing(4)
-        self._detail.addLayout(self._actions)
+        facts.addLayout(self._actions)
+        self._detail.addWidget(self._facts)
         self._pages = QVBoxLayout()
         self._detail.addLayout(self._pages, 1)
         self._detail.addStretch(0)
@@ -378,6 +384,7 @@ class BrowserDock(QWidget):
             self.form.hide()
             self.form.deleteLater()
             self.form = None
+        self._facts.show()
 
     def launch(self, identifier: str, values: Mapping[str, Any] | None = None) -> None:
         """Choose an entry of the menu, or send its page back."""
@@ -401,7 +408,9 @@ class BrowserDock(QWidget):
             self.form = WebForm(answer)
             self.form.submitted.connect(self._submit)
             self.form.left.connect(self._clear_form)
+            self._facts.hide()
             self._pages.addWidget(self.form)
+            next(iter(self.form.fields.values()), self.form.submit).setFocus()
             return
         self._say(str(answer.get("message") or "Done."), good=bool(answer.get("success")))
 

@@ -25,13 +25,13 @@ from PySide6.QtWidgets import (
 )
 
 from ui import theme
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.docks.rows_view import Column, RowsView
 from ui.models.hub import Hub
 from ui.models.paged import PagedRows
 from ui.models.sources import LogSource, NoSource
-from ui.models.words import clock_ms, effect_look, many, moment, span, state_look
+from ui.models.words import clock_ms, effect_look, many, moment, sentence, span, state_look
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -468,7 +468,7 @@ class EffectLine(QWidget):
         line.addWidget(lamp, 0, Qt.AlignmentFlag.AlignTop)
         texts = QVBoxLayout()
         texts.setSpacing(0)
-        words = QLabel(effect.words)
+        words = QLabel(sentence(effect.words))
         words.setWordWrap(True)
         words.setTextFormat(Qt.TextFormat.PlainText)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

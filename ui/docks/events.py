@@ -49,7 +49,8 @@ class EventsDock(QWidget):
         self.setObjectName("events_dock")
         self._hub = hub
         self._lamps: tuple[tuple[str, str], ...] = ()
-        self.bar = FilterBar("events", "Search events, shows, entities, people", self)
+        self.bar = FilterBar("events", "Search events", self)
+        self.bar.search.setToolTip("In what happened, the show, the entity and the person")
         self.bar.add_choice("handler", "All handlers")
         self.bar.add_choice("state", "All states", [(look.word, state) for state, look in STATES.items()])
         self.bar.add_choice("project", "All shows")

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -16,7 +15,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QTabWidget,
     QToolButton,
     QVBoxLayout,
@@ -24,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui import theme
+from ui.docks.elided import ElidedLabel
 from ui.docks.lever import Lever, SmallLever
 from ui.models.hub import Hub
 from ui.models.words import LEVERS, ago, amount, many, span
@@ -34,41 +33,6 @@ if TYPE_CHECKING:
 
 SHOWS_SHOWN = 40
 """A studio may have hundreds of shows: a lever is a widget, and nobody scrolls sideways past so many columns."""
-
-
-class ElidedLabel(QLabel):
-    """A line of text that ends in an ellipsis where it has no room; the whole is its tooltip."""
-
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._whole = ""
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.say(text)
-
-    def say(self, text: str) -> None:
-        """Show a text."""
-        if text != self._whole:
-            self._whole = text
-            self.setAccessibleName(text)
-            self._fit()
-
-    def whole(self) -> str:
-        """The text without the ellipsis."""
-        return self._whole
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(20, super().minimumSizeHint().height())
-
-    def _fit(self) -> None:
-        line = self._whole.replace("\n", " ")
-        shown = QFontMetrics(self.font()).elidedText(line, Qt.TextElideMode.ElideRight, max(0, self.width() - 1))
-        super().setText(shown)
-        self.setToolTip(self._whole if shown != line else "")
 
 
 class Counter(QWidget):

@@ -10,7 +10,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from ui import theme
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.models.hub import Hub
 from ui.models.words import ago, amount
@@ -73,6 +73,11 @@ class HealthLamp(QFrame):
         self.setToolTip(tip)
         self.setAccessibleName(f"{self._title.text()}: {words} ({state})")
 
+    def room(self) -> int:
+        """Pixels that its name and words would like, in steps: lamps do not wander with every second."""
+        words = self.words.fontMetrics().horizontalAdvance(self.words.whole())
+        return -(-(self._title.sizeHint().width() + words) // 40) * 40
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self.clicked.emit(self.name)
@@ -110,7 +115,7 @@ class HealthStrip(QFrame):
             made = HealthLamp(name)
             made.clicked.connect(self.clicked)
             self._lamps[name] = made
-            self._line.addWidget(made, 1)
+            self._line.addWidget(made, made.room())
         return self._lamps[name]
 
     def _show(self) -> None:
@@ -122,6 +127,9 @@ class HealthStrip(QFrame):
         if "queue" not in rows:
             self._show_queue()
         self._hub.journal.ask("last_event", _last_event, self._take_last, owner=self)
+        # Short words leave their room to the long ones.
+        for lamp in self._lamps.values():
+            self._line.setStretchFactor(lamp, lamp.room())
 
     def _show_row(self, lamp: HealthLamp, row: HealthRow) -> None:
         if time.time() - row.at > STALE_SECONDS:

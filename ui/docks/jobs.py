@@ -29,8 +29,8 @@ from app.journal.rows import JobFilter, JobRow, TaskRow
 from ui import theme
 from ui.dialogs.job_actions import JOB_ACTIONS, TASK_ACTIONS, JobAction, PriorityDialog, allowed, ask
 from ui.dialogs.job_confirm import JobConfirmDialog
+from ui.docks.elided import ElidedLabel
 from ui.docks.filter_bar import FilterBar
-from ui.docks.handlers import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.docks.table_view import TableView
 from ui.docks.task_log import TaskLogPane

@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from ui import theme
-from ui.docks.handlers import ElidedLabel
+from ui.docks.elided import ElidedLabel
 from ui.theme import Role
 
 NEWS_MS = 6_000

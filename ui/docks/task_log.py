@@ -41,8 +41,8 @@ from PySide6.QtWidgets import (
 )
 
 from ui import theme
+from ui.docks.elided import ElidedLabel
 from ui.docks.events import follow_button
-from ui.docks.handlers import ElidedLabel
 from ui.docks.rows_view import PAD, Column, RowsView
 from ui.models.ansi import Style, colour, plain, spans
 from ui.models.paged import Row

@@ -32,7 +32,7 @@ CARD_W, CARD_H = 176.0, 46.0
 GAP_ALONG, GAP_ACROSS = 64.0, 16.0
 """Between layers and between cards of a layer."""
 MARGIN = 28.0
-MIN_SCALE, MAX_SCALE, READABLE = 0.01, 2.5, 0.45
+MIN_SCALE, MAX_SCALE, READABLE = 0.01, 2.5, 0.7
 EDGES_CURVED = 400
 """More arrows than this are straight lines."""
 EDGES_SHOWN = 6000

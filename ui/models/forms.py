@@ -210,8 +210,8 @@ def _type_of(part: Mapping[str, Any]) -> Any:
     if kind == "string":
         base: Any = dt.date if part.get("format") == "date" else str
         if "pattern" in part:
-            pattern = re.compile(str(part["pattern"]))
-            base = Annotated[base, AfterValidator(lambda value: _fits(value, pattern))]
+            pattern, example = re.compile(str(part["pattern"])), str(part.get("default") or "")
+            base = Annotated[base, AfterValidator(lambda value: _fits(value, pattern, example))]
     elif kind == "array":
         base = list[_type_of(part.get("items", {}))]  # type: ignore[misc]
     elif kind == "object":
@@ -228,7 +228,8 @@ def _one_of(value: Any, allowed: list[Any]) -> Any:
     return value
 
 
-def _fits(value: str, pattern: re.Pattern[str]) -> str:
+def _fits(value: str, pattern: re.Pattern[str], example: str) -> str:
     if not pattern.search(value):
-        raise ValueError(f"does not fit the pattern {pattern.pattern}")
+        like = f"write it like {example}" if example else f"it has to fit {pattern.pattern}"
+        raise ValueError(f"“{value}” cannot be used: {like}")
     return value

@@ -39,13 +39,13 @@ TOGETHER = 2
 _SAVE_MS = 300
 _PROBED_TOGETHER = 4
 _LOST_RUNS = 60
-_PERCENT = re.compile(r"(\d+)\s*%")
+_TRANSCODING = re.compile(r"transcoding (\d+)\s*%(?: \((.*)\))?")
+_UPLOADING = re.compile(r"uploading (.+)|upload (.+) as \S+ to \S+$")
 
 OPEN = frozenset({"queued", "running", "waiting", "retry", "paused"})
 """States of a run that has not ended."""
 PHASES = ("probe", "transcode", "upload", "publish")
 """Through which a clip goes, in order."""
-_SHARES = {"probe": (0.0, 0.04), "transcode": (0.04, 0.7), "upload": (0.7, 0.93), "publish": (0.93, 1.0)}
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Clip:
             "cancelled".
         words: What a person should know: facts, progress, or why not.
         phase: Where a working clip is, one of `PHASES`.
-        fraction: 0 to 1 of the whole way.
+        fraction: 0 to 1 of that phase.
         source: What it is, once looked at.
         facts: Technical facts, once looked at.
         thumbnail: A JPEG, once looked at.
@@ -117,19 +117,26 @@ def written(source: Source) -> str:
     return f"{source.pattern} [{first}-{last}]"
 
 
-def progress_of(words: str) -> tuple[str, float]:
-    """Phase and fraction (0 to 1) that a run's progress words stand for."""
+def progress_of(words: str, before: str = "probe") -> tuple[str, float, str]:
+    """What a run's progress words stand for.
+
+    Args:
+        words: As the run tells them.
+        before: The phase that was known so far; words that tell of none leave it as it is.
+
+    Returns:
+        Phase, fraction (0 to 1) of it, and the words for an artist.
+    """
     if words.startswith(("looking", "make the review")):
-        phase, share = "probe", 0.0
-    elif words.startswith("transcoding"):
-        found = _PERCENT.search(words)
-        phase, share = "transcode", int(found[1]) / 100 if found else 0.0
-    elif words.startswith("upload"):
-        phase, share = "upload", 0.4
-    else:
-        phase, share = "publish", 0.5
-    begin, end = _SHARES[phase]
-    return phase, begin + (end - begin) * share
+        return "probe", 0.5, "Looking at the clip"
+    if found := _TRANSCODING.match(words):
+        speed = f", {found[2]}" if found[2] else ""
+        return "transcode", int(found[1]) / 100, f"Making the review media, {found[1]} %{speed}"
+    if found := _UPLOADING.match(words):
+        return "upload", 0.5, f"Uploading {found[1] or found[2]}"
+    if words.startswith("remove the temporary"):
+        return "publish", 0.5, "Setting the version's status"
+    return before, 0.0, words
 
 
 class Uploads(QObject):
@@ -306,7 +313,7 @@ class Uploads(QObject):
             self._advance()
             return
         # Not followed before the engine has answered: until then the run still stands where it ended.
-        clip.state, clip.words, clip.fraction = "ordered", "tries again…", 0.0
+        clip.state, clip.words, clip.phase, clip.fraction = "ordered", "tries again…", "probe", 0.0
         self.changed.emit(key)
         self._hub.order("retry", {"run": clip.run}, f"Retry of {clip.label}", partial(self._retried, key), quiet=True)
 
@@ -414,13 +421,11 @@ class Uploads(QObject):
             if row.state == "retry":
                 clip.words = f"the site did not take it yet; tried again soon ({row.reason})"
             elif row.reason:
-                phase, fraction = progress_of(row.reason)
-                clip.phase, clip.fraction = phase, max(clip.fraction, fraction)
-                clip.words = row.reason
+                clip.phase, clip.fraction, clip.words = progress_of(row.reason, clip.phase)
             return
         if row.state in {"done", "skipped", "superseded"}:
             clip.state, clip.phase, clip.fraction = "done", "publish", 1.0
-            clip.words = f"published on {clip.order.task}" if clip.order else "published"
+            clip.words = f"Published on {clip.order.task}" if clip.order else "Published"
         elif row.state == "cancelled":
             clip.state, clip.words = "cancelled", "stopped; Retry goes on where it was"
         else:

@@ -129,7 +129,7 @@ def ago(at: float | None, now: float | None = None) -> str:
     gone = max(0.0, (time.time() if now is None else now) - at)
     if gone < 2:
         return "now"
-    return f"{span(gone)} ago"
+    return f"{gone:.0f} s ago" if gone < 10 else f"{span(gone)} ago"
 
 
 def span(seconds: float | None) -> str:
@@ -154,6 +154,11 @@ def span(seconds: float | None) -> str:
 def amount(number: int) -> str:
     """1234567 as "1,234,567"."""
     return f"{number:,}"
+
+
+def sentence(words: str) -> str:
+    """Words that stand alone begin with a capital."""
+    return words[:1].upper() + words[1:]
 
 
 def many(number: int, one: str, more: str = "") -> str:

@@ -154,7 +154,7 @@ def test_a_draft_survives_the_end_of_the_window(open_workbench: Open, doors: Doo
     assert (scripts_dir / "sequence.js").read_text() == SEQUENCE
     again = open_workbench("sequence.js")
     assert again.editor.text() == "// draft\n" + SEQUENCE
-    assert again.draft_words.full() == "Continued from your draft"
+    assert again.draft_words.whole() == "Continued from your draft"
 
 
 def test_a_draft_is_written_a_moment_after_typing(open_workbench: Open, doors: Doors, qtbot) -> None:
