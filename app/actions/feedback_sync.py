@@ -9,20 +9,22 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Setting
 
-from app.actions.base import Action, ActionSettings, Again, Asked, Go
-from app.actions.forms import Field, Form
-from app.actions.review_sync import CLOUD, SESSION_KEY, SOURCE_KEY, Session, cloud_site, read_session
+from app.actions.base import ActionSettings
+from app.actions.two_sites import CLOUD, Comparison, Session, SessionAction, find_mirror, metadata_of, rows_of
 from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, UpdateEntity
 from app.effects.remote import CopyBetweenSites
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, Effect, Expect, HandlerSettings, Launch, Note, Plan, natural_id
-from app.site.query import chunks, id_list, quoted
+from app.engine.protocol import Context, Expect, HandlerSettings, Note, natural_id
 
 __all__ = ["FeedbackSync", "FeedbackSyncSettings", "verdict"]
 
 _REMOTE_KEY = "remote_note_id"
 _AUTHOR_KEY = "remote_author"
 _FRAME_KEY = "reviewFrame"
+_NOTE_FILE = "NoteComponent"
+_NOTE_DRAWING = "NoteAnnotationComponent"
+#: Metadata of a copied file: the component it came from.
+_FILE_KEY = "remote_component_id"
 _APPROVED = "approved"
 _CHANGES = "require_changes"
 
@@ -43,41 +45,25 @@ class FeedbackSyncSettings(ActionSettings):
     attachments_mb: float = Setting(default=200.0, gt=0, description="Larger attachments are named, not copied.")
 
 
-class FeedbackSync(Action):
-    """No questions; twice the same adds nothing."""
+class FeedbackSync(SessionAction):
+    """Twice the same adds nothing."""
 
     id: ClassVar[str] = "feedback_sync"
     title: ClassVar[str] = "Feedback Sync"
     help: ClassVar[str] = "Bring the clients' notes and approvals of this review session back from the cloud site."
     icon: ClassVar[str] = "download"
     settings_model: ClassVar[type[HandlerSettings]] = FeedbackSyncSettings
-    offered_on: ClassVar[frozenset[str]] = frozenset({"ReviewSession"})
+    submit: ClassVar[str] = "Bring back"
+    started: ClassVar[str] = "notes and approvals come in"
 
-    def key(self, launch: Launch) -> str:
-        return f"review:{launch.selection[0][1]}"
+    def asks(self, sessions: Sequence[Session]) -> str:
+        return (
+            f"Bring notes and approvals back for: {', '.join(str(one.row['name']) for one in sessions)}\n"
+            "A client's notes are complete once the client has signed out of the session."
+        )
 
-    def step(self, asked: Asked) -> Form | Again | Go:
-        if asked.values is None:
-            names = [str(read_session(asked.site, one.entity_id).row["name"]) for one in asked.selection]
-            words = (
-                f"Bring notes and approvals back for: {', '.join(names)}\n"
-                "A client's notes are complete once the client has signed out of the session."
-            )
-            return Form(title=self.title, fields=(Field(kind="note", label=words),), submit="Bring back")
-        return Go({}, "Started: notes and approvals come in; the Jobs list shows how far it is.")
-
-    def plan(self, launch: Launch, ctx: Context) -> Plan:
-        cloud = cloud_site(ctx)
-        effects: list[Effect] = []
-        notes: list[Note] = []
-        warnings: list[str] = []
-        for _, session_id in launch.selection:
-            work = _Feedback(ctx, cloud, read_session(ctx.site, session_id))
-            work.build()
-            effects += work.effects
-            notes += work.notes
-            warnings += work.warnings
-        return Plan(tuple(effects), tuple(notes), tuple(warnings))
+    def comparison(self, ctx: Context, cloud: SiteDoor, session: Session) -> Comparison:
+        return _Feedback(ctx, cloud, session)
 
 
 def verdict(votes: Sequence[tuple[str, str]], policy: str) -> str:
@@ -111,81 +97,48 @@ class _Pair:
     cloud_id: str
 
 
-class _Feedback:
+class _Feedback(Comparison):
     """Compares one session's feedback with what came in before."""
 
     def __init__(self, ctx: Context, cloud: SiteDoor, session: Session) -> None:
-        self.effects: list[Effect] = []
-        self.notes: list[Note] = []
-        self.warnings: list[str] = []
-        self._ctx = ctx
-        self._cloud = cloud
-        self._session = session
-        self._settings: FeedbackSyncSettings = ctx.settings
+        super().__init__(ctx, cloud, session)
         self._tasks: dict[str, tuple[int, str, str, _Pair, str]] = {}
+        self._author = ctx.site.own_user_id()
         self._categories = {
             str(row["name"]): str(row["id"]) for row in ctx.site.rows("select id, name from NoteCategory")
         }
 
     def build(self) -> None:
-        pairs = self._pairs()
+        there = find_mirror(self.cloud, self.site, self.session).pairs(self.session)
+        pairs = [
+            _Pair(one, str(there[str(one["id"])]["id"]))
+            for one in self.session.objects
+            if str(one["id"]) in there and one.get("asset_version")
+        ]
         if not pairs:
             words = "the cloud site has no mirror of this session: run Review Sync first"
-            self.notes.append(Note(str(self._session.row["id"]), "skipped", words))
+            self.notes.append(Note(self.session.id, "skipped", words))
             return
         remote = self._remote_notes([pair.cloud_id for pair in pairs])
         local = self._local_notes([str(pair.local["version_id"]) for pair in pairs])
-        people = self._invitees()
+        people = self._people([note for some in remote.values() for note in some])
+        votes = self._votes([pair.cloud_id for pair in pairs])
         for pair in pairs:
             self._object_notes(pair, remote.get(pair.cloud_id, []), local, people)
-            self._status(pair)
-        for task_id, (_, status_id, wanted, pair, reason) in self._tasks.items():
-            self._set_task(task_id, status_id, wanted, pair, reason)
+            self._status(pair, votes.get(pair.cloud_id, []))
+        self._drawings(pairs)
+        self._set_tasks()
         self._withdrawn(local, {str(n["id"]) for some in remote.values() for n in some})
 
-    # Who is who
-
-    def _pairs(self) -> list[_Pair]:
-        """By the local version's id, which every mirrored version carries (older sessions: its asset's id)."""
-        rows = self._cloud.rows(
-            "select id, asset_version.metadata.key, asset_version.metadata.value from ReviewSessionObject where "
-            f"asset_version.metadata any (key is {quoted(SESSION_KEY)} "
-            f"and value is {quoted(str(self._session.row['id']))})"
-        ) or self._cloud.rows(
-            "select id, asset_version.metadata.key, asset_version.metadata.value from ReviewSessionObject where "
-            f"review_session.name is {quoted(str(self._session.row['name']))} "
-            f"and review_session.project.name is {quoted(str(self._session.row['project']['name']))}"
-        )
-        by_source: dict[str, str] = {}
-        for row in rows:
-            metadata = (row.get("asset_version") or {}).get("metadata") or ()
-            source = next((str(one["value"]) for one in metadata if one.get("key") == SOURCE_KEY), "")
-            if source:
-                by_source[source] = str(row["id"])
-        assets = self._assets([str(one["version_id"]) for one in self._session.objects])
-        pairs = []
-        for one in self._session.objects:
-            version = str(one["version_id"])
-            cloud_id = by_source.get(version) or by_source.get(assets.get(version, ""))
-            if cloud_id and one.get("asset_version"):
-                pairs.append(_Pair(one, cloud_id))
-        return pairs
-
-    def _assets(self, versions: Iterable[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for some in chunks(versions):
-            rows = self._ctx.site.rows(f"select id, asset_id from AssetVersion where id in {id_list(some)}")
-            found.update({str(row["id"]): str(row["asset_id"]) for row in rows})
-        return found
-
-    def _invitees(self) -> dict[str, str]:
-        """Names of those who write on the cloud site: invitees and users, by id."""
+    def _people(self, notes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """Names of those who wrote: invitees and users of the cloud site, by id."""
+        wrote = [str(note["user_id"]) for note in notes if note.get("user_id")]
         names: dict[str, str] = {}
-        for row in self._cloud.rows("select id, resource_id, name, email from ReviewSessionInvitee"):
-            names[str(row["id"])] = str(row.get("name") or row.get("email") or "")
-            if row.get("resource_id"):
-                names[str(row["resource_id"])] = names[str(row["id"])]
-        for row in self._cloud.rows("select id, first_name, last_name, username from User"):
+        for attribute in ("id", "resource_id"):
+            fields = "id, resource_id, name, email"
+            for row in rows_of(self.cloud, fields, "ReviewSessionInvitee", attribute, wrote):
+                names[str(row[attribute])] = str(row.get("name") or row.get("email") or "")
+        for row in rows_of(self.cloud, "id, first_name, last_name, username", "User", "id", wrote):
             full = f"{row.get('first_name') or ''} {row.get('last_name') or ''}".strip()
             names.setdefault(str(row["id"]), full or str(row.get("username") or ""))
         return names
@@ -200,33 +153,30 @@ class _Feedback:
             "note_components.component.size"
         )
         found: dict[str, list[Mapping[str, Any]]] = {}
-        for some in chunks(objects):
-            for row in self._cloud.rows(f"select {fields} from Note where parent_id in {id_list(some)} order by date"):
-                found.setdefault(str(row["parent_id"]), []).append(row)
+        for row in _by_date(rows_of(self.cloud, fields, "Note", "parent_id", objects)):
+            found.setdefault(str(row["parent_id"]), []).append(row)
         owner = {str(note["id"]): key for key, notes in found.items() for note in notes}
-        for some in chunks(list(owner)):
-            replies = self._cloud.rows(
-                f"select {fields} from Note where in_reply_to_id in {id_list(some)} order by date"
-            )
-            for row in replies:
-                if str(row["id"]) not in owner:
-                    found[owner[str(row["in_reply_to_id"])]].append(row)
+        for row in _by_date(rows_of(self.cloud, fields, "Note", "in_reply_to_id", owner)):
+            if str(row["id"]) not in owner:
+                found[owner[str(row["in_reply_to_id"])]].append(row)
         return found
 
     def _local_notes(self, versions: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """Notes that came in before, by the id of the note they came from."""
-        known: dict[str, Mapping[str, Any]] = {}
-        fields = "id, content, parent_id, in_reply_to_id, metadata.key, metadata.value, replies.id"
-        for some in chunks(versions):
-            for where in (f"parent_id in {id_list(some)}", f"in_reply_to.parent_id in {id_list(some)}"):
-                for row in self._ctx.site.rows(f"select {fields} from Note where {where}"):
-                    source = _metadata(row).get(_REMOTE_KEY)
-                    if source:
-                        known[source] = row
-        return known
+        fields = (
+            "id, content, parent_id, in_reply_to_id, metadata.key, metadata.value, replies.id, "
+            "note_components.component_id, note_components.component.metadata.key, "
+            "note_components.component.metadata.value"
+        )
+        rows = [
+            row
+            for attribute in ("parent_id", "in_reply_to.parent_id")
+            for row in rows_of(self.site, fields, "Note", attribute, versions)
+        ]
+        return {source: row for row in rows if (source := metadata_of(row).get(_REMOTE_KEY))}
 
     def _local_id(self, remote_id: str) -> str:
-        return natural_id(self._ctx.site.server, "note from", self._cloud.server, remote_id)
+        return natural_id(self.site.server, "note from", self.cloud.server, remote_id)
 
     def _object_notes(
         self,
@@ -240,10 +190,11 @@ class _Feedback:
             content = self._content(note, author)
             known = local.get(str(note["id"]))
             if known is None:
-                self._new_note(pair, note, content, author)
+                answers = local.get(str(note.get("in_reply_to_id") or ""))
+                self._new_note(pair, note, content, author, str(answers["id"]) if answers else "")
             elif str(known["content"]) != content:
                 self._changed_note(pair, known, content)
-            self._attachments(pair, note, str(known["id"]) if known else self._local_id(str(note["id"])))
+            self._attachments(pair, note, known)
 
     def _content(self, note: Mapping[str, Any], author: str) -> str:
         """The text as the studio reads it: who wrote it, at which frame, of which version."""
@@ -252,16 +203,16 @@ class _Feedback:
         where = f", frame {frame}" if frame is not None else ""
         return f"{author} (client review{where}): {text}"
 
-    def _new_note(self, pair: _Pair, note: Mapping[str, Any], content: str, author: str) -> None:
+    def _new_note(self, pair: _Pair, note: Mapping[str, Any], content: str, author: str, answers: str) -> None:
         key = self._local_id(str(note["id"]))
         version = str(pair.local["version_id"])
         values: dict[str, Any] = {"content": content, "parent_id": version, "parent_type": "AssetVersion"}
         if note.get("in_reply_to_id"):
-            values["in_reply_to_id"] = self._local_id(str(note["in_reply_to_id"]))
-        category = self._categories.get(self._settings.category)
+            values["in_reply_to_id"] = answers or self._local_id(str(note["in_reply_to_id"]))
+        category = self._categories.get(self.settings.category)
         if category:
             values["category_id"] = category
-        values["user_id"] = self._ctx.site.own_user_id()
+        values["user_id"] = self._author
         if note.get("date"):
             values["date"] = note["date"]
         frame = _frame(note)
@@ -294,72 +245,132 @@ class _Feedback:
         )  # fmt: skip
 
     def _withdrawn(self, local: Mapping[str, Mapping[str, Any]], remote: set[str]) -> None:
-        """Notes deleted on the cloud site go here too, unless somebody answered them."""
-        for source, known in local.items():
-            if source in remote:
-                continue
-            if known.get("replies"):
-                if not str(known["content"]).startswith("(withdrawn) "):
-                    self.effects.append(
-                        UpdateEntity(
-                            slot=f"withdraw {known['id']}", reason="deleted on the cloud site, but answered here",
-                            entity_type="Note", id=str(known["id"]),
-                            values={"content": f"(withdrawn) {known['content']}"}, label="withdrawn note",
-                        )
-                    )  # fmt: skip
-                continue
-            self.effects.append(
-                DeleteEntity(
-                    slot=f"delete {known['id']}", reason="it was deleted on the cloud site", entity_type="Note",
-                    id=str(known["id"]), label="withdrawn note",
-                )
-            )  # fmt: skip
+        """Notes deleted on the cloud site go here too, unless somebody answered them.
 
-    def _attachments(self, pair: _Pair, note: Mapping[str, Any], local_note: str) -> None:
-        """Files and drawings; each is copied once, known by an id made of its own."""
-        links = note.get("note_components") or ()
-        wanted = {str(link["component_id"]): link.get("component") or {} for link in links}
-        if not wanted:
-            return
-        ids = {key: natural_id(self._ctx.site.server, "file from", self._cloud.server, key) for key in wanted}
-        rows = self._ctx.site.rows(
-            f"select component_id from NoteComponent where component_id in {id_list(ids.values())}"
-        )
-        there = {str(row["component_id"]) for row in rows}
-        for key, part in wanted.items():
-            name = str(part.get("name") or "attachment")
-            if ids[key] in there:
+        One that came with another session that shows the same version is still there, and stays.
+        """
+        missing = [source for source in local if source not in remote]
+        remote = remote | {str(row["id"]) for row in rows_of(self.cloud, "id", "Note", "id", missing)}
+        gone = {source: known for source, known in local.items() if source not in remote}
+        going = {str(known["id"]) for known in gone.values()}
+        for known in gone.values():
+            answers = {str(reply["id"]) for reply in known.get("replies") or ()}
+            if not answers - going:
+                self.effects.append(
+                    DeleteEntity(
+                        slot=f"delete {known['id']}", reason="it was deleted on the cloud site", entity_type="Note",
+                        id=str(known["id"]), label="withdrawn note",
+                    )
+                )  # fmt: skip
+            elif not str(known["content"]).startswith("(withdrawn) "):
+                self.effects.append(
+                    UpdateEntity(
+                        slot=f"withdraw {known['id']}", reason="deleted on the cloud site, but answered here",
+                        entity_type="Note", id=str(known["id"]),
+                        values={"content": f"(withdrawn) {known['content']}"}, label="withdrawn note",
+                    )
+                )  # fmt: skip
+
+    def _attachments(self, pair: _Pair, note: Mapping[str, Any], known: Mapping[str, Any] | None) -> None:
+        """Files and drawings; each is copied once, known by the id of where it came from."""
+        local_note = str(known["id"]) if known else self._local_id(str(note["id"]))
+        links = (known or {}).get("note_components") or ()
+        there = {metadata_of(link.get("component") or {}).get(_FILE_KEY) for link in links}
+        there |= {str(link["component_id"]) for link in links}
+        for link in note.get("note_components") or ():
+            part = link.get("component") or {}
+            key, name = str(link["component_id"]), str(part.get("name") or "attachment")
+            target = self._file_id(key)
+            if key in there or target in there:
                 continue
             size = float(part.get("size") or 0) / 1e6
-            if size > self._settings.attachments_mb:
+            if size > self.settings.attachments_mb:
                 self.warnings.append(f"{name} ({size:.0f} MB) of a note on {pair.local['name']} is too large to copy")
                 continue
-            self.effects.append(
-                CopyBetweenSites(
-                    slot=f"file {ids[key]}", reason="it belongs to a client's note", entity_id=str(pair.local["id"]),
-                    source_site=CLOUD, source_id=key, target_site="site", component_id=ids[key], name=name,
-                    suffix=str(part.get("file_type") or ""), label=f"{name} of a note on {pair.local['name']}",
-                    attach={"NoteComponent": {"component_id": ids[key], "note_id": local_note}},
-                )
-            )  # fmt: skip
+            data = {"component_id": target, "note_id": local_note}
+            kind = str(link.get("__entity_type__") or _NOTE_FILE)
+            if kind == _NOTE_DRAWING and _knows(self.site, kind):
+                strokes = rows_of(self.cloud, "component_id, data", kind, "component_id", [key])
+                if strokes and strokes[0].get("data") is not None:
+                    data["data"] = strokes[0]["data"]
+            else:
+                kind = _NOTE_FILE
+            self._copy(pair, key, part, f"{name} of a note on {pair.local['name']}", {kind: data})
+
+    def _file_id(self, remote_id: str) -> str:
+        return natural_id(self.site.server, "file from", self.cloud.server, remote_id)
+
+    def _copy(self, pair: _Pair, key: str, part: Mapping[str, Any], label: str, attach: dict[str, Any]) -> None:
+        self.effects.append(
+            CopyBetweenSites(
+                slot=f"file {key}", reason="a client drew or attached it", entity_id=str(pair.local["id"]),
+                source_site=CLOUD, source_id=key, target_site="site", component_id=self._file_id(key),
+                name=str(part.get("name") or "attachment"), suffix=str(part.get("file_type") or ""), label=label,
+                metadata={_FILE_KEY: key}, attach=attach,
+            )
+        )  # fmt: skip
+
+    def _drawings(self, pairs: Sequence[_Pair]) -> None:
+        """What clients drew on a frame without writing: strokes, and pictures, onto the studio's own objects."""
+        shown = {pair.cloud_id: pair for pair in pairs}
+        link = "ReviewSessionObjectAnnotation"
+        if not (_knows(self.cloud, link) and _knows(self.site, link)):
+            return
+        fields = "id, frame_number, data, created_at, review_session_object_id"
+        drawn = rows_of(self.cloud, fields, link, "review_session_object_id", shown)
+        ids = {
+            str(row["id"]): natural_id(self.site.server, "drawing from", self.cloud.server, row["id"]) for row in drawn
+        }
+        there = {str(row["id"]): row for row in rows_of(self.site, "id, data, frame_number", link, "id", ids.values())}
+        for row in drawn:
+            pair, key = shown[str(row["review_session_object_id"])], ids[str(row["id"])]
+            label = f"drawing on {pair.local['name']}, frame {row.get('frame_number')}"
+            values = {"data": row.get("data"), "frame_number": row.get("frame_number")}
+            common: dict[str, Any] = {
+                "slot": f"drawing {key}", "reason": "a client drew it", "entity_id": str(pair.local["id"]),
+                "entity_type": link, "id": key, "label": label,
+            }  # fmt: skip
+            if key not in there:
+                more = {"review_session_object_id": str(pair.local["id"]), "created_at": row.get("created_at")}
+                self.effects.append(CreateEntity(values={**values, **more}, **common))
+            elif any(there[key].get(name) != value for name, value in values.items()):
+                self.effects.append(UpdateEntity(values=values, **common))
+        self._pictures(shown)
+
+    def _pictures(self, shown: Mapping[str, _Pair]) -> None:
+        link = "ReviewSessionObjectAnnotationComponent"
+        fields = (
+            "component_id, frame_number, review_session_object_id, component.name, component.file_type, component.size"
+        )
+        drawn = rows_of(self.cloud, fields, link, "review_session_object_id", shown)
+        ids = [self._file_id(str(row["component_id"])) for row in drawn]
+        there = {str(row["component_id"]) for row in rows_of(self.site, "component_id", link, "component_id", ids)}
+        for row, target in zip(drawn, ids, strict=True):
+            pair = shown[str(row["review_session_object_id"])]
+            if target not in there:
+                own = {"component_id": target, "review_session_object_id": str(pair.local["id"])}
+                attach = {link: {**own, "frame_number": row.get("frame_number")}}
+                label = f"drawing on {pair.local['name']}, frame {row.get('frame_number')}"
+                self._copy(pair, str(row["component_id"]), row.get("component") or {}, label, attach)
 
     # Votes
 
-    def _status(self, pair: _Pair) -> None:
-        rows = self._cloud.rows(
-            "select status, created_at, review_session_invitee_id, resource_id from ReviewSessionObjectStatus "
-            f"where review_session_object_id is {quoted(pair.cloud_id)} order by created_at"
-        )
-        newest: dict[str, tuple[str, str]] = {}
-        for row in rows:
+    def _votes(self, objects: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """(moment, vote) of each reviewer's newest vote, by cloud object."""
+        fields = "status, created_at, review_session_invitee_id, resource_id, review_session_object_id"
+        newest: dict[str, dict[str, tuple[str, str]]] = {}
+        rows = rows_of(self.cloud, fields, "ReviewSessionObjectStatus", "review_session_object_id", objects)
+        for moment, row in sorted(((_moment(row.get("created_at")), row) for row in rows), key=lambda pair: pair[0]):
             who = str(row.get("review_session_invitee_id") or row.get("resource_id") or "")
-            moment = row.get("created_at")
-            stamp = str(moment.get("value") if isinstance(moment, Mapping) else moment)
-            newest[who] = (stamp, str(row.get("status") or ""))
-        wanted = self._settings.statuses.get(verdict(list(newest.values()), self._settings.disagreement), "")
+            given = newest.setdefault(str(row["review_session_object_id"]), {})
+            given[who] = (moment, str(row.get("status") or ""))
+        return {key: list(given.values()) for key, given in newest.items()}
+
+    def _status(self, pair: _Pair, votes: Sequence[tuple[str, str]]) -> None:
+        wanted = self.settings.statuses.get(verdict(votes, self.settings.disagreement), "")
         if not wanted:
             return
-        status = self._ctx.site.status_named(wanted)
+        status = self.site.status_named(wanted)
         if status is None:
             words = f"{pair.local['name']}: this site has no status {wanted!r}"
             self.notes.append(Note(str(pair.local["id"]), "failed", words))
@@ -368,27 +379,26 @@ class _Feedback:
         reason = f"the clients' vote: {wanted}"
         if str(version.get("status_id")) != status.id:
             self._set("AssetVersion", str(pair.local["version_id"]), version.get("status_id"), status.id, pair, reason)
-        if self._settings.set_task and version.get("task_id"):
+        if self.settings.set_task and version.get("task_id"):
             # Several versions of one task in a session: the newest version's vote is the task's.
             number = int(version.get("version") or 0)
             known = self._tasks.get(str(version["task_id"]))
             if known is None or number >= known[0]:
                 self._tasks[str(version["task_id"])] = (number, status.id, wanted, pair, reason)
 
-    def _set_task(self, task_id: str, status_id: str, wanted: str, pair: _Pair, reason: str) -> None:
-        rows = self._ctx.site.rows(
-            f"select id, name, status_id, type_id, project.project_schema_id from Task where id is {quoted(task_id)}"
-        )
-        if not rows or str(rows[0]["status_id"]) == status_id:
-            return
-        task = rows[0]
-        schema = str((task.get("project") or {}).get("project_schema_id") or "")
-        allowed = self._ctx.site.allowed_statuses(schema, "Task", str(task.get("type_id") or "") or None)
-        if status_id not in {one.id for one in allowed}:
-            words = f"{pair.local['name']}: the workflow does not allow {wanted!r} for the task {task['name']}"
-            self.notes.append(Note(str(pair.local["id"]), "failed", words))
-            return
-        self._set("Task", task_id, task["status_id"], status_id, pair, reason)
+    def _set_tasks(self) -> None:
+        fields = "id, name, status_id, type_id, project.project_schema_id"
+        for task in rows_of(self.site, fields, "Task", "id", self._tasks):
+            _, status_id, wanted, pair, reason = self._tasks[str(task["id"])]
+            if str(task["status_id"]) == status_id:
+                continue
+            schema = str((task.get("project") or {}).get("project_schema_id") or "")
+            allowed = self.site.allowed_statuses(schema, "Task", str(task.get("type_id") or "") or None)
+            if status_id in {one.id for one in allowed}:
+                self._set("Task", str(task["id"]), task["status_id"], status_id, pair, reason)
+            else:
+                words = f"{pair.local['name']}: the workflow does not allow {wanted!r} for the task {task['name']}"
+                self.notes.append(Note(str(pair.local["id"]), "failed", words))
 
     def _set(self, entity_type: str, key: str, old: Any, new: str, pair: _Pair, reason: str) -> None:
         self.effects.append(
@@ -401,9 +411,18 @@ class _Feedback:
         )  # fmt: skip
 
 
-def _metadata(row: Mapping[str, Any]) -> dict[str, str]:
-    found = row.get("metadata") or ()
-    return {str(one["key"]): str(one.get("value") or "") for one in found}
+def _by_date(notes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(notes, key=lambda note: _moment(note.get("date")))
+
+
+def _knows(site: SiteDoor, entity_type: str) -> bool:
+    """Whether a site has this type: drawings came to ftrack late."""
+    return entity_type in site.session.types
+
+
+def _moment(value: Any) -> str:
+    """A moment of the wire as text that sorts."""
+    return str(value.get("value") if isinstance(value, Mapping) else value)
 
 
 def _frame(note: Mapping[str, Any]) -> int | None:
@@ -411,7 +430,7 @@ def _frame(note: Mapping[str, Any]) -> int | None:
     if note.get("frame_number") is not None:
         return int(note["frame_number"])
     try:
-        value = json.loads(_metadata(note).get(_FRAME_KEY) or "null")
+        value = json.loads(metadata_of(note).get(_FRAME_KEY) or "null")
         return int(value["number"]) if isinstance(value, Mapping) else None
     except (ValueError, KeyError, TypeError):
         return None

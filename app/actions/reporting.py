@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from app.actions.job_report import JobReport
-from app.engine.executor import Ending, RunExecutor, Tools
+from app.engine.executor import Ending, RunExecutor, Stopping, Tools
 from app.engine.levers import Levers
 from app.engine.plans import launch_of
 from app.engine.protocol import Action, Later, PlanError, natural_id
@@ -47,6 +47,9 @@ class ReportedActions:
             ending = self._inner.execute(batch, tools)
         except Later as later:
             job.say("running", f"waits: {later}")
+            raise
+        except Stopping as stopping:
+            job.say("running", str(stopping))
             raise
         except PlanError as error:
             job.say("failed", str(error))

@@ -1,35 +1,46 @@
 """Review Sync: a review session is mirrored to the studio's cloud site, where clients look at it.
 
-Found again by ids stored on both sides, then by names. A second sync brings up to date; what clients wrote stays.
+A second sync brings up to date; what clients wrote stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import Field as Setting
 
-from app.actions.base import Action, ActionSettings, Again, Asked, Go
-from app.actions.forms import Field, Form
+from app.actions.base import ActionSettings
+from app.actions.two_sites import (
+    CLOUD,
+    CLOUD_SESSION_KEY,
+    SESSION_KEY,
+    SOURCE_KEY,
+    Comparison,
+    Mirror,
+    Session,
+    SessionAction,
+    find_mirror,
+    metadata_of,
+    mirrored_id,
+    rows_of,
+    shown,
+)
 from app.effects.base import same
 from app.effects.ftrack import SetMetadata
 from app.effects.remote import CopyBetweenSites, RemoteEntity
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, Plan, PlanError, natural_id
-from app.settings.store import SettingsError
+from app.engine.protocol import Context, HandlerSettings, Note, PlanError
 from app.site.query import quoted
 
-__all__ = ["CLOUD", "SOURCE_KEY", "ReviewSync", "ReviewSyncSettings", "Session", "cloud_site", "read_session"]
+__all__ = ["ReviewSync", "ReviewSyncSettings"]
 
-CLOUD = "cloud"
-#: Metadata of a cloud version: the local version it shows (the name is that of the studio's older sessions).
-SOURCE_KEY = "source_asset_id"
-SESSION_KEY = "source_review_session_id"
-CLOUD_SESSION_KEY = "cloud_review_session_id"
-CLOUD_VERSION_KEY = "cloud_version_id"
-CHECK_KEY = "source_component"
+#: Metadata of the studio's version: the one that shows it on the clients' site.
+_CLOUD_VERSION_KEY = "cloud_version_id"
+#: Metadata of a mirrored component: what it was made of.
+_CHECK_KEY = "source_component"
 _REVIEW_NAMES = ("ftrackreview-mp4", "ftrackreview-image", "ftrackreview-mp4-1080", "ftrackreview-webm")
 
 
@@ -48,236 +59,291 @@ class ReviewSyncSettings(ActionSettings):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A local review session with its objects and their versions."""
-
-    row: Mapping[str, Any]
-    objects: tuple[Mapping[str, Any], ...]
-
-
-def read_session(site: SiteDoor, session_id: str) -> Session:
-    """Read it in two queries. Raises PlanError when it is gone."""
-    rows = site.rows(
-        "select id, name, description, start_date, end_date, project_id, project.name, project.full_name "
-        f"from ReviewSession where id is {quoted(session_id)}"
-    )
-    if not rows:
-        raise PlanError("The review session no longer exists on ftrack.")
-    objects = site.rows(
-        "select id, name, version, description, sort_order, version_id, "
-        "asset_version.version, asset_version.asset.name, "
-        "asset_version.task_id, asset_version.status_id, asset_version.metadata.key, asset_version.metadata.value, "
-        "asset_version.components.id, asset_version.components.name, asset_version.components.file_type, "
-        "asset_version.components.size, asset_version.components.metadata.key, "
-        "asset_version.components.metadata.value from ReviewSessionObject "
-        f"where review_session_id is {quoted(session_id)} order by sort_order"
-    )
-    return Session(rows[0], tuple(objects))
-
-
-def cloud_site(ctx: Context) -> SiteDoor:
-    """The cloud site, signed in; a wrong key is said before anything is done."""
-    try:
-        cloud = ctx.doors.site(CLOUD)
-    except SettingsError as error:
-        raise PlanError(f"The cloud site is not set up: {error}") from error
-    cloud.fresh()
-    cloud.own_user_id()
-    return cloud
-
-
-class ReviewSync(Action):
-    """No questions; the dry run lists what would be made."""
+class ReviewSync(SessionAction):
+    """Makes and updates the mirror; nobody is mailed and no invitee is copied."""
 
     id: ClassVar[str] = "review_sync"
     title: ClassVar[str] = "Review Sync"
     help: ClassVar[str] = "Mirror this review session to the cloud site, with its media."
     icon: ClassVar[str] = "upload"
     settings_model: ClassVar[type[HandlerSettings]] = ReviewSyncSettings
-    offered_on: ClassVar[frozenset[str]] = frozenset({"ReviewSession"})
+    submit: ClassVar[str] = "Mirror"
+    started: ClassVar[str] = "the review session is mirrored"
 
-    def key(self, launch: Launch) -> str:
-        return f"review:{launch.selection[0][1]}"
+    def asks(self, sessions: Sequence[Session]) -> str:
+        lines = [f"{one.row['name']}: {len(one.objects)} objects" for one in sessions]
+        return "Mirror to the cloud site (nobody is mailed):\n" + "\n".join(lines)
 
-    def step(self, asked: Asked) -> Form | Again | Go:
-        if asked.values is None:
-            sessions = [read_session(asked.site, one.entity_id) for one in asked.selection]
-            lines = [f"{one.row['name']}: {len(one.objects)} objects" for one in sessions]
-            words = "Mirror to the cloud site (nobody is mailed):\n" + "\n".join(lines)
-            return Form(title=self.title, fields=(Field(kind="note", label=words),), submit="Mirror")
-        return Go({}, "Started: the review session is mirrored; the Jobs list shows how far it is.")
-
-    def plan(self, launch: Launch, ctx: Context) -> Plan:
-        cloud = cloud_site(ctx)
-        effects: list[Effect] = []
-        notes: list[Note] = []
-        warnings: list[str] = []
-        for _, session_id in launch.selection:
-            mirror = _Mirror(ctx, cloud, read_session(ctx.site, session_id))
-            mirror.build()
-            effects += mirror.effects
-            notes += mirror.notes
-            warnings += mirror.warnings
-        return Plan(tuple(effects), tuple(notes), tuple(warnings))
+    def comparison(self, ctx: Context, cloud: SiteDoor, session: Session) -> Comparison:
+        return _Mirroring(ctx, cloud, session)
 
 
-class _Mirror:
-    """Compares one session with its mirror and gathers what is missing or different."""
+@dataclass(slots=True)
+class _Wanted:
+    """How something shall be there: ``once`` counts only when it is made."""
+
+    entity_type: str
+    id: str
+    label: str
+    values: dict[str, Any]
+    once: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class _Mirroring(Comparison):
+    """Gathers how the mirror shall be, reads how it is (a query a type), and makes effects of the difference."""
 
     def __init__(self, ctx: Context, cloud: SiteDoor, session: Session) -> None:
-        self.effects: list[Effect] = []
-        self.notes: list[Note] = []
-        self.warnings: list[str] = []
-        self._ctx = ctx
-        self._cloud = cloud
-        self._session = session
-        self._settings: ReviewSyncSettings = ctx.settings
-
-    def _id(self, *parts: str) -> str:
-        return natural_id(self._cloud.server, "mirror of", self._ctx.site.server, *parts)
+        super().__init__(ctx, cloud, session)
+        self._wanted: list[_Wanted | CopyBetweenSites] = []
+        self._type = self._asset_type()
 
     def build(self) -> None:
-        row = self._session.row
-        project_id = self._project(row)
-        folder_id = self._folder(row, project_id)
-        review_id = self._id("session", str(row["id"]))
-        values = {"name": row["name"], "description": row.get("description") or "", "project_id": project_id}
-        self._ensure("ReviewSession", review_id, values, str(row["name"]))
-        folder_marks = {SESSION_KEY: str(row["id"]), CLOUD_SESSION_KEY: review_id}
-        self._ensure("Folder", folder_id, {}, f"link of {row['name']}", folder_marks)
-        for one in self._session.objects:
-            self._object(one, folder_id, review_id)
-        self._tell_of_extra(review_id)
+        row = self.session.row
+        mirror = find_mirror(self.cloud, self.site, self.session)
+        project_id = str(mirror.folder["project_id"]) if mirror.folder else self._project()
+        review_id = mirror.session_id or self._id("session", self.session.id)
+        name = str(row["name"])
+        values = {"name": name, "description": row.get("description") or ""}
+        self._want("ReviewSession", review_id, name, values, {"project_id": project_id})
+        folder_id = str(mirror.folder["id"]) if mirror.folder else self._folder(name, project_id)
+        marks = {SESSION_KEY: self.session.id, CLOUD_SESSION_KEY: review_id}
+        self._want("Folder", folder_id, name, {"name": name}, {"parent_id": project_id}, marks)
+        shots = _Shots(rows_of(self.cloud, "id, name", "Shot", "parent_id", [folder_id]), self._shown_on(mirror))
+        pairs = mirror.pairs(self.session)
+        backwards: dict[str, tuple[Mapping[str, Any], str]] = {}
+        for one in self.session.objects:
+            version_id = self._object(one, pairs.get(str(one["id"])), folder_id, review_id, shots)
+            if version_id:
+                backwards[str(one["version_id"])] = (one, version_id)
+        self._compare()
+        self._link_back(backwards)
+        self._tell_of_extra(mirror, pairs)
 
-    def _project(self, row: Mapping[str, Any]) -> str:
-        name = str(row["project"]["name"])
-        found = self._cloud.rows(f"select id from Project where name is {quoted(name)}")
+    def _id(self, *parts: str) -> str:
+        return mirrored_id(self.cloud, self.site, *parts)
+
+    def _want(
+        self,
+        entity_type: str,
+        key: str,
+        label: str,
+        values: dict[str, Any],
+        once: dict[str, Any] | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        self._wanted.append(_Wanted(entity_type, key, label, values, once or {}, metadata or {}))
+
+    # How it shall be
+
+    def _project(self) -> str:
+        project = self.session.row["project"]
+        name = str(project["name"])
+        found = self.cloud.rows(f"select id from Project where name is {quoted(name)}")
         if found:
             return str(found[0]["id"])
-        wanted = self._settings.workflow
+        wanted = self.settings.workflow
         where = f" where name is {quoted(wanted)}" if wanted else ""
-        schemas = self._cloud.rows(f"select id, name from ProjectSchema{where} limit 1")
+        schemas = self.cloud.rows(f"select id, name from ProjectSchema{where} limit 1")
         if not schemas:
             raise PlanError(
                 f"The cloud site has no workflow {wanted!r}: choose another in the settings of Review Sync."
             )
         key = self._id("project", name)
-        full = row["project"].get("full_name") or name
-        values = {"name": name, "full_name": full, "project_schema_id": schemas[0]["id"]}
-        self._ensure("Project", key, values, name)
+        values = {"name": name, "full_name": project.get("full_name") or name}
+        self._want("Project", key, name, {}, {**values, "project_schema_id": schemas[0]["id"]})
         return key
 
-    def _folder(self, row: Mapping[str, Any], project_id: str) -> str:
-        """By the link first, then by name: a renamed session keeps its folder."""
-        linked = self._cloud.rows(
-            f"select id, name from Folder where project_id is {quoted(project_id)} and metadata any "
-            f"(key is {quoted(SESSION_KEY)} and value is {quoted(str(row['id']))})"
+    def _folder(self, name: str, project_id: str) -> str:
+        """An older sync's folder has only its name."""
+        found = self.cloud.rows(
+            f"select id from Folder where parent_id is {quoted(project_id)} and name is {quoted(name)}"
         )
-        found = linked or self._cloud.rows(
-            f"select id, name from Folder where parent_id is {quoted(project_id)} "
-            f"and name is {quoted(str(row['name']))}"
-        )
-        key = str(found[0]["id"]) if found else self._id("folder", str(row["id"]))
-        self._ensure("Folder", key, {"name": row["name"], "parent_id": project_id}, str(row["name"]))
-        return key
+        return str(found[0]["id"]) if found else self._id("folder", self.session.id)
 
-    def _object(self, one: Mapping[str, Any], folder_id: str, review_id: str) -> None:
+    @staticmethod
+    def _shown_on(mirror: Mirror) -> set[str]:
+        versions = [row.get("asset_version") or {} for row in mirror.objects]
+        return {str((version.get("asset") or {}).get("context_id")) for version in versions}
+
+    def _object(
+        self, one: Mapping[str, Any], there: Mapping[str, Any] | None, folder_id: str, review_id: str, shots: _Shots
+    ) -> str:
+        """One object with shot, asset, version and media; the version's id there, "" when it cannot be mirrored."""
         version = one.get("asset_version")
         if not version:
-            self.notes.append(Note(str(one["id"]), "failed", f"{one['name']}: its version no longer exists"))
-            return
+            return self._cannot(one, "its version no longer exists")
         media = self._media(version)
         if media is None:
-            words = f"{one['name']}: the version has no media for the web ({', '.join(self._settings.media)})"
-            self.notes.append(Note(str(one["id"]), "failed", words))
-            return
+            return self._cannot(one, f"the version has no media for the web ({', '.join(self.settings.media)})")
         number = f"v{int(version.get('version') or 0):03d}"
-        name = self._settings.object_name.replace("{object}", str(one["name"])).replace("{version}", number)
+        name = self.settings.object_name.replace("{object}", str(one["name"])).replace("{version}", number)
+        name = name.replace("/", "_")
         source = str(one["version_id"])
-        shot_id = self._id("shot", str(self._session.row["id"]), source)
-        self._ensure("Shot", shot_id, {"name": name.replace("/", "_"), "parent_id": folder_id}, name)
-        asset_id = self._id("asset", str(self._session.row["id"]), source)
-        asset = {"name": self._settings.asset_name, "context_id": shot_id, "type_id": self._asset_type()}
-        self._ensure("Asset", asset_id, asset, f"{name} / {self._settings.asset_name}")
-        version_id = self._id("version", str(self._session.row["id"]), source)
-        marks = {SOURCE_KEY: source, SESSION_KEY: str(self._session.row["id"])}
-        self._ensure("AssetVersion", version_id, {"asset_id": asset_id}, name, marks)
-        self._send_media(media, version_id, name)
-        shown = {"name": one["name"], "version": one.get("version") or number, "version_id": version_id}
-        shown |= {"review_session_id": review_id, "description": one.get("description") or ""}
-        shown["sort_order"] = one.get("sort_order") or 0
-        self._ensure("ReviewSessionObject", self._id("object", str(one["id"])), shown, str(one["name"]))
-        self._link_back(one, version, version_id, name)
+        old = (there or {}).get("asset_version") or {}
+        shot_id, asset_id = str((old.get("asset") or {}).get("context_id") or ""), str(old.get("asset_id") or "")
+        if not shot_id:
+            shot_id, asset_id = self._without_link(shots.unlinked(name), source)
+        name = shots.name(shot_id, name)
+        version_id = str((there or {}).get("version_id") or self._id("version", self.session.id, source))
+        self._want("Shot", shot_id, name, {"name": name}, {"parent_id": folder_id})
+        asset = {"name": self.settings.asset_name, "context_id": shot_id, "type_id": self._type}
+        self._want("Asset", asset_id, f"{name} / {self.settings.asset_name}", {}, asset)
+        marks = {SOURCE_KEY: source, SESSION_KEY: self.session.id}
+        self._want("AssetVersion", version_id, name, {}, {"asset_id": asset_id}, marks)
+        self._send_media(media, version_id, name, old.get("components") or ())
+        label, called = shown(one)
+        values: dict[str, Any] = {"name": label, "version": called, "version_id": version_id}
+        values |= {"description": one.get("description") or "", "sort_order": one.get("sort_order") or 0}
+        key = str(there["id"]) if there else self._id("object", str(one["id"]))
+        self._want("ReviewSessionObject", key, label, values, {"review_session_id": review_id})
+        return version_id
+
+    def _cannot(self, one: Mapping[str, Any], why: str) -> str:
+        self.notes.append(Note(str(one["id"]), "failed", f"{one['name']}: {why}"))
+        return ""
+
+    def _without_link(self, shot_id: str, source: str) -> tuple[str, str]:
+        """Shot and asset of an object that is not linked yet: of a shot that was there by its name, else new ones."""
+        found = []
+        if shot_id:
+            wanted = quoted(self.settings.asset_name)
+            found = self.cloud.rows(f"select id from Asset where context_id is {quoted(shot_id)} and name is {wanted}")
+        asset_id = str(found[0]["id"]) if found else self._id("asset", self.session.id, source)
+        return shot_id or self._id("shot", self.session.id, source), asset_id
 
     def _asset_type(self) -> str:
-        wanted = self._settings.asset_type
-        found = self._cloud.rows(f"select id from AssetType where name is {quoted(wanted)}")
+        wanted = self.settings.asset_type
+        found = self.cloud.rows(f"select id from AssetType where name is {quoted(wanted)}")
         if not found:
             raise PlanError(
                 f"The cloud site has no asset type {wanted!r}: choose another in the settings of Review Sync."
             )
         return str(found[0]["id"])
 
+    # Media
+
     def _media(self, version: Mapping[str, Any]) -> Mapping[str, Any] | None:
         parts = {str(part["name"]): part for part in version.get("components") or ()}
-        return next((parts[name] for name in self._settings.media if name in parts), None)
+        return next((parts[name] for name in self.settings.media if name in parts), None)
 
-    def _send_media(self, media: Mapping[str, Any], version_id: str, label: str) -> None:
-        mark = f"{media['id']}:{media.get('size') or 0}"
+    def _send_media(
+        self, media: Mapping[str, Any], version_id: str, label: str, there: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Once for each file: what an older sync sent stays, what was made of another file steps aside."""
+        name = str(media["name"])
         target = self._id("component", str(media["id"]), str(media.get("size") or 0), version_id)
-        there = self._cloud.rows(f"select id, component_locations.id from FileComponent where id is {quoted(target)}")
-        if there and there[0].get("component_locations"):
-            return
-        found = media.get("metadata") or ()
-        metadata = {str(m["key"]): str(m["value"]) for m in found if m.get("key") == "ftr_meta"}
-        self.effects.append(
+        for part in there:
+            if str(part["name"]) == name and str(part["id"]) != target and part.get("component_locations"):
+                if _CHECK_KEY not in metadata_of(part):
+                    return
+                self._want("FileComponent", str(part["id"]), label, {"name": f"{name} (replaced)"})
+        kept = {key: value for key, value in metadata_of(media).items() if key == "ftr_meta"}
+        self._wanted.append(
             CopyBetweenSites(
                 slot=f"media {version_id}", reason="clients look at it", source_site="site", source_id=str(media["id"]),
-                target_site=CLOUD, component_id=target, version_id=version_id, name=str(media["name"]),
+                target_site=CLOUD, component_id=target, version_id=version_id, name=name,
                 suffix=str(media.get("file_type") or ""), label=f"media of {label}",
-                metadata={**metadata, CHECK_KEY: mark},
+                metadata={**kept, _CHECK_KEY: f"{media['id']}:{media.get('size') or 0}"},
             )
         )  # fmt: skip
 
-    def _link_back(self, one: Mapping[str, Any], version: Mapping[str, Any], version_id: str, label: str) -> None:
-        found = version.get("metadata") or ()
-        there = {str(m["key"]): str(m.get("value") or "") for m in found}
-        if there.get(CLOUD_VERSION_KEY) != version_id:
+    # What differs
+
+    def _compare(self) -> None:
+        """Effects for what is missing or different, in the order in which it was wanted."""
+        rows, metadata = self._there()
+        sent = {str(row["id"]): row for row in rows_of(
+            self.cloud, "id, metadata.key, metadata.value, component_locations.id", "FileComponent", "id",
+            [one.component_id for one in self._wanted if isinstance(one, CopyBetweenSites)],
+        )}  # fmt: skip
+        for one in self._wanted:
+            if isinstance(one, CopyBetweenSites):
+                media = sent.get(one.component_id, {})
+                if not media.get("component_locations") or _CHECK_KEY not in metadata_of(media):
+                    self.effects.append(one)
+                continue
+            row = rows.get(one.id)
+            values = {**one.once, **one.values} if row is None else one.values
+            changed = row is None or any(not same(row.get(name), value) for name, value in values.items())
+            if changed or any(metadata.get(one.id, {}).get(key) != text for key, text in one.metadata.items()):
+                self.effects.append(
+                    RemoteEntity(
+                        slot=f"{one.entity_type} {one.id}", reason="the session is mirrored", site=CLOUD,
+                        entity_type=one.entity_type, id=one.id, values=values, metadata=one.metadata, label=one.label,
+                        new=row is None,
+                    )
+                )  # fmt: skip
+
+    def _there(self) -> tuple[dict[str, Mapping[str, Any]], dict[str, dict[str, str]]]:
+        """What is there of all that is wanted: rows by id, and metadata by id."""
+        wanted = [one for one in self._wanted if isinstance(one, _Wanted)]
+        rows: dict[str, Mapping[str, Any]] = {}
+        for kind in dict.fromkeys(one.entity_type for one in wanted):
+            some = [one for one in wanted if one.entity_type == kind]
+            names = ", ".join(dict.fromkeys(["id", *(name for one in some for name in one.values)]))
+            rows.update({str(row["id"]): row for row in rows_of(self.cloud, names, kind, "id", [o.id for o in some])})
+        metadata: dict[str, dict[str, str]] = {}
+        marked = [one.id for one in wanted if one.metadata]
+        for row in rows_of(self.cloud, "parent_id, key, value", "Metadata", "parent_id", marked):
+            metadata.setdefault(str(row["parent_id"]), {})[str(row["key"])] = str(row.get("value") or "")
+        return rows, metadata
+
+    def _link_back(self, found: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
+        """The studio's versions name theirs there; one that another session shows too keeps the name it has."""
+        named = {key: metadata_of(one["asset_version"]).get(_CLOUD_VERSION_KEY, "") for key, (one, _) in found.items()}
+        others = {key: value for key, value in named.items() if value and value != found[key][1]}
+        rows = rows_of(self.cloud, "parent_id, value", "Metadata", "parent_id", others.values())
+        good = {(str(row["parent_id"]), str(row["value"])) for row in rows}
+        for key, (one, version_id) in found.items():
+            if named[key] == version_id or (others.get(key, ""), key) in good:
+                continue
             self.effects.append(
                 SetMetadata(
-                    slot=f"link {one['version_id']}", reason="feedback finds its way back by it",
-                    entity_id=str(one["id"]), entity_type="AssetVersion", id=str(one["version_id"]),
-                    values={CLOUD_VERSION_KEY: version_id}, label=label,
+                    slot=f"link {key}", reason="feedback finds its way back by it", entity_id=str(one["id"]),
+                    entity_type="AssetVersion", id=key, values={_CLOUD_VERSION_KEY: version_id},
+                    label=str(one["name"]),
                 )
             )  # fmt: skip
 
-    def _ensure(
-        self, entity_type: str, key: str, values: dict[str, Any], label: str, metadata: dict[str, str] | None = None
-    ) -> None:
-        """An effect where the cloud differs, nothing where it does not."""
-        attributes = ", ".join(["id", *values])
-        rows = self._cloud.rows(f"select {attributes} from {entity_type} where id is {quoted(key)}")
-        there = {}
-        if rows and metadata:
-            found = self._cloud.rows(f"select key, value from Metadata where parent_id is {quoted(key)}")
-            there = {str(one["key"]): str(one.get("value") or "") for one in found}
-        differs = not rows or any(not same(rows[0].get(name), value) for name, value in values.items())
-        if differs or any(there.get(name) != value for name, value in (metadata or {}).items()):
-            self.effects.append(
-                RemoteEntity(
-                    slot=f"{entity_type} {key}" + (" link" if not values else ""),
-                    reason="the session is mirrored", site=CLOUD, entity_type=entity_type, id=key,
-                    values=values, metadata=metadata or {}, label=label, new=not rows,
-                )
-            )  # fmt: skip
-
-    def _tell_of_extra(self, review_id: str) -> None:
-        """Objects that left the local session stay on the cloud site, and the run says so."""
-        ours = {self._id("object", str(one["id"])) for one in self._session.objects}
-        rows = self._cloud.rows(
-            f"select id, name from ReviewSessionObject where review_session_id is {quoted(review_id)}"
-        )
-        extra = [str(row["name"]) for row in rows if str(row["id"]) not in ours]
+    def _tell_of_extra(self, mirror: Mirror, pairs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Objects that left the studio's session stay on the cloud site, and the run says so."""
+        ours = {str(row["id"]) for row in pairs.values()}
+        ours |= {self._id("object", str(one["id"])) for one in self.session.objects}
+        extra = [str(row["name"]) for row in mirror.objects if str(row["id"]) not in ours]
         if extra:
             self.warnings.append(f"on the cloud site but no longer in the session, kept: {', '.join(extra)}")
+
+
+class _Shots:
+    """Names of the shots in the mirror's folder: no two are alike there.
+
+    Args:
+        rows: Those that are there.
+        linked: Ids of those that show something already.
+    """
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], linked: set[str]) -> None:
+        self._ids = {str(row["name"]): str(row["id"]) for row in rows}
+        self._names = {key: name for name, key in self._ids.items()}
+        self._linked = linked
+
+    def unlinked(self, name: str) -> str:
+        """The shot of this name that shows nothing yet; "" without one."""
+        key = self._ids.get(name, "")
+        return "" if key in self._linked else key
+
+    def name(self, shot_id: str, wanted: str) -> str:
+        """The name a shot gets: as wanted, or with a number where another has it (versions of two tasks of a shot)."""
+        now = self._names.get(shot_id, "")
+        free = (name for name in self._numbered(wanted) if self._ids.get(name, shot_id) == shot_id)
+        taken = self._ids.get(wanted, shot_id) != shot_id
+        name = now if taken and now.startswith(f"{wanted}_") else next(free)
+        self._ids[name] = shot_id
+        self._linked.add(shot_id)
+        return name
+
+    @staticmethod
+    def _numbered(wanted: str) -> Iterator[str]:
+        yield wanted
+        yield from (f"{wanted}_{number}" for number in itertools.count(2))

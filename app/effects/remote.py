@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from app.effects.base import Values, same
+from app.engine.doors import SiteDoor
 from app.engine.kinds import SlowEffect, SlowTools
 from app.engine.protocol import Effect
 from app.site.query import quoted
@@ -60,30 +61,32 @@ class RemoteEntity(SlowEffect):
             changed = {key: value for key, value in self.values.items() if not same(rows[0].get(key), value)}
             if changed:
                 operations.append(_operation("update", self.entity_type, [self.id], changed))
-        operations += self._metadata(site)
+        operations += _metadata(site, self.entity_type, self.id, self.metadata)
         if operations:
             site.call(operations)
         return {"id": self.id}
-
-    def _metadata(self, site: Any) -> list[dict[str, Any]]:
-        if not self.metadata:
-            return []
-        rows = site.rows(f"select key, value from Metadata where parent_id is {quoted(self.id)}")
-        there = {str(row["key"]): str(row.get("value") or "") for row in rows}
-        operations = []
-        for key, value in self.metadata.items():
-            if key not in there:
-                data = {"parent_id": self.id, "parent_type": self.entity_type, "key": key, "value": value}
-                operations.append(_operation("create", "Metadata", [self.id, key], data))
-            elif there[key] != value:
-                operations.append(_operation("update", "Metadata", [self.id, key], {"value": value}))
-        return operations
 
     def inverse(
         self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
     ) -> Sequence[Effect] | str:
         del before, after, own
         return f"{self.label} stays on the {self.site} site: clients may have written there"
+
+
+def _metadata(site: SiteDoor, entity_type: str, key: str, metadata: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Operations for the keys that are missing or different."""
+    if not metadata:
+        return []
+    rows = site.rows(f"select key, value from Metadata where parent_id is {quoted(key)}")
+    there = {str(row["key"]): str(row.get("value") or "") for row in rows}
+    operations = []
+    for name, value in metadata.items():
+        if name not in there:
+            data = {"parent_id": key, "parent_type": entity_type, "key": name, "value": value}
+            operations.append(_operation("create", "Metadata", [key, name], data))
+        elif there[name] != value:
+            operations.append(_operation("update", "Metadata", [key, name], {"value": value}))
+    return operations
 
 
 def _operation(action: str, entity_type: str, key: list[str], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,23 +144,19 @@ class CopyBetweenSites(SlowEffect):
                 location="ftrack.server",
                 component_id=self.component_id,
             )
-        for key, value in self.metadata.items():
-            entity = RemoteEntity(
-                slot=self.slot, reason=self.reason, site=self.target_site, entity_type="FileComponent",
-                id=self.component_id, metadata={key: value}, label=self.name,
-            )  # fmt: skip
-            operations = entity._metadata(target)
-            if operations:
-                target.call(operations)
+        operations = _metadata(target, "FileComponent", self.component_id, self.metadata)
+        if operations:
+            target.call(operations)
         for entity_type, data in self.attach.items():
             self._attach(target, entity_type, data)
         return {"component_id": self.component_id}
 
     @staticmethod
-    def _attach(target: Any, entity_type: str, data: Mapping[str, Any]) -> None:
-        where = " and ".join(f"{key} is {quoted(str(value))}" for key, value in data.items())
-        if not target.rows(f"select {', '.join(data)} from {entity_type} where {where}"):
-            target.call([_operation("create", entity_type, [str(value) for value in data.values()], data)])
+    def _attach(target: SiteDoor, entity_type: str, data: Mapping[str, Any]) -> None:
+        ids = {key: str(value) for key, value in data.items() if key.endswith("_id")}
+        where = " and ".join(f"{key} is {quoted(value)}" for key, value in ids.items())
+        if not target.rows(f"select {', '.join(ids)} from {entity_type} where {where}"):
+            target.call([_operation("create", entity_type, list(ids.values()), data)])
 
     def inverse(
         self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]

@@ -19,7 +19,7 @@ from app.journal.queue import NewRun, QueuedRun
 from app.journal.rows import RunState
 from app.settings.models import EngineSettings
 
-__all__ = ["Cut", "Ending", "NoProgress", "RunCancelled", "RunExecutor", "Tools"]
+__all__ = ["Cut", "Ending", "NoProgress", "RunCancelled", "RunExecutor", "Stopping", "Tools"]
 
 
 class RunCancelled(Exception):
@@ -28,6 +28,10 @@ class RunCancelled(Exception):
 
 class NoProgress(Exception):
     """A slow step showed no sign of life for too long."""
+
+
+class Stopping(Exception):
+    """The engine ends in the middle of a slow step: the run goes on with the next start."""
 
 
 class Cut(Exception):
@@ -65,7 +69,8 @@ class Tools:
         kinds: Kind of effect to class.
         settings: The engine's settings.
         lane: "main" or "heavy": where this execution runs.
-        cancel: Set when a person cancels, or when nothing was heard for too long.
+        cancel: Set when a person cancels, when nothing was heard for too long, or when the engine ends.
+        stopping: It is the engine that ends.
         log: The run's log.
         told: Hears what is shown beside the run, too.
     """
@@ -78,6 +83,7 @@ class Tools:
     log: logging.LoggerAdapter[logging.Logger]
     cancel: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
+    stopping: bool = False
     last_sign: float = field(default_factory=time.monotonic)
     told: Callable[[str], None] | None = None
     _site: SiteDoor | None = None
@@ -105,8 +111,10 @@ class Tools:
         """Raise when the execution shall not go on.
 
         Raises:
-            RunCancelled, NoProgress.
+            RunCancelled, NoProgress, Stopping.
         """
+        if self.stopping:
+            raise Stopping("goes on when Signalbox runs again")
         if self.cancel.is_set():
             if self.cancel_reason:
                 raise NoProgress(self.cancel_reason)

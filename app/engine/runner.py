@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.engine.doors import Doors
-from app.engine.executor import Cut, Ending, NoProgress, Poke, RunCancelled, RunExecutor, Tools
+from app.engine.executor import Cut, Ending, NoProgress, Poke, RunCancelled, RunExecutor, Stopping, Tools
 from app.engine.plans import ending_of
 from app.engine.protocol import Effect, Later
 from app.engine.retry import decide
@@ -73,6 +73,8 @@ class Runner:
             ending = Ending("stopped", str(cut))
         except RunCancelled as cancelled:
             ending = Ending("cancelled", str(cancelled))
+        except Stopping as stopping:
+            ending = Ending("queued", str(stopping), lane=tools.lane)
         except NoProgress as silent:
             ending, failed = Ending("failed", str(silent)), silent
         except Exception as error:  # noqa: BLE001 - what a handler does wrong is its run's failure, not the worker's end

@@ -189,12 +189,12 @@ class Engine:
     def stop(self, seconds: float = 10.0) -> bool:
         """End the threads after the runs at work; True when all ended in time.
 
-        A run that did not end is an orphan for the next start.
+        A slow step is broken off, and its run is queued again. A run that did not end is an orphan for the next start.
         """
         self._stop.set()
         for work in list(self._working.values()):
             if work.lane == "heavy":
-                work.tools.cancel_reason = "Signalbox is stopping"
+                work.tools.stopping = True
                 work.tools.cancel.set()
         for bell in self._bells:
             bell.close()
@@ -240,7 +240,7 @@ class Engine:
                     self._rest_bell.ring()
             self._watch_silence()
             now = time.monotonic()
-            if now - moved > _CHECKPOINT_EVERY:
+            if now - moved > _CHECKPOINT_EVERY or self.journal.log_is_long():
                 moved = now
                 self.journal.checkpoint()
             self._pump_bell.wait(self._settings().poll)

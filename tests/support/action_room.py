@@ -50,6 +50,10 @@ class ActionRoom(Room):
         for name, value in {"studio.disk_map": {"/data/production": str(self.drive)}, **(settings or {})}.items():
             section, _, field = name.rpartition(".")
             self.store.set(section, field, value)
+        self.go()
+
+    def go(self) -> None:
+        """Start the engine (again)."""
         by_id = {action.id: action for action in self.actions}
         self.start(actions=self.actions, executors={"action": ReportedActions(ActionPlans(by_id), by_id)})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,9 +39,10 @@ def room(site: SandboxProcess, tmp_path: Path) -> Iterator[Room]:
         one.close()
 
 
-def clip(path: Path, frames: int = 6) -> Path:
+def clip(path: Path, frames: int = 6, size: str = "160x90") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25", "-frames:v", str(frames), "-pix_fmt", "yuv420p"]
+    made = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25", "-frames:v", str(frames), "-pix_fmt", "yuv420p"]
+    made += ["-preset", "ultrafast"]
     subprocess.run([str(ffmpeg_path()), "-nostdin", "-y", "-loglevel", "error", *made, str(path)], check=True)
     return path
 
@@ -117,3 +117,29 @@ def test_undo_of_an_untouched_batch_leaves_nothing(room: Room) -> None:
     assert machine.all(f'select id from Sequence where name is "{sequence}"') == []
     assert all(machine.all(f'select id from Appointment where context_id is "{task}"') == [] for task in tasks)
     assert machine.journal.run_row(run).state == "undone"
+
+
+def test_an_upload_that_is_broken_off_when_the_server_stops_goes_on_with_the_next_start(room: Room) -> None:
+    machine = room()
+    task = machine.all("select id from Task limit 1")[0]["id"]
+    long = clip(machine.folder / "long.mov", 250, "480x270")
+    machine.order_quickly(
+        "launch", action="upload_media", selection=[["Task", task]], values={"file": str(long), "asset_name": "Broken"}
+    )
+
+    def upload() -> Any:
+        return next(iter(machine.journal.runs(handler="upload_media")), None)
+
+    def at_work() -> bool:
+        return upload() is not None and any(one.state == "applying" for one in machine.effects(upload().id))
+
+    machine.wait_for(at_work)
+    machine.stop()
+    assert (upload().state, upload().reason) == ("queued", "goes on when Signalbox runs again")
+    said = [row for row in machine.all("select status, data from Job") if "goes on when Signalbox" in row["data"]]
+    assert [row["status"] for row in said] == ["running"]
+    machine.go()
+    machine.settle()
+    assert upload().state == "done", upload().reason
+    assert len(machine.all('select id from AssetVersion where asset.name is "Broken"')) == 1
+    assert machine.all(f'select status from Job where id is "{said[0]["id"]}"')[0]["status"] == "done"
