@@ -20,9 +20,10 @@ _INSERT = """INSERT INTO events(event_id, topic, received, occurred, origin, wor
     entity, user, raw) VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(event_id) DO NOTHING"""
 _COLUMNS = "e.id, e.event_id, e.topic, e.received, e.origin, e.words, e.project, e.entity, e.user"
 #: Names are kept in memory up to so many; beyond it they are read again.
-_NAMES_KEPT = 50_000
-#: Seconds after which an unknown name is looked for again.
+_NAMES_KEPT = 20_000
+#: Seconds after which an unknown name is looked for again, and how many are remembered as unknown until then.
 _ASK_AGAIN = 1.0
+_UNKNOWN_KEPT = 2_000
 #: So many of the newest events get their words again when a name becomes known.
 _REWORD = 300
 
@@ -108,7 +109,7 @@ class Events(Store):
             row = self.one("SELECT id, entity_type, name, label FROM names WHERE id = ?", (entity_id,))
             if row is None:
                 # Another process may learn it: ask again, but not for every event of a storm.
-                if len(self._unknown) >= _NAMES_KEPT:
+                if len(self._unknown) >= _UNKNOWN_KEPT:
                     self._unknown.clear()
                 self._unknown[entity_id] = now + _ASK_AGAIN
                 return None

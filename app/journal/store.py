@@ -18,6 +18,9 @@ from app.journal.rows import JournalError, JournalReadOnly
 
 Row = tuple[Any, ...]
 _BUSY_SECONDS = 20.0
+#: A write-ahead log of more bytes is begun anew; readers may keep a checkpoint from it for so long.
+_LONG_LOG = 32 << 20
+_RESET_SECONDS = 0.2
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str)
 
 
@@ -55,8 +58,8 @@ class Store:
         self._hardening = threading.Lock()
         self._wal: int | None = None
 
-    def connect(self, flags: int) -> apsw.Connection:
-        """A new connection with this room's habits; the caller keeps it."""
+    def connect(self, flags: int, patience: float = _BUSY_SECONDS) -> apsw.Connection:
+        """A new connection with this room's habits, which waits so many seconds for others; the caller keeps it."""
         connection = apsw.Connection(str(self.path), flags=flags)
         started = [0.0]
 
@@ -66,7 +69,7 @@ class Store:
                 started[0] = now
             # Writers of two processes meet here: half a millisecond keeps the listener ahead of the stock hub's loop.
             time.sleep(0.0005)
-            return now - started[0] < _BUSY_SECONDS
+            return now - started[0] < patience
 
         connection.set_busy_handler(busy)
         return connection
@@ -176,9 +179,25 @@ class Store:
         return int(rows[0][0])
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the file, as far as readers allow. Only the lock's holder calls this."""
-        with self._lock:
-            self._writing().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        """Move the write-ahead log into the file. Only the lock's holder calls this.
+
+        What is there by now is moved while others read and write. A log that has become long is then begun anew, for
+        which writers wait a moment: in a storm it would grow without end. A reader at work puts that off.
+        """
+        connection = self.connect(apsw.SQLITE_OPEN_READWRITE, _RESET_SECONDS)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if self.log_is_long():
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+
+    def log_is_long(self) -> bool:
+        """Whether the write-ahead log should not wait for its turn to be moved."""
+        try:
+            return self.path.with_name(f"{self.path.name}-wal").stat().st_size > _LONG_LOG
+        except FileNotFoundError:
+            return False
 
     def close_thread(self) -> None:
         """Close the calling thread's connection for reading; it gets another when it reads again."""

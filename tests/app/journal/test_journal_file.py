@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from app.journal import schema
+from app.journal import schema, store
 from app.journal.filesystem import NETWORK_FILE_SYSTEMS, file_system_magic, refuse_network
 from app.journal.journal import Journal
 from app.journal.lock import JournalLock
@@ -75,6 +75,29 @@ def test_a_panel_attached_to_a_running_engine_reads_and_orders(tmp_path: Path) -
     assert panel.order_row(number).result == {"run": 7}
     panel.close()
     engine.close()
+
+
+def test_the_log_of_a_storm_is_begun_anew_as_soon_as_no_reader_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_LONG_LOG", 1 << 16)
+    journal = Journal.open(tmp_path)
+    log = tmp_path / "journal.db-wal"
+    journal.append_events([event(f"first {number}") for number in range(300)])
+    window = apsw.Connection(str(tmp_path / "journal.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    window.execute("BEGIN").fetchall()
+    assert window.execute("SELECT count(*) FROM events").fetchall() == [(300,)]
+    journal.append_events([event(f"second {number}") for number in range(300)])
+    length = log.stat().st_size
+    journal.checkpoint()
+    assert journal.log_is_long(), "what a reader looks at was taken away"
+    window.execute("COMMIT").fetchall()
+    window.close()
+    journal.checkpoint()
+    assert length > 1 << 16
+    assert log.stat().st_size == 0
+    assert journal.count_events() == 600
+    journal.close()
 
 
 def test_a_reader_cannot_order_and_is_told_why(tmp_path: Path) -> None:
