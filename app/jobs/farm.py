@@ -353,9 +353,11 @@ class _Link:
         """Bring a task's log into its file."""
         now = time.monotonic()
         known = self._logs.get(remote_id)
-        if known is not None:
+        if known is not None and not known[0].problem:
             self._logs[remote_id] = (known[0], now)
             return
+        if known is not None:
+            known[0].close()  # the disk was full; perhaps it is no longer
         sink = _FileSink(self._journal, job_id, task)
         self._logs[remote_id] = (sink, now)
         await self._live.follow_log(remote_id, sink)
@@ -393,9 +395,17 @@ class _FileSink(LogSink):
         """The log became shorter: what was written is void."""
         self._log.start_over()
 
+    @property
+    def problem(self) -> str:
+        """Why no more is written, "" while it is."""
+        return self._log.problem
+
     def text(self, text: str) -> None:
         """The next piece."""
+        before = self.problem
         self._log.write(text, end="")
+        if self.problem != before:
+            log.warning("a log of the Manager: %s", self.problem)
 
     def close(self) -> None:
         """Close the file."""

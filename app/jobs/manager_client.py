@@ -19,6 +19,10 @@ import aiohttp
 
 DEDUPE_KEY = "signalbox.dedupe"
 Platform = Literal["linux", "windows", "darwin"]
+_ABSENT = object()
+#: What is relied on; an object may also be absent or null.
+_JOB: Mapping[str, type] = {"id": str, "status": str, "metadata": dict, "settings": dict}
+_TASK: Mapping[str, type] = {"id": str, "status": str, "index_in_job": int, "worker": dict}
 
 
 class ManagerError(Exception):
@@ -134,7 +138,8 @@ class ManagerClient:
                 return found
             asked = None
             try:
-                return await self._object("POST", "/api/v3/jobs", f'take the job "{job.get("name", "")}"', body=marked)
+                made = await self._object("POST", "/api/v3/jobs", f'take the job "{job.get("name", "")}"', body=marked)
+                return self._shaped([made], _JOB)[0]
             except ManagerUnreachable as unreachable:
                 asked = unreachable.seconds
             except ManagerNonsense:
@@ -155,14 +160,14 @@ class ManagerClient:
         return None
 
     async def jobs(self) -> list[dict[str, Any]]:
-        return await self._list("/api/v3/jobs", "jobs", "list its jobs")
+        return self._shaped(await self._list("/api/v3/jobs", "jobs", "list its jobs"), _JOB)
 
     async def job(self, job_id: str) -> dict[str, Any]:
         return await self._object("GET", f"/api/v3/jobs/{job_id}", "tell of a job")
 
     async def tasks(self, job_id: str) -> list[dict[str, Any]]:
         """Summaries: id, name, status, index_in_job, priority, task_type, updated, worker, steps."""
-        return await self._list(f"/api/v3/jobs/{job_id}/tasks", "tasks", "list a job's tasks")
+        return self._shaped(await self._list(f"/api/v3/jobs/{job_id}/tasks", "tasks", "list a job's tasks"), _TASK)
 
     async def task(self, task_id: str) -> dict[str, Any]:
         return await self._object("GET", f"/api/v3/tasks/{task_id}", "tell of a task")
@@ -238,12 +243,21 @@ class ManagerClient:
         return self._parsed(await self._request(method, path, what, body=body, tries=tries), dict)
 
     async def _list(self, path: str, key: str, what: str) -> list[dict[str, Any]]:
-        answer = self._parsed(await self._request("GET", path, what), dict).get(key)
+        answer = self._parsed(await self._request("GET", path, what), dict).get(key, _ABSENT)
         if answer is None:
-            return []
+            return []  # Go's empty list
         if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
             raise ManagerNonsense(f'The Manager at {self.url} sent no list of "{key}".')
         return answer
+
+    def _shaped(self, items: list[dict[str, Any]], shape: Mapping[str, type]) -> list[dict[str, Any]]:
+        """Jobs or tasks that have what the program relies on. Raises ManagerNonsense."""
+        for item in items:
+            for key, kind in shape.items():
+                value = item.get(key)
+                if not (isinstance(value, kind) or (value is None and kind is dict)):
+                    raise ManagerNonsense(f'The Manager at {self.url} sent a job or task with a strange "{key}".')
+        return items
 
     def _parsed(self, body: bytes, expected: type[dict[str, Any]]) -> dict[str, Any]:
         try:

@@ -171,24 +171,17 @@ class ManagerLive:
                 self._event(str(payload[0]), payload[1] if len(payload) > 1 else {})
 
     def _event(self, name: str, data: Any) -> None:
+        """Look again at what an update is about; nothing else of it is believed."""
         facts: Mapping[str, Any] = data if isinstance(data, dict) else {}
-        if name == "/jobs":
-            if facts.get("id") in self._watched:
-                self._stale_tasks.add(str(facts["id"]))
+        job = str(facts.get("id" if name == "/jobs" else "job_id", ""))
+        if name in ("/jobs", "/task"):
+            self._stale_tasks |= {job} & self._watched
             self._stale_jobs.set()
-        elif name == "/task":
-            if facts.get("job_id") in self._watched:
-                self._stale_tasks.add(str(facts["job_id"]))
-            self._stale_jobs.set()
-            follower = self._logs.get(str(facts.get("id", "")))
-            if follower is not None:
-                follower.wake()
-        elif name == "/tasklog":
-            follower = self._logs.get(str(facts.get("task_id", "")))
-            if follower is not None:
-                follower.wake()
         elif name == "/last-rendered":
-            self._listener("jobs", str(facts.get("job_id", "")))
+            self._listener("jobs", job)
+        follower = self._logs.get(str(facts.get("task_id" if name == "/tasklog" else "id", "")))
+        if follower is not None:
+            follower.wake()
 
     async def _subscribe(self, order: str, kind: str, identifier: str | None) -> None:
         socket = self._socket
@@ -227,7 +220,7 @@ class ManagerLive:
 
     async def _read_jobs(self) -> None:
         asked_at = time.monotonic()
-        jobs = {str(job["id"]): job for job in await self._client.jobs() if "id" in job}
+        jobs = {job["id"]: job for job in await self._client.jobs()}
         self.mirror.asked_at = asked_at
         if jobs != self.mirror.jobs or not self.mirror.read:
             self.mirror.read = True
@@ -253,7 +246,7 @@ class ManagerLive:
             except (ManagerUnreachable, ManagerNonsense):
                 self._stale_tasks.add(job_id)
                 raise
-            tasks.sort(key=lambda task: int(task.get("index_in_job", 0)))
+            tasks.sort(key=lambda task: int(task["index_in_job"]))
             if tasks != self.mirror.tasks.get(job_id):
                 self.mirror.tasks[job_id] = tasks
                 self._listener("tasks", job_id)

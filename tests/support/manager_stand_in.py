@@ -28,6 +28,19 @@ FINAL = ("completed", "failed", "canceled")
 #: The Manager deletes in the background.
 _DELETE_SECONDS = 0.05
 
+#: What no client may stumble over.
+ODD_ANSWERS: list[Any] = [
+    None, [], 5, "jobs", {}, {"jobs": 5, "tasks": "none"}, {"jobs": [7], "tasks": [None]},
+    {"jobs": [{"id": 7, "status": "queued"}], "tasks": [{"id": [], "status": 1, "index_in_job": 1}]},
+    {"jobs": [{"id": "x", "status": "queued", "metadata": ["a"], "settings": 3}]},
+    {"tasks": [{"id": "x", "status": "queued", "index_in_job": "first", "worker": "w"}]},
+    {"size": "much", "url": 5}, {"base": 5, "suffixes": 3}, {"id": None}, {"code": 200, "message": {"a": 1}},
+]  # fmt: skip
+ODD_FRAMES = [
+    "", "4", "42", "42[", "42{}", "42[]", '42["/jobs"]', '42["/jobs",5]', '42["/jobs",{"id":["a"]}]', "43", "9x",
+    '42["/task",{"id":{},"job_id":[]}]', '42["/tasklog",{"task_id":[],"log":5}]', '42["/last-rendered",{}]', '42[5,6]',
+]  # fmt: skip
+
 ECHO_SLEEP = """\
 const JOB_TYPE = {
     label: "Echo Sleep Test",
@@ -59,6 +72,7 @@ class Chaos:
     cut: float = 0.0
     drop: float = 0.0
     nonsense: float = 0.0
+    odd: float = 0.0  # JSON, but not what was asked for
     lose_submit_answer: bool = False  # the next submit is stored, its answer never arrives
     die_in_submit: str = ""  # the Manager is killed "before" it stores the next submit, or "after"
     retry_after: str = "0.05"
@@ -162,6 +176,16 @@ class ManagerStandIn:
 
         if self._loop is not None:
             self._loop.call_soon_threadsafe(cut)
+
+    def send_odd_frames(self) -> None:
+        """Tell every live line what no Manager says."""
+
+        def send() -> None:
+            for socket in list(self._sockets):
+                for frame in ODD_FRAMES:
+                    asyncio.get_running_loop().create_task(_deliver(socket, frame))
+
+        self._do(send)
 
     # Workers
 
@@ -293,6 +317,8 @@ class ManagerStandIn:
         if isinstance(response, web.Response) and response.body:
             if dice.random() < self.chaos.nonsense:
                 return web.Response(text="<html>proxy says hello</html>", content_type="text/html")
+            if dice.random() < self.chaos.odd:
+                return web.json_response(dice.choice(ODD_ANSWERS))
             if dice.random() < self.chaos.cut:
                 return await _cut_short(request, bytes(response.body))
         return response

@@ -154,7 +154,7 @@ def test_after_five_minutes_of_trouble_everything_is_as_the_manager_has_it(tmp_p
             hands.submit()
         while time.monotonic() < until:
             manager.chaos.busy, manager.chaos.cut = 0.12, 0.08
-            manager.chaos.drop, manager.chaos.nonsense = 0.08, 0.04
+            manager.chaos.drop, manager.chaos.nonsense, manager.chaos.odd = 0.08, 0.02, 0.02
             hands.turn()
             pause.wait(0.02)
         manager.chaos = Chaos()

@@ -109,6 +109,27 @@ def test_a_followed_log_arrives_whole_and_starts_over_when_it_shrinks(jobs: Jobs
     jobs.wait(lambda: jobs.journal.task_log(row.id, 1)[0] == b"again\n")
 
 
+def test_a_followed_log_for_which_the_disk_had_no_room_is_whole_once_there_is_room(
+    jobs: Jobs, manager: ManagerStandIn
+) -> None:
+    row = submitted(jobs)
+    jobs.wait(lambda: len(jobs.states(row.id)) == 3)
+    path = jobs.journal.task_log_path(row.id, 1)
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/full")
+    manager.work(jobs.journal.job_tasks(row.id)[0].remote_id, "active", b"first line\n")
+    jobs.order("task_log_follow", job=row.id, task=1)
+
+    def followed() -> bool:
+        """The window asks again and again."""
+        jobs.order("task_log_follow", job=row.id, task=1)
+        return jobs.journal.task_log(row.id, 1)[0] == b"first line\nsecond line\n"
+
+    path.unlink()
+    manager.work(jobs.journal.job_tasks(row.id)[0].remote_id, "active", b"second line\n")
+    jobs.wait(followed)
+
+
 def test_the_last_rendered_picture_is_at_hand(jobs: Jobs, manager: ManagerStandIn) -> None:
     row = submitted(jobs)
     jobs.wait(lambda: len(jobs.states(row.id)) == 3)

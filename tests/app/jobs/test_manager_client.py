@@ -277,6 +277,32 @@ def test_a_log_that_shrinks_and_grows_again_between_two_looks_starts_over(manage
     run(manager.url, story)
 
 
+def test_answers_and_news_of_strange_shapes_are_not_believed_and_stop_nothing(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        live = ManagerLive(client, lambda *_: None, LIVELY)
+        live.start()
+        job = await client.submit(JOB, "k")
+        await live.watch_job(job["id"])
+        await until(lambda: job["id"] in live.mirror.tasks)
+        manager.chaos = Chaos(odd=1.0)
+        seen = len(manager.requests)
+        for _ in range(8):
+            manager.send_odd_frames()
+            await asyncio.sleep(0.05)
+        assert len(manager.requests) > seen + 10, "it went on asking"
+        with pytest.raises((ManagerNonsense, ManagerUnreachable)):
+            await client.submit(JOB, "another")
+        assert live.mirror.jobs == manager.jobs, "nothing of it was taken for a job"
+        manager.chaos = Chaos()
+        for task in list(manager.tasks):
+            manager.work(task, "completed")
+        await until(lambda: live.mirror.jobs[job["id"]]["status"] == "completed")
+        await until(lambda: {task["status"] for task in live.mirror.tasks[job["id"]]} == {"completed"})
+        await live.stop()
+
+    run(manager.url, story)
+
+
 def test_after_drops_restarts_and_busy_answers_list_states_and_logs_equal_the_managers(manager: ManagerStandIn) -> None:
     async def story(client: ManagerClient) -> None:
         live = ManagerLive(client, lambda *_: None, LIVELY)
