@@ -28,6 +28,7 @@ from app.service_cutover import is_known_site, settle_site
 from app.service_doors import BuiltDoors, Installation, SiteNotSet, build_doors
 from app.service_health import HealthWatch
 from app.service_logging import Logs
+from app.service_menu import MenuWatch
 from app.service_plain_log import PlainLog
 from app.settings.models import JournalSettings, SlackSettings
 from app.settings.paths import cache_folder
@@ -88,7 +89,6 @@ class Service:
         self._with_listener = listener
         self._with_worker = worker
         self._registry = registry
-        self._with_actions = actions
         self._log_stream = log_stream
         self._environment = environment
         self._journal: Journal | None = None
@@ -97,6 +97,7 @@ class Service:
         self._plain_log: PlainLog | None = None
         self._listener: Listener | None = None
         self._responder: Responder | None = None
+        self._actions = all_actions() if registry is None and actions else []
         self._worker: ChildKeeper | None = None
         self._worker_state = (True, "starting")
         self._site_settled = not listener
@@ -205,7 +206,7 @@ class Service:
     def _start_listener(self) -> None:
         credentials = self.installation.credentials()
         settings = self.installation.site_settings()
-        if self._registry is None and self._with_actions:
+        if self._actions:
             self._registry = self._built_in_actions()
         if self._registry is None:
             # Nobody here answers menus: the site need not ask us.
@@ -230,11 +231,10 @@ class Service:
         self._listener.start()
 
     def _built_in_actions(self) -> Registry:
-        actions = all_actions()
-        for action in actions:
+        for action in self._actions:
             self.installation.store.declare(f"actions.{action.id}", action.settings_model)
         return ActionRegistry(
-            actions,
+            self._actions,
             self.journal,
             self.installation.settings,
             lambda action: self.journal.lever(action)[0],
@@ -319,6 +319,9 @@ class Service:
         ]
         if self._plain_log is not None:
             chores.append(("log file", _HOUSEKEEPING_SECONDS, self._plain_log.turn))
+        if self._listener is not None and self._actions:
+            menu = MenuWatch(self.journal, self._listener, self.built.sites, self._actions)
+            chores.append(("menus", 1.0, menu.turn))
         if not self._site_settled:
             chores.insert(0, ("kind of site", _HOUSEKEEPING_SECONDS, self._settle_site))
         due = dict.fromkeys((name for name, _, _ in chores), 0.0)
@@ -349,7 +352,7 @@ class Service:
             self._logs.forget(time.time() - settings.keep_log_days * _DAY)
 
     def _lamps_off(self) -> None:
-        for name in ("site", "workers", "slack", "drives", "journal"):
+        for name in ("site", "workers", "slack", "drives", "journal", "menus"):
             try:
                 self.journal.set_health(name, "off", "the event server does not run")
             except Exception:

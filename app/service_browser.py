@@ -7,27 +7,21 @@ behaves as it does for production. Every method may be called from any thread.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.actions import all_actions
-from app.actions.registry import ActionRegistry
+from app.actions.registry import ActionRegistry, table_of
 from app.journal.journal import Journal
 from app.rules.outcomes import PlanError
 from app.service_doors import Installation, SiteFactory
 from app.service_lookups import LookUps
+from app.service_shadow import Shadow, shadow_report
 
 __all__ = ["Desk", "MenuItem", "Person"]
-
-_TABLES = {
-    "Project": "show",
-    "AssetVersion": "assetversion",
-    "Asset": "asset",
-    "ReviewSession": "reviewsession",
-    "User": "user",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +64,12 @@ class Desk:
     def server(self) -> str:
         """Address of the site. Raises SettingsError when it is not set."""
         return self.installation.credentials().server
+
+    def shadow(self, days: float | None = None, old_user: str = "") -> Shadow:
+        """The dry runs' plans beside another server's work (`shadow_report`); None: since the site was connected."""
+        since = time.time() - days * 86_400.0 if days is not None else None
+        here = self.installation
+        return shadow_report(here.store.path, here.journal, since=since, old_user=old_user)
 
     def person(self) -> Person:
         """Who asks. Raises PlanError when ftrack does not know the name, SettingsError without a site."""
@@ -126,7 +126,7 @@ class Desk:
 
     def _event(self, selection: Sequence[tuple[str, str]]) -> dict[str, Any]:
         person = self.person()
-        chosen = [{"entityType": _TABLES.get(kind, "task"), "entityId": key} for kind, key in selection]
+        chosen = [{"entityType": table_of(kind), "entityId": key} for kind, key in selection]
         return {
             "data": {"selection": chosen},
             "source": {"user": {"id": person.id, "username": person.username}},

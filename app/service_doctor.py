@@ -13,6 +13,7 @@ from app.journal.journal import Journal
 from app.journal.rows import JournalError
 from app.rules.outcomes import Later, PlanError
 from app.service_doors import BuiltDoors, Installation, build_doors
+from app.service_menu import answered_elsewhere
 from app.service_orders import is_running
 from app.settings.redact import redact
 from app.settings.secrets import SecretsExposed
@@ -29,7 +30,7 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        name: What: settings, site, slack, drives, journal, ffmpeg...
+        name: What: settings, site, slack, drives, journal, menus (who else answers our actions), ffmpeg...
         state: "ok", "warning" (something does not work, the rest does) or "error".
         words: What was found.
         advice: What to do; "" where there is nothing to do.
@@ -91,14 +92,22 @@ def _journal(folder: Path) -> Iterator[Finding]:
             opened = Journal.open(folder, "read")
             try:
                 words = f"{folder}: {opened.count_events()} events, {opened.queue_length()} runs waiting"
+                yield Finding("journal", "ok", words + (", an event server runs" if is_running(folder) else ""))
+                yield _menus(opened)
             finally:
                 opened.close()
-            yield Finding("journal", "ok", words + (", an event server runs" if is_running(folder) else ""))
         except JournalError as error:
             yield Finding("journal", "error", str(error))
     free = shutil.disk_usage(nearest).free
     if free < _LITTLE_SPACE:
         yield Finding("space", "warning", f"only {free // 1_000_000} MB left in {nearest}", "make room")
+
+
+def _menus(journal: Journal) -> Finding:
+    """What the event server found when it last asked who else answers its actions."""
+    state, words = answered_elsewhere(journal)
+    advice = "switch the action off at the other server, or here" if state == "warning" else ""
+    return Finding("menus", "warning" if state == "warning" else "ok", words, advice)
 
 
 def _unwritable(folder: Path) -> str:

@@ -22,7 +22,8 @@ from app.slack.errors import SlackLater, SlackRefused
 log = logging.getLogger("signalbox.health")
 
 State = Literal["ok", "warning", "error", "off"]
-_SLACK_SECONDS = 300.0
+# The window takes a lamp that was not renewed for three minutes for dead.
+_SLACK_SECONDS = 120.0
 _DRIVES_SECONDS = 30.0
 _SPACE_SECONDS = 30.0
 _LITTLE_SPACE = 500 * 1024 * 1024

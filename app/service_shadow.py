@@ -12,7 +12,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from app.journal.journal import Journal
 from app.journal.rows import EffectRow, RunRow
 from app.rules.outcomes import Later, PlanError
 from app.service_doors import BuiltDoors, Installation, build_doors
+from app.service_menu import ELSEWHERE
+from app.site.query import chunks, id_list, quoted
 
 __all__ = ["Difference", "Shadow", "moment_of", "shadow_report"]
 
@@ -30,6 +32,12 @@ _IDS = 200
 #: A status set a little earlier than our plan was still the other server's answer to the same event.
 _MARGIN = 120.0
 Kind = Literal["folder", "list", "status", "double"]
+#: Whose work it would have been, where no plan of ours tells.
+_HANDLERS: dict[Kind, str] = {
+    "folder": "create_task_folder",
+    "list": "add_version_to_list",
+    "status": "assign_task_status",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Difference:
         signalbox: What the plan says; "" where nothing was planned.
         old_server: What the other server did; "" where it did nothing.
         run: The dry run, None without one.
+        handler: Whose work it is: the handler's id, or the action's.
     """
 
     kind: Kind
@@ -51,6 +60,7 @@ class Difference:
     signalbox: str
     old_server: str
     run: int | None = None
+    handler: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +86,13 @@ class Shadow:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """The differences as text."""
+        for one in (*self.differences, *self.doubles):
+            yield f"  {one.kind}: {one.subject}" + (f" ({one.project})" if one.project else "")
+            yield f"      Signalbox: {one.signalbox or 'nothing'}"
+            yield f"      old server: {one.old_server or 'nothing'}"
 
 
 @dataclass(slots=True)
@@ -131,6 +148,7 @@ def shadow_report(
         _compare_folders(plans, built, begin, report)
         _compare_lists(plans, built.sites(), report)
         _compare_statuses(plans, built.sites(), begin, old_user, report)
+        report.doubles += _actions_elsewhere(opened)
         return report
     finally:
         built.sites.close()
@@ -174,7 +192,7 @@ def _plans(journal: Journal, site: SiteDoor, runs: Iterable[RunRow], lists: dict
             told.append(run.reason)
         _take_found(run, told, plans)
     missing = {str(effect.data["values"]["list_id"]) for effect, _ in items} - lists.keys()
-    for row in _by_ids(site, "select id, name from AssetVersionList where id in ({})", missing):
+    for row in _by_ids(site, "select id, name from AssetVersionList where id in {}", missing):
         lists[str(row["id"])] = str(row["name"])
     for effect, run in items:
         values = effect.data["values"]
@@ -210,25 +228,52 @@ def _take_found(run: RunRow, told: Sequence[str], plans: _Plans) -> None:
         plans.place_runs[run.entity_id] = run
 
 
+def _difference(kind: Kind, run: RunRow, ours: str, theirs: str) -> Difference:
+    return Difference(kind, run.entity, run.project, ours, theirs, run.id, run.handler)
+
+
+def _strange(kind: Kind, subject: str, theirs: str, project: str = "") -> Difference:
+    """Something that only the other server did."""
+    return Difference(kind, subject, project, "", theirs, handler=_HANDLERS[kind])
+
+
+def _actions_elsewhere(journal: Journal) -> Iterator[Difference]:
+    """Actions that another server answers too, as the event server last found them."""
+    for one in journal.fact(ELSEWHERE) or ():
+        ours = f"the lever stands at {journal.lever(one['action'])[0]}"
+        theirs = f"{one['by']} answers it as {one['label']!r} ({one['identifier']})"
+        yield Difference("double", f"action {one['title']}", "", ours, theirs, handler=one["action"])
+
+
 # -- folders ---------------------------------------------------------------------------------------------------------
 
 
 def _compare_folders(plans: _Plans, built: BuiltDoors, since: float, report: Shadow) -> None:
     absent = {path: run for path, run in plans.folders.items() if not path.is_dir()}
-    # A folder that is missing makes everything below it missing: it is told once, at the deepest planned place.
-    absent = {path: run for path, run in absent.items() if not any(path in other.parents for other in absent)}
-    report.agreed += sum(path.is_dir() for path in plans.folders)
-    misplaced = {run.entity_id for run in absent.values()}
-    known = _places(built.sites(), plans.place_runs.keys() - misplaced)
+    report.agreed += len(plans.folders) - len(absent)
+    known = _places(built.sites(), plans.place_runs.keys() - {run.entity_id for run in absent.values()})
     strange = list(_strange_folders(plans, built, known, since))
-    for path, run in sorted(absent.items()):
-        twin = next((one for one in strange if _same_task(one[0], path)), None)
+    for paths, run in _by_entity(absent):
+        twin = next((one for one in strange if any(_same_task(one[0], path) for path in paths)), None)
         if twin is not None:
             strange.remove(twin)
-        report.differences.append(
-            Difference("folder", run.entity, run.project, str(path), str(twin[0]) if twin else "", run.id)
-        )
-    report.differences += [Difference("folder", path.name, project, "", str(path)) for path, project in strange]
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        report.differences.append(_difference("folder", run, f"{paths[0]}{more}", str(twin[0]) if twin else ""))
+    report.differences += [_strange("folder", path.name, str(path), project) for path, project in strange]
+
+
+def _by_entity(absent: Mapping[Path, RunRow]) -> Iterator[tuple[list[Path], RunRow]]:
+    """The folders that are missing for a task or project: its own first, then the deepest; none above another."""
+    found: dict[str, tuple[list[Path], RunRow]] = {}
+
+    def rank(path: Path) -> tuple[bool, int, Path]:
+        return path.name.casefold() not in absent[path].entity.casefold().split(), -len(path.parts), path
+
+    for path in sorted(absent, key=rank):
+        paths, _ = found.setdefault(absent[path].entity_id, ([], absent[path]))
+        if not any(path in other.parents for other in paths):
+            paths.append(path)
+    yield from found.values()
 
 
 def _same_task(one: Path, other: Path) -> bool:
@@ -259,7 +304,7 @@ def _strange_folders(
 
 def _places(site: SiteDoor, tasks: Iterable[str]) -> set[tuple[str, str]]:
     """(parent's name, task's name) of tasks, as their folders carry them."""
-    rows = _by_ids(site, "select id, name, parent.name from Task where id in ({})", tasks)
+    rows = _by_ids(site, "select id, name, parent.name from Task where id in {}", tasks)
     return {(str((row["parent"] or {}).get("name") or "").casefold(), str(row["name"]).casefold()) for row in rows}
 
 
@@ -311,28 +356,32 @@ def _compare_lists(plans: _Plans, site: SiteDoor, report: Shadow) -> None:
         report.agreed += len(wanted & on[version])
         if lacking or strange:
             run = next((run for (one, _), run in plans.items.items() if one == version), None)
-            subject = run.entity if run else version
+            ours, theirs = ", ".join(sorted(lacking)), ", ".join(sorted(strange))
+            # One run may have planned for several versions that came together.
+            subject = _version_label(site, version)
             report.differences.append(
-                Difference(
-                    "list",
-                    subject,
-                    run.project if run else "",
-                    ", ".join(sorted(lacking)),
-                    ", ".join(sorted(strange)),
-                    run.id if run else None,
-                )
+                replace(_difference("list", run, ours, theirs), subject=subject)
+                if run
+                else _strange("list", subject, theirs)
             )
     _double_entries(entries, names, site, report)
+
+
+def _version_label(site: SiteDoor, version: str) -> str:
+    query = "select asset.name, asset.parent.name, version from AssetVersion where id is "
+    for row in site.rows(query + quoted(version)):
+        return f"{row['asset']['parent']['name']} {row['asset']['name']} v{row['version']:03}"
+    return version
 
 
 def _entries(site: SiteDoor, names: set[str], versions: Iterable[str]) -> list[dict[str, str]]:
     """Entries of the versions on lists of the same kind as the planned ones (their names begin alike)."""
     stems = {re.split(r"\d", name, maxsplit=1)[0] for name in names}
-    rows = _by_ids(site, "select id, list_id, entity_id from ListObject where entity_id in ({})", versions)
+    rows = _by_ids(site, "select id, list_id, entity_id from ListObject where entity_id in {}", versions)
     lists = {
         str(one["id"]): str(one["name"])
         for one in _by_ids(
-            site, "select id, name from AssetVersionList where id in ({})", {str(row["list_id"]) for row in rows}
+            site, "select id, name from AssetVersionList where id in {}", {str(row["list_id"]) for row in rows}
         )
     }
     return [
@@ -349,19 +398,21 @@ def _double_entries(entries: Sequence[Mapping[str, str]], names: set[str], site:
         mark = entry["entity_id"], entry["list"]
         if mark in seen:
             report.doubles.append(
-                Difference("double", f"version {entry['entity_id']}", "", entry["list"], f"again on {entry['list']}")
+                _double(f"version {entry['entity_id']}", "", entry["list"], f"again on {entry['list']}")
             )
         seen.add(mark)
     for name in sorted(names):
-        rows = site.rows(
-            f'select id, project.name, owner.username from AssetVersionList where name is "{_escaped(name)}"'
-        )
+        rows = site.rows(f"select id, project.name, owner.username from AssetVersionList where name is {quoted(name)}")
         by_project: dict[str, list[str]] = defaultdict(list)
         for row in rows:
             by_project[str(row["project"]["name"])].append(str((row["owner"] or {}).get("username") or "nobody"))
         for project, owners in by_project.items():
             if len(owners) > 1:
-                report.doubles.append(Difference("double", name, project, "", f"lists of {', '.join(owners)}"))
+                report.doubles.append(_double(name, project, "", f"lists of {', '.join(owners)}"))
+
+
+def _double(subject: str, project: str, ours: str, theirs: str) -> Difference:
+    return Difference("double", subject, project, ours, theirs, handler=_HANDLERS["list"])
 
 
 # -- statuses --------------------------------------------------------------------------------------------------------
@@ -378,7 +429,7 @@ def _compare_statuses(plans: _Plans, site: SiteDoor, since: float, old_user: str
         changes[str(row["parent_id"])].append((str(row["status_id"]), user))
     settled = {
         str(row["task_id"])
-        for row in _by_ids(site, "select id, task_id from AssetVersion where id in ({})", plans.settled)
+        for row in _by_ids(site, "select id, task_id from AssetVersion where id in {}", plans.settled)
     }
     others = {task for task, made in changes.items() if old_user and any(user == old_user for _, user in made)}
     for task in sorted(tasks | others):
@@ -390,15 +441,10 @@ def _compare_statuses(plans: _Plans, site: SiteDoor, since: float, old_user: str
         report.agreed += len(wanted) - len(lacking)
         if lacking or strange:
             run = next(iter((lacking or wanted).values()), None)
+            theirs = ", ".join(sorted(names.get(one, one) for one in strange))
+            ours = ", ".join(sorted(names.get(one, one) for one in lacking))
             report.differences.append(
-                Difference(
-                    "status",
-                    run.entity if run else _label(site, task),
-                    run.project if run else "",
-                    ", ".join(sorted(names.get(one, one) for one in lacking)),
-                    ", ".join(sorted(names.get(one, one) for one in strange)),
-                    run.id if run else None,
-                )
+                _difference("status", run, ours, theirs) if run else _strange("status", _label(site, task), theirs)
             )
 
 
@@ -411,14 +457,5 @@ def _label(site: SiteDoor, task: str) -> str:
 
 
 def _by_ids(site: SiteDoor, query: str, ids: Iterable[str]) -> list[dict[str, Any]]:
-    """Rows of a query with ``{}`` for ids, asked in chunks; none for no ids."""
-    wanted = sorted(set(ids))
-    found: list[dict[str, Any]] = []
-    for first in range(0, len(wanted), _IDS):
-        listed = ", ".join(f'"{_escaped(one)}"' for one in wanted[first : first + _IDS])
-        found += site.rows(query.format(listed))
-    return found
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    """Rows of a query with ``{}`` for a list of ids, asked in chunks; none for no ids."""
+    return [row for some in chunks(sorted(set(ids)), _IDS) for row in site.rows(query.format(id_list(some)))]

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ui.dialogs.job_run import RunWish
     from ui.dialogs.preview import PreviewDialog
     from ui.dialogs.settings import SettingsDialog
+    from ui.dialogs.shadow import ShadowDialog
     from ui.dialogs.undo import UndoDialog
     from ui.dialogs.upload import UploadDialog
     from ui.docks.jobs import JobsDock
@@ -280,6 +281,7 @@ class Panel(QMainWindow):
         menu.addAction("Restore the usual layout", self.usual_layout)
         menu.addSeparator()
         menu.addAction("Connect the studio…", self.open_assistant)
+        menu.addAction("Compare with the old server…", self.open_shadow)
         menu.addSeparator()
         group = QActionGroup(menu)
         for words, choice in _THEMES:
@@ -645,6 +647,18 @@ class Panel(QMainWindow):
 
         dialog = Assistant(default_store(), self)
         dialog.kept.connect(self.settings_saved)
+        dialog.open()
+        return dialog
+
+    def open_shadow(self) -> ShadowDialog | None:
+        """What the dry runs planned, beside what another server on the site did."""
+        from ui.dialogs.shadow import ShadowDialog
+
+        if self.desk is None:
+            self.notice.say("warning", "There is no site yet: enter it in the settings.")
+            return None
+        dialog = ShadowDialog(self.hub, self.desk, self)
+        dialog.run_wanted.connect(self.go_to_run)
         dialog.open()
         return dialog
 

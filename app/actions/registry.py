@@ -20,7 +20,7 @@ from app.engine.doors import SiteDoor
 from app.engine.protocol import Launch
 from app.site.query import quoted
 
-__all__ = ["ActionRegistry", "Keeper"]
+__all__ = ["PREFIX", "ActionRegistry", "Keeper", "table_of"]
 
 PREFIX = "signalbox."
 _WHO_SECONDS = 60.0
@@ -35,6 +35,12 @@ _TABLES = {
     "note": "Note",
     "component": "Component",
 }
+_TABLE_OF = {kind: table for table, kind in _TABLES.items()}
+
+
+def table_of(entity_type: str) -> str:
+    """The table by which a menu's selection names a schema id; ``task`` for contexts of every type."""
+    return _TABLE_OF.get(entity_type, "task")
 
 
 class Keeper(Protocol):
