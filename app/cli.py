@@ -14,6 +14,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from app.entry import has_display, main
+
 #: Exit codes, the same for every command. A supervisor must not start the program again after the first four.
 BAD_SETTINGS = 78
 BAD_KEY = 64
@@ -79,18 +81,12 @@ def panel(
         typer.echo(f"signalbox {version_of('signalbox')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        if not _has_display():
+        if not has_display():
             _fail("there is no display to open the panel on: use 'signalbox serve' here", REFUSED)
         # The server's rooms are loaded behind the window, after its first paint; what is wrong is told in it.
         from ui.start import run_panel
 
         raise typer.Exit(run_panel(settings, journal))
-
-
-def _has_display() -> bool:
-    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 @app.command()
@@ -105,7 +101,7 @@ def demo(
     """An embedded site, simulated artists, a production drive and a local Slack: everything, and nothing real."""
     # Ended by SIGTERM as by Ctrl+C: site, worker and temporary folder go too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if not headless and not _has_display():
+    if not headless and not has_display():
         typer.echo("There is no display: the demo runs without a window.", err=True)
         headless = True
     if not headless:
@@ -390,6 +386,10 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
             counts = ", ".join(f"{number} {state}" for state, number in one["runs"].items())
             shows = "".join(f", {position} for {project}" for project, position in one["projects"].items())
             typer.echo(f"  {one['id']} [{one['lever']}{shows}]: {counts or 'no runs'}")
+            if one["paused"]:
+                typer.echo(f"      paused: {one['paused']}")
+            if one["error"]:
+                typer.echo(f"      {one['source']} did not load: {one['error']}")
 
 
 @app.command()
@@ -499,16 +499,8 @@ def _register_rooms() -> None:
     cli_actions.register(app)
 
 
-def _local_without_proxy() -> None:
-    """This machine is never reached through a proxy: an embedded site or a local Slack would not be found there."""
-    for name in ("NO_PROXY", "no_proxy"):
-        exempt = [one for one in os.environ.get(name, "").split(",") if one.strip()]
-        os.environ[name] = ",".join([*exempt, *(one for one in ("127.0.0.1", "localhost") if one not in exempt)])
-
-
-def main() -> None:
-    """The program."""
-    _local_without_proxy()
+def commands() -> None:
+    """The command line."""
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     if len(sys.argv) > 1 and sys.argv[1] not in own:
         _register_rooms()

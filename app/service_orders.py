@@ -228,6 +228,8 @@ def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
                     "paused": levers[row.id].breaker if row.id in levers else "",
                     "runs": states.get(row.id, {}),
                     "lag": stats[row.id].lag if row.id in stats else 0.0,
+                    "source": row.source,
+                    "error": row.error,
                     "last_error": stats[row.id].last_error if row.id in stats else "",
                 }
                 for row in opened.catalogue()

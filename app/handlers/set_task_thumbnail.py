@@ -76,7 +76,10 @@ class SetTaskThumbnail(Handler):
     settings_model = SetTaskThumbnailSettings
 
     def wants(self, change: Change) -> bool:
-        return change.entity_type == "Task" and bool(reached_status(change))
+        if change.entity_type != "Task" or change.action == "remove":
+            return False
+        old, new = change.changes.get(STATUS_KEY, (None, None))
+        return bool(old != new)  # also a status that was cleared: the task has left the one it had
 
     def key(self, change: Change) -> str:
         return f"task:{change.entity_id}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from listening import until
-from program import Program
+from program import Program, run_program_line
 from studio import Studio
 
 from app.journal.journal import Journal
@@ -118,6 +118,9 @@ def test_a_handler_saved_into_the_folder_acts_and_a_broken_one_leaves_the_old_at
 
     served.save("def broken(:\n")
     assert until(lambda: "line 1: SyntaxError" in served.error())
+    _, facts = run_program_line("status", "--json", home=served.studio.home)
+    told = next(one for one in facts["handlers"] if one["id"] == "greeter")
+    assert (told["source"], told["error"]) == (str(served.folder / "greeter.py"), served.error())
     served.studio.create_task("two")
     assert served.made("first", "hello_two")
 

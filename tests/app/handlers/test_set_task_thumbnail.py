@@ -41,6 +41,16 @@ def test_a_cut_task_shows_the_cut_icon_and_gets_its_own_thumbnail_back(show: Pro
     assert show.metadata(task) == {}
 
 
+def test_a_task_whose_status_is_cleared_gets_its_thumbnail_back(show: Production) -> None:
+    own = picture(show)
+    task = show.task(show.shot(), thumbnail_id=own)
+    cut(show, task)
+    assert thumbnail(show, task) != own
+    show.update("Task", task, status_id=None)
+    show.run(HANDLER, show.change("Task", task, "update", {"statusid": (show.named("Status", "Cut"), None)}))
+    assert thumbnail(show, task) == own
+
+
 def test_a_task_on_hold_shows_another_icon(show: Production) -> None:
     task = show.task(show.shot())
     cut(show, task)
