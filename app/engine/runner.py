@@ -160,7 +160,8 @@ def _say(batch: Sequence[QueuedRun], ending: Ending) -> None:
             "project": run.project,
             "entity": run.entity,
         }
-        log.info("%s: %s%s", run.entity or run.entity_id, state, f": {reason}" if reason else "", extra=extra)
+        subject = run.entity or run.entity_id or run.handler
+        log.info("%s: %s%s", subject, state, f": {reason}" if reason else "", extra=extra)
 
 
 def _words(error: Exception) -> str:
