@@ -1,6 +1,6 @@
 """The bundle's first module."""
 
-from app.cli import main
+from app.entry import main
 
 if __name__ == "__main__":
     main()

@@ -114,10 +114,12 @@ def read_editor(text: str) -> list[Line]:
 def read_panel(text: str) -> list[Line]:
     """The window under 2,000 events a second."""
     found = last_json(text)
-    median = found["median"]
+    median, paint = found["median"], found["first_paint"]
     return [
         Line("storm: event loop p99.9", f"{median['panel']['p999']:.1f} ms"),
         Line("a bare window beside it", f"{median['bare']['p999']:.1f} ms"),
+        Line("the program's start to its first paint", f"{paint['paint']['wall_ms']:.0f} ms"),
+        Line("a bare window's", f"{paint['bare-paint']['wall_ms']:.0f} ms"),
         *aims(found["met"]),
     ]
 

@@ -37,7 +37,7 @@ class Program:
 
     def __init__(self, *arguments: str, home: Path, extra: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", *arguments],
+            [sys.executable, "-m", "app.entry", *arguments],
             cwd=_ROOT,
             env=program_environment(home, **(extra or {})),
             stdin=subprocess.DEVNULL,
