@@ -188,7 +188,10 @@ def read_memory(text: str) -> list[Line]:
     """Memory of host and worker together."""
     found = last_json(text)
     return [
-        *(Line(f"MB after {mark} events", f"{mb}") for mark, mb in found["memory_mb"].items()),
+        *(
+            Line(f"MB after {mark} events", f"{mb['rss']} resident, {mb['pss']} proportional")
+            for mark, mb in found["memory_mb"].items()
+        ),
         *aims(found["aims"]),
     ]
 
