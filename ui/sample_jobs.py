@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.journal.jobs import NewJob, NewTask, RemoteJob, RemoteTask
+from app.journal.farm_jobs import RemoteJob, RemoteTask
+from app.journal.jobs import NewJob, NewTask
 from app.journal.journal import Journal
 from app.journal.rows import RunState
 from ui.sample_day import Clock

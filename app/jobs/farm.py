@@ -26,7 +26,8 @@ from app.jobs.manager_client import (
 from app.jobs.manager_live import LogSink, ManagerLive, Rhythm
 from app.jobs.settings_form import submitted_defaults
 from app.jobs.task_log import TaskLog
-from app.journal.jobs import FINAL_JOB, RemoteJob, RemoteTask
+from app.journal.farm_jobs import RemoteJob, RemoteTask
+from app.journal.jobs import FINAL_JOB
 from app.journal.journal import Journal
 from app.journal.rows import JobRow
 from app.rules.outcomes import Later, PlanError

@@ -1,31 +1,28 @@
-"""Jobs of both engines and their tasks.
+"""The books of local jobs and their tasks.
 
 A local task is carried out by a run of kind "task": the run is the truth about its state, and the books of the job
-(counts, what its tasks wait for, its status) are kept in the transaction that moves the run. A Manager's jobs are
-mirrored as they are there.
+(counts, what its tasks wait for, its status) are kept in the transaction that moves the run.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import apsw
 
-from app.journal.queue import NEVER, NewRun, Queue
-from app.journal.rows import JobFilter, JobRow, JobStatus, RunState, TaskRow, TaskStatus
+from app.journal.job_rows import JobRows
+from app.journal.queue import NEVER, NewRun
+from app.journal.rows import JobStatus, RunState, TaskStatus
 from app.journal.store import Row, dump
 
-__all__ = ["BLOCKED_LANE", "FINAL_JOB", "TASK_LANE", "Jobs", "NewJob", "NewTask", "RemoteJob", "RemoteTask"]
+__all__ = ["BLOCKED_LANE", "FINAL_JOB", "TASK_LANE", "Jobs", "NewJob", "NewTask"]
 
 #: Tasks that may be claimed; those that wait for others or for a person are kept out of the way of every claim.
 TASK_LANE = "task"
 BLOCKED_LANE = "blocked"
 FINAL_JOB: frozenset[str] = frozenset({"completed", "failed", "canceled"})
-_LOG_PIECE = 1 << 20
 
 _STATUS_OF: Mapping[RunState, TaskStatus] = {
     "queued": "queued",
@@ -40,16 +37,6 @@ _STATUS_OF: Mapping[RunState, TaskStatus] = {
 _COUNT_OF: Mapping[str, str] = {"soft-failed": "soft"} | {
     name: name for name in ("queued", "active", "completed", "failed", "canceled", "paused")
 }
-_JOB = """j.id, j.engine, j.remote_id, j.name, j.type, j.status, j.activity, j.priority, j.who, j.created, j.updated,
-    j.started, j.finished, j.tasks, j.completed, j.active, j.failed, j.canceled, j.steps_done, j.steps_total,
-    j.settings, j.metadata, coalesce(j.dedupe, ''), j.script_hash,
-    (SELECT o.run_id FROM outbox o WHERE o.dedupe = j.dedupe AND o.kind = 'job'), j.last_rendered"""
-_TASK = """t.id, t.job_id, t.idx, t.remote_id, t.run_id, t.name, t.type, t.priority, t.status,
-    CASE WHEN r.id IS NULL THEN t.activity WHEN r.progress != '' AND r.state = 'running' THEN r.progress
-    ELSE r.reason END, t.worker, t.started, t.finished, coalesce(r.attempts, 0), t.steps_done, t.steps_total,
-    (SELECT json_group_array(n.idx) FROM (SELECT d.idx FROM needs w JOIN tasks d ON d.id = w.needs_id
-        WHERE w.task_id = t.id ORDER BY d.idx) n)"""
-
 Hold = Literal["", "confirm", "pause"]
 
 
@@ -81,183 +68,13 @@ class NewJob:
     hold: Hold = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteJob:
-    """A Manager's job as last read."""
-
-    remote_id: str
-    name: str
-    type: str
-    priority: int
-    status: str
-    activity: str
-    created: float
-    updated: float
-    steps_done: int
-    steps_total: int
-    settings: Mapping[str, Any]
-    metadata: Mapping[str, str]
-    dedupe: str
-    who: str
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteTask:
-    """A Manager's task as last read; ``dependencies`` are places (from 0), known where the job was compiled here."""
-
-    remote_id: str
-    index: int
-    name: str
-    type: str
-    priority: int
-    status: str
-    activity: str
-    worker: str
-    updated: float
-    steps_done: int
-    steps_total: int
-    dependencies: Sequence[int] = ()
-
-
-def _job_row(row: Row) -> JobRow:
-    values = list(row)
-    values[20] = json.loads(values[20])
-    values[21] = json.loads(values[21])
-    return JobRow(*values)
-
-
-def _task_row(row: Row) -> TaskRow:
-    values = list(row[:17])
-    values[16] = tuple(json.loads(values[16]))
-    if len(row) > 17:
-        values.append(tuple(json.loads(row[17])))
-    return TaskRow(*values)
-
-
 def _order(job_priority: int, task_priority: int) -> int:
     """The place in the queue: higher priorities first, a job's before a task's; equal ones in order of arrival."""
     return -(max(-1000, min(1000, job_priority)) * 10_000 + max(-4000, min(4000, task_priority)))
 
 
-class Jobs(Queue):
-    """The jobs' part of the journal."""
-
-    folder: Path
-
-    # -- reading ---------------------------------------------------------------------------------------------------
-
-    def jobs(self, wanted: JobFilter | None = None) -> list[JobRow]:
-        """Jobs of both engines, newest first."""
-        wanted = wanted or JobFilter()
-        where, arguments = ["1"], list[Any]()
-        for column, value in (("j.engine", wanted.engine), ("j.type", wanted.type)):
-            if value:
-                where.append(f"{column} = ?")
-                arguments.append(value)
-        if wanted.statuses:
-            where.append(f"j.status IN ({','.join('?' * len(wanted.statuses))})")
-            arguments.extend(sorted(wanted.statuses))
-        if wanted.text:
-            where.append("instr(lower(j.name || ' ' || j.type || ' ' || j.who), lower(?))")
-            arguments.append(wanted.text)
-        if wanted.run_id is not None:
-            where.append("j.dedupe IN (SELECT o.dedupe FROM outbox o WHERE o.run_id = ? AND o.kind = 'job')")
-            arguments.append(wanted.run_id)
-        if wanted.before is not None:
-            where.append("j.id < ?")
-            arguments.append(wanted.before)
-        sql = f"SELECT {_JOB} FROM jobs j WHERE {' AND '.join(where)} ORDER BY j.id DESC LIMIT ?"
-        return [_job_row(row) for row in self.read(sql, [*arguments, wanted.limit])]
-
-    def job(self, job_id: int) -> JobRow:
-        """One job.
-
-        Raises:
-            KeyError: There is no such job (any more).
-        """
-        row = self.one(f"SELECT {_JOB} FROM jobs j WHERE j.id = ?", (job_id,))
-        if row is None:
-            raise KeyError(f"job {job_id} is not in the journal (any more)")
-        return _job_row(row)
-
-    def job_tasks(self, job_id: int) -> list[TaskRow]:
-        """A job's tasks in its order, without their commands."""
-        sql = f"SELECT {_TASK} FROM tasks t LEFT JOIN runs r ON r.id = t.run_id WHERE t.job_id = ? ORDER BY t.idx"
-        return [_task_row(row) for row in self.read(sql, (job_id,))]
-
-    def job_task(self, job_id: int, task: int) -> TaskRow:
-        """One task with its commands.
-
-        Args:
-            job_id: The job.
-            task: The task's ``index``.
-
-        Raises:
-            KeyError: There is no such task.
-        """
-        row = self.one(
-            f"SELECT {_TASK}, t.commands FROM tasks t LEFT JOIN runs r ON r.id = t.run_id "
-            "WHERE t.job_id = ? AND t.idx = ?",
-            (job_id, task),
-        )
-        if row is None:
-            raise KeyError(f"job {job_id} has no task {task}")
-        return _task_row(row)
-
-    def job_commands(self, job_id: int) -> list[tuple[int, str, list[dict[str, Any]]]]:
-        """What a job's tasks will do: index, name and commands of each, variables replaced."""
-        rows = self.read("SELECT idx, name, commands FROM tasks WHERE job_id = ? ORDER BY idx", (job_id,))
-        return [(int(row[0]), str(row[1]), json.loads(row[2])) for row in rows]
-
-    def task_log_path(self, job_id: int, task: int) -> Path:
-        """Where the output of a task is written; the file need not exist yet."""
-        return self.folder / "tasks" / str(job_id) / f"{task}.log"
-
-    def task_log(self, job_id: int, task: int, offset: int = 0, limit: int = _LOG_PIECE) -> tuple[bytes, int]:
-        """A piece of a task's output from a byte offset, and the offset after it.
-
-        A file that became shorter (the task was started over) is given from its beginning: then the new offset minus
-        the length of the piece is not the offset asked for.
-        """
-        try:
-            with self.task_log_path(job_id, task).open("rb") as file:
-                size = file.seek(0, 2)
-                start = offset if offset <= size else 0
-                file.seek(start)
-                data = file.read(limit)
-        except FileNotFoundError:
-            return b"", 0
-        return data, start + len(data)
-
-    def job_of_dedupe(self, dedupe: str) -> JobRow | None:
-        """The job with this key, None without one."""
-        row = self.one(f"SELECT {_JOB} FROM jobs j WHERE j.dedupe = ?", (dedupe,)) if dedupe else None
-        return _job_row(row) if row else None
-
-    def job_of_remote(self, remote_id: str) -> int | None:
-        """The journal's id of a Manager's job."""
-        row = self.one("SELECT id FROM jobs WHERE remote_id = ?", (remote_id,)) if remote_id else None
-        return int(row[0]) if row else None
-
-    def is_confirmed(self, script_hash: str) -> bool:
-        """Whether a person has confirmed what this script does."""
-        return self.one("SELECT 1 FROM confirmations WHERE script_hash = ?", (script_hash,)) is not None
-
-    def task_of_run(self, run_id: int) -> TaskRow:
-        """The task that a run carries out, with its commands.
-
-        Raises:
-            KeyError: The job was deleted.
-        """
-        row = self.one("SELECT job_id, idx FROM tasks WHERE run_id = ?", (run_id,))
-        if row is None:
-            raise KeyError(f"the task of run {run_id} is not in the journal (any more)")
-        return self.job_task(int(row[0]), int(row[1]))
-
-    def task_waits_for(self, task_id: int) -> int:
-        """How many tasks this one still waits for."""
-        row = self.one("SELECT missing FROM tasks WHERE id = ?", (task_id,))
-        return int(row[0]) if row else 0
+class Jobs(JobRows):
+    """The part of the journal that keeps the books of local jobs."""
 
     # -- local jobs ------------------------------------------------------------------------------------------------
 
@@ -558,138 +375,6 @@ class Jobs(Queue):
         for row in rows:
             self.delete_job(int(row[0]))
         return [int(row[0]) for row in rows]
-
-    # -- the Manager's jobs ----------------------------------------------------------------------------------------
-
-    def mirror_jobs(self, jobs: Sequence[RemoteJob], *, whole: bool = True, spared: Collection[str] = ()) -> list[int]:
-        """Bring the Manager's jobs up to date; returns ids of those that changed.
-
-        Args:
-            jobs: As read just now.
-            whole: These are all it has: what it no longer knows is forgotten here too.
-            spared: Remote ids that are not forgotten all the same (submitted after the list was asked for).
-        """
-        changed = []
-        with self.write() as db:
-            if whole:
-                self._forget_remote(db, {job.remote_id for job in jobs} | set(spared))
-            for job in jobs:
-                job_id = self._mirror_job(db, job)
-                if job_id is not None:
-                    changed.append(job_id)
-        return changed
-
-    def _forget_remote(self, db: apsw.Connection, known: set[str]) -> None:
-        rows: list[Row] = db.execute("SELECT id, remote_id FROM jobs WHERE engine = 'manager'").fetchall()
-        gone = [(row[0],) for row in rows if row[1] not in known]
-        if gone:
-            db.executemany("DELETE FROM jobs WHERE id = ?", gone)
-
-    def _mirror_job(self, db: apsw.Connection, job: RemoteJob) -> int | None:
-        final = job.status in FINAL_JOB
-        before = db.total_changes()
-        db.execute(
-            """INSERT INTO jobs(engine, remote_id, name, type, priority, status, activity, settings, metadata, dedupe,
-            who, created, updated, finished, steps_done, steps_total)
-            VALUES('manager', :remote, :name, :type, :priority, :status, :activity, :settings, :metadata, :dedupe,
-            :who, :created, :updated, :finished, :done, :total)
-            ON CONFLICT(remote_id) WHERE remote_id != '' DO UPDATE SET name = excluded.name,
-            priority = excluded.priority, status = excluded.status, activity = excluded.activity,
-            settings = excluded.settings, metadata = excluded.metadata, updated = excluded.updated,
-            finished = excluded.finished, steps_done = excluded.steps_done, steps_total = excluded.steps_total
-            WHERE (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total) IS NOT
-            (excluded.name, excluded.priority, excluded.status, excluded.activity, excluded.settings,
-            excluded.metadata, excluded.finished, excluded.steps_done, excluded.steps_total)""",
-            {
-                "remote": job.remote_id,
-                "name": job.name,
-                "type": job.type,
-                "priority": job.priority,
-                "status": job.status,
-                "activity": job.activity,
-                "settings": dump(job.settings),
-                "metadata": dump(job.metadata),
-                "dedupe": self._free_key(db, job),
-                "who": job.who,
-                "created": job.created,
-                # The Manager's own moment does not move with its tasks.
-                "updated": self.now(),
-                "finished": job.updated if final else None,
-                "done": job.steps_done,
-                "total": job.steps_total,
-            },
-        )
-        if db.total_changes() == before:
-            return None
-        if job.dedupe:
-            self._tell_submitter(db, job.dedupe, job.status, job.activity)
-        rows: list[Row] = db.execute("SELECT id FROM jobs WHERE remote_id = ?", (job.remote_id,)).fetchall()
-        return int(rows[0][0])
-
-    def _free_key(self, db: apsw.Connection, job: RemoteJob) -> str | None:
-        """The job's key, None where it has none or another job here has it (two journals on one farm may)."""
-        taken = db.execute(
-            "SELECT 1 FROM jobs WHERE dedupe = ? AND remote_id != ?", (job.dedupe, job.remote_id)
-        ).fetchall()
-        return None if taken or not job.dedupe else job.dedupe
-
-    def mirror_tasks(self, job_id: int, tasks: Sequence[RemoteTask]) -> bool:
-        """Bring the tasks of a Manager's job up to date; whether anything changed."""
-        with self.write() as db:
-            start = db.total_changes()
-            db.execute("DELETE FROM tasks WHERE job_id = ? AND idx > ?", (job_id, len(tasks)))
-            ids = [self._mirror_task(db, job_id, task) for task in tasks]
-            for task, task_id in zip(tasks, ids, strict=True):
-                db.executemany(
-                    "INSERT OR IGNORE INTO needs(task_id, needs_id) VALUES(?,?)",
-                    [(task_id, ids[need]) for need in task.dependencies if 0 <= need < len(ids)],
-                )
-            if db.total_changes() == start:
-                return False
-            self._recount_remote(db, job_id)
-        return True
-
-    def _mirror_task(self, db: apsw.Connection, job_id: int, task: RemoteTask) -> int:
-        known: list[Row] = db.execute(
-            "SELECT id, status, remote_id, name, priority, activity, worker, steps_done, steps_total, started, type "
-            "FROM tasks WHERE job_id = ? AND idx = ?",
-            (job_id, task.index),
-        ).fetchall()
-        at_work = task.status == "active"
-        ended = task.updated if task.status in ("completed", "failed", "canceled") else None
-        fresh = (
-            task.status,
-            task.remote_id,
-            task.name,
-            task.priority,
-            task.activity,
-            task.worker,
-            task.steps_done,
-            task.steps_total,
-        )
-        if not known:
-            db.execute(
-                """INSERT INTO tasks(status, remote_id, name, priority, activity, worker, steps_done, steps_total,
-                started, finished, job_id, idx, type) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)""",
-                (*fresh, task.updated if at_work else None, ended, job_id, task.index, task.type),
-            )
-            return db.last_insert_rowid()
-        if tuple(known[0][1:9]) != fresh:
-            started = task.updated if at_work and known[0][1] != "active" else known[0][9]
-            db.execute(
-                """UPDATE tasks SET status = ?, remote_id = ?, name = ?, priority = ?, activity = ?, worker = ?,
-                steps_done = ?, steps_total = ?, started = ?, finished = ? WHERE id = ?""",
-                (*fresh, started, ended, known[0][0]),
-            )
-        return int(known[0][0])
-
-    def _recount_remote(self, db: apsw.Connection, job_id: int) -> None:
-        db.execute(
-            """UPDATE jobs SET (tasks, completed, active, failed, canceled, started) = (SELECT count(*),
-            sum(status = 'completed'), sum(status = 'active'), sum(status = 'failed'), sum(status = 'canceled'),
-            min(started) FROM tasks WHERE job_id = :job), updated = :now WHERE id = :job""",
-            {"job": job_id, "now": self.now()},
-        )
 
 
 def _task_run(new: NewJob, job_id: int, place: int, now: float) -> NewRun:

@@ -11,8 +11,8 @@ from typing import Literal
 import apsw
 
 from app.journal.events import Events
+from app.journal.farm_jobs import FarmJobs
 from app.journal.filesystem import file_system_magic, prepare_folder, refuse_network
-from app.journal.jobs import Jobs
 from app.journal.levers import Levers
 from app.journal.lock import JournalLock
 from app.journal.orders import Orders
@@ -26,7 +26,7 @@ from app.journal.store import Row, check, create, damaged
 Mode = Literal["engine", "panel", "read"]
 
 
-class Journal(Events, Jobs, Outbox, Levers, Orders, Reading, Retention):
+class Journal(Events, FarmJobs, Outbox, Levers, Orders, Reading, Retention):
     """One open journal.
 
     Threads may share it: reading uses a connection a thread, writing takes turns.

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.journal.jobs import TASK_LANE, NewJob, NewTask, RemoteJob, RemoteTask
+from app.journal.farm_jobs import RemoteJob, RemoteTask
+from app.journal.jobs import TASK_LANE, NewJob, NewTask
 from app.journal.journal import Journal
 from app.journal.queue import QueuedRun
 from app.journal.rows import JobFilter, RunState
