@@ -7,6 +7,7 @@ both sessions. Names count only where there is no id yet.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -61,19 +62,25 @@ class Mirror:
     def pairs(self, session: Session) -> dict[str, Mapping[str, Any]]:
         """Object of the studio to the object that shows it.
 
-        An older session names assets: where several versions of one are shown, only the one of the same name is meant.
+        An older session names assets: where several versions of one are shown, the one of the same name is meant.
         """
+        assets = Counter(_asset(one) for one in session.objects)
         by_source: dict[str, list[Mapping[str, Any]]] = {}
         for row in self.objects:
             by_source.setdefault(metadata_of(row.get("asset_version") or {}).get(SOURCE_KEY, ""), []).append(row)
         found: dict[str, Mapping[str, Any]] = {}
         for one in session.objects:
             named = by_source.get(str(one["version_id"])) or []
-            older = by_source.get(str((one.get("asset_version") or {}).get("asset_id") or " ")) or []
-            same = [row for row in older if len(older) == 1 or (row["name"], row["version"]) == shown(one)]
+            older = by_source.get(_asset(one)) or []
+            alone = len(older) == assets[_asset(one)] == 1
+            same = [row for row in older if alone or (row["name"], row["version"]) == shown(one)]
             for row in (*named, *same)[:1]:
                 found[str(one["id"])] = row
         return found
+
+
+def _asset(one: Mapping[str, Any]) -> str:
+    return str((one.get("asset_version") or {}).get("asset_id") or " ")
 
 
 def shown(one: Mapping[str, Any]) -> tuple[str, str]:
@@ -206,11 +213,12 @@ class SessionAction(Action):
         works = [self.comparison(ctx, cloud, read_session(ctx.site, key)) for _, key in launch.selection]
         for work in works:
             work.build()
-        # Sessions of one project, or that show the same version, want some things alike.
-        effects = {effect.slot: effect for work in reversed(works) for effect in work.effects}
-        order = dict.fromkeys(effect.slot for work in works for effect in work.effects)
+        effects: dict[str, Effect] = {}
+        for effect in (effect for work in works for effect in work.effects):
+            # Sessions of one project, or that show the same version, want some things alike.
+            effects.setdefault(effect.slot, effect)
         return Plan(
-            tuple(effects[slot] for slot in order),
+            tuple(effects.values()),
             tuple(note for work in works for note in work.notes),
             tuple(warning for work in works for warning in work.warnings),
         )
