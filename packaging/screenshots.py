@@ -1,7 +1,8 @@
-"""`make screenshots`: pictures of every dock and dialog into docs/screenshots."""
+"""`make screenshots`: pictures of every dock, page and dialog into docs/screenshots."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 if __name__ == "__main__":
-    from ui.screenshots import main
+    from ui.pictures import main
 
-    raise SystemExit(main(sys.argv[1:] or [str(ROOT / "docs" / "screenshots")]))
+    os.chdir(ROOT)
+    raise SystemExit(main())
