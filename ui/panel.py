@@ -588,11 +588,7 @@ class Panel(QMainWindow):
 
     def open_action_settings(self, action: str) -> SettingsDialog:
         """The settings of an action."""
-        from ui.dialogs.settings import SettingsDialog
-
-        dialog = SettingsDialog(self.hub, f"actions.{action}", self)
-        dialog.open()
-        return dialog
+        return self._open_settings(f"actions.{action}")
 
     def open_preview(self, handler: str) -> PreviewDialog:
         """ "What would it do?"."""
@@ -624,19 +620,18 @@ class Panel(QMainWindow):
 
     def open_handler_settings(self, handler: str) -> SettingsDialog:
         """The settings of a handler or an action."""
-        from ui.dialogs.settings import SettingsDialog
-
-        dialog = SettingsDialog(self.hub, handler, self)
-        dialog.saved.connect(self.settings_saved)
-        dialog.open()
-        return dialog
+        return self._open_settings(handler)
 
     def open_settings(self) -> SettingsDialog:
         """All settings."""
+        return self._open_settings("")
+
+    def _open_settings(self, section: str) -> SettingsDialog:
         from ui.dialogs.settings import SettingsDialog
 
-        dialog = SettingsDialog(self.hub, "", self)
+        dialog = SettingsDialog(self.hub, section, self)
         dialog.saved.connect(self.settings_saved)
+        dialog.assistant_wanted.connect(self.open_assistant)
         dialog.open()
         return dialog
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from manager_stand_in import ManagerStandIn
 from sandbox_process import SandboxProcess
 from shiboken6 import isValid
 
 from app.sandbox.slack_api import Member, SlackServer
+from app.settings.models import FlamencoSettings
 from app.settings.secrets import secret
 from app.settings.store import SettingsStore
 from ui.dialogs.assistant import Assistant, Page
@@ -148,6 +150,41 @@ def test_a_manager_that_does_not_answer_is_not_kept(attempt: Callable[..., Page]
     page = attempt("farm", manager="http://127.0.0.1:9", scripts="")
     assert page.outcome.property("state") == "error"
     assert not store.path.exists()
+
+
+def test_a_manager_that_answers_is_kept_with_its_scripts_folder(
+    attempt: Callable[..., Page], assistant: Assistant, tmp_path: Path, store: SettingsStore
+) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("nothing is compiled to say hello")
+
+    manager = ManagerStandIn(never, never).start()
+    try:
+        page = attempt("farm", manager=manager.url, scripts=str(tmp_path / "nowhere"))
+        assert "is no folder" in page.outcome.text()
+        assert not store.path.exists()
+        scripts = tmp_path / "scripts"
+        scripts.mkdir()
+        page = attempt("farm", manager=manager.url.removeprefix("http://"), scripts=str(scripts))
+    finally:
+        manager.stop()
+    assert page.outcome.property("state") == "ok", page.outcome.text()
+    assert f"answers at {manager.url}" in page.outcome.text()
+    store.reload_if_changed()
+    farm = store.section("flamenco", FlamencoSettings)
+    assert (farm.manager, farm.scripts_folder) == (manager.url, str(scripts))
+    assert assistant.next.text() == "Finish"
+    again = Assistant(store)
+    assert again.pages["farm"].fields["scripts"].text() == str(scripts), "repeatable, with what is there"
+    again.reject()
+
+
+def test_the_settings_lead_to_the_assistant(show_panel: Callable[..., Any], day: Any, qtbot: Any) -> None:
+    panel = show_panel(day.folder)
+    panel.open_settings().assistant.click()
+    (opened,) = panel.findChildren(Assistant)
+    assert opened.isVisible()
+    opened.reject()
 
 
 def test_secrets_are_in_no_file_but_their_own_and_in_no_list_of_processes(

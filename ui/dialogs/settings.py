@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPlainTextEdit,
+    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -182,9 +183,11 @@ class SettingsDialog(Dialog):
 
     Signals:
         saved: the section that was written.
+        assistant_wanted: the studio shall be connected step by step instead; the dialog is closed.
     """
 
     saved = Signal(str)
+    assistant_wanted = Signal()
 
     def __init__(
         self, hub: Hub, section: str = "", parent: QWidget | None = None, store: SettingsStore | None = None
@@ -246,10 +249,20 @@ class SettingsDialog(Dialog):
         theme.mark(self.path, kind="muted")
         self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.foot.insertWidget(0, self.path)
+        self.assistant = QPushButton("Connect the studio…")
+        self.assistant.setToolTip("Site, drives, Slack, people and farm step by step, each tried before it is kept")
+        self.assistant.setAutoDefault(False)
+        self.assistant.clicked.connect(self._connect)
+        self.foot.insertWidget(1, self.assistant)
         self.add_cancel("Close")
         self.save = self.add_button("Save", "primary", default=True)
         self.save.setEnabled(False)
         self.save.clicked.connect(self._save)
+
+    def _connect(self) -> None:
+        # What is kept step by step would be written over by a form that is left open on older values.
+        self.accept()
+        self.assistant_wanted.emit()
 
     def _fill_sections(self, wanted: str) -> None:
         choices = [(name, _NAMES.get(name, name)) for name in SECTIONS]
