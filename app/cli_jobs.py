@@ -173,6 +173,7 @@ def jobs_command(
     engine: Annotated[str, typer.Option("--engine", help="local or manager.")] = "",
     status: Annotated[list[str] | None, typer.Option("--status", help="Only these; repeat for more.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    run: Annotated[int | None, typer.Option("--run", help="Only those that this run of a handler submitted.")] = None,
     tasks: Annotated[int | None, typer.Option("--tasks", help="The tasks of this job instead.")] = None,
     settings: SettingsOption = None,
     journal: JournalOption = None,
@@ -191,14 +192,15 @@ def jobs_command(
             if tasks is not None:
                 _list_tasks(opened, tasks, as_json)
                 return
-            rows = opened.jobs(JobFilter(text, engine, frozenset(status or ()), limit=limit))
+            rows = opened.jobs(JobFilter(text, engine, frozenset(status or ()), run_id=run, limit=limit))
         finally:
             opened.close()
     if as_json:
         typer.echo(json.dumps({"jobs": [_as_json(row) for row in rows]}))
         return
     for row in rows:
-        typer.echo(f"{row.id:>5} {row.engine:7} {row.type:20} {row.name}: {_in_words(row)}, {row.progress:.0%}")
+        by = f", submitted by run {row.run_id}" if row.run_id is not None else ""
+        typer.echo(f"{row.id:>5} {row.engine:7} {row.type:20} {row.name}: {_in_words(row)}, {row.progress:.0%}{by}")
     if not rows:
         typer.echo("no jobs")
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from engine_room import FunctionHandler, update
-from job_room import Jobs
+from job_room import Jobs, farm_jobs
+from manager_compile import StandInCompiler
+from typer import Typer
+from typer.testing import CliRunner
 
+from app import cli_jobs
 from app.effects.job import SubmitJob
 from app.engine.protocol import Change, Context, Plan
 from app.journal.rows import JobFilter
 
 
-def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -> None:
-    source = tmp_path / "a.txt"
+def submits(job_type: str, settings: dict[str, Any], engine: Literal["local", "manager"]) -> FunctionHandler:
+    """A handler whose setting wants a job for each task that changes."""
 
     def plan(changes: Sequence[Change], ctx: Context) -> Plan:
         del ctx
@@ -24,21 +30,43 @@ def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -
                     slot="job",
                     reason="becomes Ready for Comp",
                     entity_id=changes[0].entity_id,
-                    job_type="publish-copy",
+                    job_type=job_type,
                     name="publish 001_0010",
-                    settings={"files": str(source), "destination": str(tmp_path / "out")},
+                    settings=settings,
+                    engine=engine,
                     dedupe="job:001_0010:ready-for-comp",
                 ),
             )
         )
 
+    return FunctionHandler(plan)
+
+
+def started(jobs: Jobs, handler: FunctionHandler) -> int:
+    """The handler's run, when it has submitted its job."""
+    jobs.room.start(handler)
+    jobs.room.lever("on")
+    jobs.room.send(update("t1"))
+    jobs.wait(lambda: jobs.room.states() == ["done"])
+    return int(jobs.journal.runs(handler="probe")[0].id)
+
+
+def told(jobs: Jobs, *words: str) -> str:
+    """What `signalbox jobs` says."""
+    where = ["--journal", str(jobs.journal.folder), "--settings", str(jobs.room.folder / "settings.toml")]
+    program = Typer()
+    cli_jobs.register(program)
+    done = CliRunner().invoke(program, ["jobs", *where, *words])
+    assert done.exit_code == 0, done.output
+    return str(done.output)
+
+
+def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
     jobs = Jobs(tmp_path, task_attempts=1)
     try:
-        jobs.room.start(FunctionHandler(plan))
-        jobs.room.lever("on")
-        jobs.room.send(update("t1"))
-        jobs.wait(lambda: jobs.room.states() == ["done"])
-        run = jobs.journal.runs(handler="probe")[0].id
+        wanted = {"files": str(source), "destination": str(tmp_path / "out")}
+        run = started(jobs, submits("publish-copy", wanted, "local"))
         (job,) = jobs.journal.jobs(JobFilter(run_id=run))
         assert (job.run_id, job.name, job.who) == (run, "publish 001_0010", "signalbox")
         assert jobs.ended(job.id).status == "failed", "the file is not there"
@@ -47,6 +75,7 @@ def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -
             "sent",
             {"job": job.id, "engine": "local", "status": "failed", "activity": "1 of 2 tasks failed"},
         )
+        assert f"failed (1 of 2 tasks failed), 0 of 2 tasks, 0%, submitted by run {run}" in told(jobs)
         source.write_text("there now")
         jobs.order("job_requeue", job=job.id)
         jobs.wait(lambda: jobs.journal.job(job.id).status == "completed")
@@ -54,5 +83,28 @@ def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -
         jobs.room.send(update("t2"))
         jobs.wait(lambda: jobs.room.states() == ["done", "done"])
         assert len(jobs.journal.jobs()) == 1, "the same key is submitted once"
+        assert told(jobs, "--run", str(run + 1_000)) == "no jobs\n"
     finally:
         jobs.close()
+
+
+def test_a_job_that_a_run_sent_to_the_farm_is_shown_with_the_run_to_its_end(tmp_path: Path) -> None:
+    compiler = StandInCompiler()
+    manager = compiler.stand_in().start()
+    manager.chaos.lose_submit_answer = True
+    jobs = farm_jobs(tmp_path, manager.url)
+    try:
+        wanted = {"message": "hi", "sleep_repeats": 0}
+        run = started(jobs, submits("echo-sleep-test", wanted, "manager"))
+        (remote,) = manager.jobs.values()
+        assert remote["settings"] == {**wanted, "sleep_duration_seconds": 1}
+        for status in ("active", "completed"):
+            for task in list(manager.tasks):
+                manager.work(task, status)
+            jobs.wait(lambda status=status: (jobs.journal.run(run).effects[0].after or {}).get("status") == status)
+        (shown,) = json.loads(told(jobs, "--run", str(run), "--json"))["jobs"]
+        assert (shown["engine"], shown["remote_id"], shown["status"]) == ("manager", remote["id"], "completed")
+    finally:
+        jobs.close()
+        manager.stop()
+        compiler.close()

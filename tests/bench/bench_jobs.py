@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
 from job_room import Jobs  # noqa: E402 - found through the paths above
+from memory import Memory  # noqa: E402
 
 PARALLEL = 4
 
@@ -70,31 +69,6 @@ def check_logs(room: Jobs, job: int, tasks: int) -> None:
         assert lines == [f"line of {number}"], (number, lines)
 
 
-class Memory:
-    """The largest growth of this process's resident memory while something runs, MB."""
-
-    def __init__(self) -> None:
-        self._end = threading.Event()
-        self._first = self._now()
-        self.most = 0.0
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    @staticmethod
-    def _now() -> float:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * resource.getpagesize() / (1 << 20)
-
-    def _watch(self) -> None:
-        while not self._end.wait(0.05):
-            self.most = max(self.most, self._now() - self._first)
-
-    def stop(self) -> float:
-        self._end.set()
-        self._thread.join()
-        return self.most
-
-
 def measure(tasks: int, lines: int) -> dict[str, Any]:
     """All figures."""
     with tempfile.TemporaryDirectory() as name:
@@ -113,9 +87,8 @@ def measure(tasks: int, lines: int) -> dict[str, Any]:
                 f"  task.addCommand(author.Command('exec', {{exe: '/usr/bin/seq', args: ['1', '{lines}']}}));\n"
                 "  job.addTask(task);\n}\n"
             )
-            memory = Memory()
-            job, seconds = job_seconds(room, flood)
-            grown = memory.stop()
+            with Memory() as memory:
+                job, seconds = job_seconds(room, flood)
             written = [line.split(" > ", 1)[1] for line in room.log(job).splitlines() if line.startswith("pid=")]
             assert written == [str(n + 1) for n in range(lines)], "a line is missing, or there twice"
         finally:
@@ -131,7 +104,7 @@ def measure(tasks: int, lines: int) -> dict[str, Any]:
         "flood_lines": lines,
         "flood_seconds": round(seconds, 2),
         "flood_lines_per_second": round(lines / seconds),
-        "flood_memory_growth_mb": round(grown, 1),
+        "flood_memory_growth_mb": round(memory.most, 1),
     }
 
 

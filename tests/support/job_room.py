@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine_room import Room
+from manager_stand_in import ECHO_SLEEP
 
 from app.engine.recovery import recover_runs
 from app.jobs.manager_live import Rhythm
@@ -103,3 +104,11 @@ class Jobs:
         while not what():
             assert time.monotonic() < until, "it did not happen in time"
             pause.wait(0.01)
+
+
+def farm_jobs(folder: Path, url: str, seconds: float = 5.0) -> Jobs:
+    """A job room that watches a Manager, whose echo job type is in the scripts folder too."""
+    scripts = folder / "scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "echo_sleep_test.js").write_text(ECHO_SLEEP)
+    return Jobs(folder, manager=url, scripts_folder=str(scripts), timeout=seconds)

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from job_room import Jobs
+from job_room import Jobs, farm_jobs
 from manager_compile import StandInCompiler
-from manager_stand_in import ECHO_SLEEP, Chaos, ManagerStandIn
+from manager_stand_in import Chaos, ManagerStandIn
 
 from app.jobs.manager_client import DEDUPE_KEY
 from app.journal.rows import JobFilter
@@ -143,10 +143,7 @@ def agreed(jobs: Jobs, manager: ManagerStandIn, followed: set[tuple[int, int]]) 
 def test_after_five_minutes_of_trouble_everything_is_as_the_manager_has_it(tmp_path: Path) -> None:
     compiler = StandInCompiler()
     manager = compiler.stand_in().start()
-    scripts = tmp_path / "scripts"
-    scripts.mkdir()
-    (scripts / "echo_sleep_test.js").write_text(ECHO_SLEEP)
-    jobs = Jobs(tmp_path, manager=manager.url, scripts_folder=str(scripts), timeout=3.0)
+    jobs = farm_jobs(tmp_path, manager.url, 3.0)
     hands = Farmhands(manager, jobs)
     try:
         until, pause = time.monotonic() + SECONDS, threading.Event()

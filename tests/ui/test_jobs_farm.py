@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_room import Jobs
+from job_room import Jobs, farm_jobs
 from manager_compile import StandInCompiler
-from manager_stand_in import ECHO_SLEEP, ManagerStandIn
+from manager_stand_in import ManagerStandIn
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget
@@ -39,11 +39,7 @@ def manager(compiler: StandInCompiler) -> Iterator[ManagerStandIn]:
 
 @pytest.fixture
 def jobs(manager: ManagerStandIn, tmp_path: Path) -> Iterator[Jobs]:
-    folder, scripts = tmp_path / "room", tmp_path / "scripts"
-    folder.mkdir()
-    scripts.mkdir()
-    (scripts / "echo_sleep_test.js").write_text(ECHO_SLEEP)
-    room = Jobs(folder, manager=manager.url, scripts_folder=str(scripts), timeout=5.0)
+    room = farm_jobs(tmp_path / "room", manager.url)
     yield room
     room.close()
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from job_room import Jobs
+from job_room import Jobs, farm_jobs
 from manager_compile import StandInCompiler
-from manager_stand_in import ECHO_SLEEP, Chaos, ManagerStandIn
+from manager_stand_in import Chaos, ManagerStandIn
 
 from app.jobs.farm import JobInDoubt
 from app.journal.rows import JobFilter, JobRow
@@ -33,10 +33,7 @@ def manager(compiler: StandInCompiler) -> Iterator[ManagerStandIn]:
 
 @pytest.fixture
 def jobs(manager: ManagerStandIn, tmp_path: Path) -> Iterator[Jobs]:
-    scripts = tmp_path / "scripts"
-    scripts.mkdir()
-    (scripts / "echo_sleep_test.js").write_text(ECHO_SLEEP)
-    room = Jobs(tmp_path, manager=manager.url, scripts_folder=str(scripts), timeout=5.0)
+    room = farm_jobs(tmp_path, manager.url)
     yield room
     room.close()
 
