@@ -86,13 +86,14 @@ def slugify(name: str) -> str:
     return slug
 
 
-def folder_name(name: str, what: str, policy: NamePolicy = "refuse") -> str:
+def folder_name(name: str, what: str, policy: NamePolicy | None = None) -> str:
     """``name`` as one element of a path.
 
     Args:
         name: As it is on ftrack.
         what: What it names, for the message ("the shot", "the task").
-        policy: "refuse" keeps a safe name as it is and refuses others; "slugify" makes it the studio's spelling.
+        policy: "refuse" keeps a safe name as it is and refuses others; "slugify" makes it the studio's spelling;
+            None refuses too, where no setting has a say.
 
     Raises:
         NameRefused: with the reason and the way out.
@@ -104,9 +105,10 @@ def folder_name(name: str, what: str, policy: NamePolicy = "refuse") -> str:
         return slug
     reason = why_unsafe(name)
     if reason is not None:
+        way_out = ", or set the name policy to slugify" if policy else ""
         raise NameRefused(
             f"The name of {what}, {_shown(name)}, cannot be a folder: {reason}. "
-            "Rename it on ftrack, or set the name policy to slugify, then replay the event."
+            f"Rename it on ftrack{way_out}, then replay the event."
         )
     return name
 
