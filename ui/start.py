@@ -51,6 +51,9 @@ class Hosted(Protocol):
 class Host(QObject):
     """Starts and stops what runs behind the window, without the window waiting.
 
+    Attributes:
+        starting: What became of a start is not known yet.
+
     Signals:
         started: it runs; which site it is (a PanelSite).
         attached: another process does the work.
@@ -74,10 +77,12 @@ class Host(QObject):
     def __init__(self, hosted: Hosted, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.hosted = hosted
+        self.starting = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start in the background."""
+        self.starting = True
         self._thread = threading.Thread(target=self._start, name="host-start", daemon=True)
         self._thread.start()
 
@@ -86,6 +91,12 @@ class Host(QObject):
         threading.Thread(target=self._stop, name="host-stop", daemon=True).start()
 
     def _start(self) -> None:
+        try:
+            self._try_to_start()
+        finally:
+            self.starting = False
+
+    def _try_to_start(self) -> None:
         # Settings and journal are loaded here, on this thread: they take longer than the whole window.
         from app.journal.rows import JournalBusy, JournalError
         from app.service import SiteNotSet
@@ -267,6 +278,51 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
     return code
 
 
+class Attendance(QObject):
+    """Sees the server that another process runs come and go, and tells the window.
+
+    A server that was killed cannot put its lamps out, and one that a service brings back says hello to nobody.
+    """
+
+    def __init__(self, panel: Panel, host: Host) -> None:
+        super().__init__(panel)
+        self._panel, self._host = panel, host
+        self._held: bool | None = None
+        panel.hub.pulse.connect(self._look)
+        host.started.connect(lambda _site: self._know(held=True))
+        host.attached.connect(lambda _why: self._know(held=True))
+        host.unattended.connect(lambda _why: self._know(held=False))
+
+    def _idle(self) -> bool:
+        return not self._panel.hosting and not self._host.starting
+
+    def _look(self) -> None:
+        if self._idle():
+            folder = self._panel.hub.folder
+            self._panel.hub.journal.ask("served", lambda _journal: _is_held(folder), self._take, owner=self)
+
+    def _know(self, *, held: bool) -> None:
+        self._held = held
+        self._panel.health.set_served(held)
+
+    def _take(self, held: bool) -> None:
+        if held == self._held or not self._idle():
+            return
+        ended = self._held is True
+        self._know(held=held)
+        if held:
+            self._panel.notice.hide()
+            self._host.attached.emit("it came after this window")
+        elif ended:
+            _offer_to_host(self._panel, self._host, "the event server that this window was attached to has ended")
+
+
+def _is_held(folder: Path) -> bool:
+    from app.journal.lock import JournalLock
+
+    return JournalLock.is_held(folder)
+
+
 def _offer_to_host(panel: Panel, host: Host, why: str) -> None:
     """No service runs: the window can do it, in the background, when a person says so."""
     panel.hosting = False
@@ -294,9 +350,11 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
             panel.hub.journal.ask("site", _site_of, take_site, owner=panel)
 
     panel.hub.pulse.connect(ask_which_site)
+    Attendance(panel, host)
 
     def ask_site(*_: object) -> None:
-        panel.take_desk(SiteDesk(host.hosted.desk, embedded=panel.site.embedded, parent=panel))
+        if panel.desk is None:
+            panel.take_desk(SiteDesk(host.hosted.desk, embedded=panel.site.embedded, parent=panel))
 
     host.started.connect(panel.set_site)
     host.known.connect(panel.set_site)

@@ -91,6 +91,31 @@ def test_where_none_runs_it_offers_to_and_then_hosts_the_only_one(
     second.deleteLater()
 
 
+def test_a_window_sees_the_service_go_and_come_back(
+    studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
+) -> None:
+    with studio.server() as server:
+        server.wait_line()
+        panel, host = open_panel()
+        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole(), timeout=30_000)
+        qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running", timeout=30_000)
+        server.process.kill()
+        qtbot.waitUntil(lambda: "has ended: events are not handled" in panel.notice.text.whole(), timeout=30_000)
+        assert panel.notice._button.text() == "Run it here"
+        assert panel.health.lamp("workers").words.whole() == "no server"
+    with studio.server() as server:
+        server.wait_line()
+        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole(), timeout=30_000)
+        qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running", timeout=30_000)
+        assert not panel.hosting
+        assert server.stop() == 0
+    qtbot.waitUntil(lambda: panel.notice._button.text() == "Run it here", timeout=30_000)
+    with qtbot.waitSignal(host.started, timeout=60_000):
+        panel.notice._button.click()
+    assert panel.hosting
+    qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running", timeout=30_000)
+
+
 def test_closing_the_window_that_runs_a_real_sites_server_asks_first(
     studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
 ) -> None:

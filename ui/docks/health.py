@@ -34,6 +34,8 @@ _LOOKS = {
     "error": (Role.ERROR, "diamond"),
     "off": (Role.OFF, "ring"),
 }
+_LEAST = 44
+"""Pixels that a lamp's words keep however many lamps there are."""
 STALE_SECONDS = 180.0
 """A lamp that was not renewed for so long tells nothing."""
 
@@ -68,8 +70,8 @@ class HealthLamp(QFrame):
         self._lamp.set_look(*_LOOKS[state])
         short = brief(words, self.name)
         self.words.say(short)
-        # A lamp gets the room its words need, so that the short ones leave it to the long ones.
-        self.words.setMinimumWidth(min(130, self.words.fontMetrics().horizontalAdvance(short) + 4))
+        # Nine lamps have to fit into a small window; where there is more room, `room` says who gets it.
+        self.words.setMinimumWidth(min(_LEAST, self.words.fontMetrics().horizontalAdvance(short) + 4))
         self.setToolTip(tip)
         self.setAccessibleName(f"{self._title.text()}: {words} ({state})")
 
@@ -97,6 +99,7 @@ class HealthStrip(QFrame):
         self._hub = hub
         self._lamps: dict[str, HealthLamp] = {}
         self._last_event = 0.0
+        self._served = True
         theme.mark(self, kind="bar")
         self.setFixedHeight(30)
         self._line = QHBoxLayout(self)
@@ -109,6 +112,11 @@ class HealthStrip(QFrame):
     def lamp(self, name: str) -> HealthLamp:
         """A lamp by name. Raises KeyError."""
         return self._lamps[name]
+
+    def set_served(self, served: bool) -> None:
+        """Whether an event server runs: without one, what its lamps last said is no news."""
+        self._served = served
+        self._show()
 
     def _lamp(self, name: str) -> HealthLamp:
         if name not in self._lamps:
@@ -132,7 +140,9 @@ class HealthStrip(QFrame):
             self._line.setStretchFactor(lamp, lamp.room())
 
     def _show_row(self, lamp: HealthLamp, row: HealthRow) -> None:
-        if time.time() - row.at > STALE_SECONDS:
+        if not self._served:
+            lamp.say("off", "no server", f"No event server runs. Last word {ago(row.at)}: {row.words}")
+        elif time.time() - row.at > STALE_SECONDS:
             lamp.say("off", f"no word for {ago(row.at).removesuffix(' ago')}", f"Last word {ago(row.at)}: {row.words}")
         else:
             lamp.say(row.state, row.words, f"{row.words} ({ago(row.at)})")
@@ -147,7 +157,8 @@ class HealthStrip(QFrame):
 
     def _take_last(self, at: float | None) -> None:
         row = self._hub.snapshot.health.get("listener") or self._hub.snapshot.health.get("site")
-        state = row.state if row is not None and time.time() - row.at < STALE_SECONDS else "off"
+        fresh = row is not None and self._served and time.time() - row.at < STALE_SECONDS
+        state = row.state if row is not None and fresh else "off"
         tip = f"{row.words}. " if row is not None else ""
         words = ago(at) if state in {"ok", "off"} or row is None else row.words
         self._lamp("listener").say(state, words, f"{tip}Last event {ago(at)}")
