@@ -18,6 +18,25 @@ _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _LONGEST_HOLIDAY = 366
 
 
+class _ThisComputer(dt.tzinfo):
+    """The zone of this computer with all its rules: what is late or replayed may lie on the other side of a change of
+    clocks, where today's offset is wrong.
+    """
+
+    def utcoffset(self, moment: dt.datetime | None) -> dt.timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, _moment: dt.datetime | None) -> None:
+        return None
+
+    def tzname(self, moment: dt.datetime | None) -> str | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, moment: dt.datetime) -> dt.datetime:
+        local = dt.datetime.fromtimestamp(moment.replace(tzinfo=dt.UTC).timestamp())  # noqa: DTZ006 - with its fold
+        return local.replace(tzinfo=self)
+
+
 def zone(name: str) -> dt.tzinfo:
     """The time zone of this IANA name; "" is the zone of this computer.
 
@@ -25,9 +44,7 @@ def zone(name: str) -> dt.tzinfo:
         PlanError: no such zone.
     """
     if not name:
-        local = dt.datetime.now().astimezone().tzinfo
-        assert local is not None
-        return local
+        return _ThisComputer()
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,3 +96,24 @@ def test_an_unknown_time_zone_is_refused_and_none_is_this_computers() -> None:
         zone("Mars/Olympus")
     assert zone("Europe/Berlin") == BERLIN
     assert dt.datetime.now(zone("")).utcoffset() == dt.datetime.now().astimezone().utcoffset()
+
+
+@pytest.mark.parametrize("moment", ["2026-03-28", "2026-03-29", "2026-07-01", "2026-10-25", "2026-12-01"])
+def test_this_computers_zone_has_its_change_of_clocks(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        for text in ("00:30:00", "09:59:59", "10:00:00"):
+            there = dt.datetime.fromisoformat(f"{moment}T{text}").replace(tzinfo=BERLIN)
+            here = there.astimezone(zone(""))
+            assert here.replace(tzinfo=None) == there.replace(tzinfo=None)
+            assert (here.utcoffset(), here.tzname()) == (there.utcoffset(), there.tzname())
+            utc = there.astimezone(dt.UTC)
+            assert dailies_day(utc, cut_off=TEN, tz=zone("")) == dailies_day(utc, cut_off=TEN, tz=BERLIN)
+        for fold in (0, 1):
+            twice = dt.datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=fold)
+            assert twice.astimezone(zone("")).fold == fold
+            assert twice.astimezone(zone("")).timestamp() == twice.timestamp()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
