@@ -10,14 +10,14 @@ from pydantic import Field as Setting
 
 from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Field, Form, read
-from app.actions.movie_component import UNMANAGED, movie_effects
-from app.effects.ftrack import DeleteEntity
+from app.actions.movie_component import Movie, is_played_from, movie_path
+from app.effects.resolves import ResolveComponent
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, Effect, Expect, HandlerSettings, Launch, Note, Plan, natural_id
+from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, Plan, natural_id
 from app.media import MediaRefused, Source, gather
 from app.media.sequences import frame_path
 from app.rules.roots import PathRefused, local_path, within_roots
-from app.site.query import chunks, id_list
+from app.site.query import chunks, id_list, quoted
 
 __all__ = ["UpdateRvComponent", "UpdateRvComponentSettings"]
 
@@ -49,10 +49,12 @@ class UpdateRvComponent(Action):
     offered_on: ClassVar[frozenset[str]] = frozenset({"AssetVersion"})
 
     def key(self, launch: Launch) -> str:
-        return f"version:{launch.selection[0][1]}"
+        del launch
+        # Selections may share versions: one run after the other, each is a moment's work.
+        return "movies"
 
     def step(self, asked: Asked) -> Form | Again | Go:
-        versions = _versions(asked.site, [one.entity_id for one in asked.selection], asked.settings)
+        versions = _versions(asked.site, [one.entity_id for one in asked.selection], asked.settings.component)
         form = self._page(asked, versions)
         if asked.values is None:
             return form
@@ -85,7 +87,7 @@ class UpdateRvComponent(Action):
 
     def plan(self, launch: Launch, ctx: Context) -> Plan:
         settings: UpdateRvComponentSettings = ctx.settings
-        versions = _versions(ctx.site, [key for _, key in launch.selection], settings)
+        versions = _versions(ctx.site, [key for _, key in launch.selection], settings.component)
         typed = str(launch.values.get("path") or "")
         effects: list[Effect] = []
         notes: list[Note] = []
@@ -105,9 +107,11 @@ class UpdateRvComponent(Action):
             made = _repair(row, source, settings, ctx)
             effects += made
             if not made:
-                notes.append(Note(key, "already", f"{_label(row)}: RV plays {_written(source)} already"))
+                notes.append(Note(key, "already", f"{_label(row)}: RV plays {movie_path(source)} already"))
             elif source.missing:
                 warnings.append(f"{_label(row)}: {len(source.missing)} frames are missing")
+        # What is proved is proved last: all versions are one or few transactions.
+        effects.sort(key=lambda effect: isinstance(effect, ResolveComponent))
         return Plan(tuple(effects), tuple(notes), tuple(warnings))
 
     def _source(self, row: Mapping[str, Any], typed: str, settings: UpdateRvComponentSettings, ctx: Context) -> Source:
@@ -126,17 +130,27 @@ class UpdateRvComponent(Action):
         return sources[0]
 
 
-def _versions(site: SiteDoor, ids: list[str], settings: UpdateRvComponentSettings) -> dict[str, Mapping[str, Any]]:
-    del settings
-    found: dict[str, Mapping[str, Any]] = {}
+def _versions(site: SiteDoor, ids: list[str], name: str) -> dict[str, dict[str, Any]]:
+    """Versions by id, each with its components of this name, and those with their places and frames."""
+    places = "component_locations.location_id, component_locations.resource_identifier"
+    part = f"id, name, file_type, size, version_id, {places}"
+    found: dict[str, dict[str, Any]] = {}
     for some in chunks(ids):
         rows = site.rows(
             "select id, version, asset.name, task.name, asset.parent.project.name, asset.parent.project.root, "
-            "asset.parent.project.disk.unix, asset.parent.project.disk.windows, metadata.key, metadata.value, "
-            "components.name, components.component_locations.location_id, "
-            f"components.component_locations.resource_identifier from AssetVersion where id in {id_list(some)}"
+            "asset.parent.project.disk.unix, asset.parent.project.disk.windows, metadata.key, metadata.value "
+            f"from AssetVersion where id in {id_list(some)}"
         )
-        found.update({str(row["id"]): row for row in rows})
+        found |= {str(row["id"]): {**row, "components": []} for row in rows}
+        where = f"where version_id in {id_list(some)} and name is {quoted(name)}"
+        members = ", ".join(f"members.{one}" for one in ("id", "name", "file_type", *places.split(", ")))
+        parts = {str(row["id"]): row for row in site.rows(f"select {part} from Component {where}")}
+        parts |= {
+            str(row["id"]): row
+            for row in site.rows(f"select {part}, padding, {members} from SequenceComponent {where}")
+        }
+        for row in parts.values():
+            found[str(row["version_id"])]["components"].append(row)
     return found
 
 
@@ -161,43 +175,29 @@ def _filled(pattern: str, row: Mapping[str, Any]) -> str:
     return pattern
 
 
-def _written(source: Source) -> str:
-    return str(source.path) if source.kind == "file" else source.pattern
-
-
-def _seen_by_rv(path: str, settings: UpdateRvComponentSettings) -> str:
-    """The path as the RV workstations know it."""
-    return str(local_path(path, settings.rv_maps)) if settings.rv_maps else path
-
-
 def _repair(row: Mapping[str, Any], source: Source, settings: UpdateRvComponentSettings, ctx: Context) -> list[Effect]:
-    """Nothing when RV would resolve the component to this path; else the old one goes and a new one is made."""
-    key, wanted = str(row["id"]), _seen_by_rv(_written(source), settings)
-    old = [one for one in row.get("components") or () if one.get("name") == settings.component]
-    if len(old) == 1 and _resolves_to(old[0]) == wanted:
+    """Nothing when RV would resolve the component to this path; else it is repaired in place, or made anew."""
+
+    def seen(path: str) -> str:
+        """A path as the RV workstations know it."""
+        return str(local_path(path, settings.rv_maps)) if settings.rv_maps else path
+
+    key, name = str(row["id"]), settings.component
+    path = seen(movie_path(source))
+    old = [one for one in row.get("components") or () if one.get("name") == name]
+    if len(old) == 1 and is_played_from(old[0], path, source):
         return []
-    effects: list[Effect] = [
-        DeleteEntity(
-            slot=f"old:{one['id']}", reason=f"it points to {_resolves_to(one) or 'no file'}", entity_id=key,
-            entity_type="Component", id=str(one["id"]), label=f"{settings.component} of {_label(row)}",
-            expects=(Expect("AssetVersion", key, "exists", True),),
-        )
-        for one in old
-    ]  # fmt: skip
-    files = [source.path] if source.kind == "file" else [frame_path(source, number) for number in source.frames]
-    made = movie_effects(
-        source,
-        name=settings.component,
-        version_id=key,
-        component_id=natural_id(ctx.site.server, "run", ctx.run_mark, key, settings.component),
-        size=sum(path.stat().st_size for path in files),
-        reason=f"RV plays {wanted}",
-        path=wanted,
-    )
-    return effects + made
-
-
-def _resolves_to(component: Mapping[str, Any]) -> str:
-    """The path RV gets: the unmanaged location's identifier."""
-    places = component.get("component_locations") or ()
-    return next((str(one["resource_identifier"]) for one in places if one.get("location_id") == UNMANAGED), "")
+    component_id = natural_id(ctx.site.server, "run", ctx.run_mark, key, name)
+    movie = Movie(
+        source, name=name, version_id=key, component_id=component_id, reason=f"RV plays {path}", seen=seen
+    )  # fmt: skip
+    if len(old) == 1 and source.kind == "file" and not old[0].get("members"):
+        effects = movie.repair(old[0])
+    else:
+        effects = [effect for one in old for effect in movie.remove(one)] + movie.make()
+    label = f"{name} of {_label(row)}"
+    proof = ResolveComponent(
+        slot=f"resolve:{key}", reason="the way RV does it", entity_id=key, component_id=movie.component_id, path=path,
+        label=label,
+    )  # fmt: skip
+    return [*effects, proof]

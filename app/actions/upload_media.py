@@ -14,7 +14,7 @@ from pydantic import Field as Setting
 
 from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Field, Form, read
-from app.actions.movie_component import movie_effects
+from app.actions.movie_component import Movie
 from app.effects.base import Result
 from app.effects.ftrack import CreateEntity, SetMetadata, UpdateEntity
 from app.effects.review_media import DropReviewMedia, MakeReviewMedia
@@ -363,18 +363,11 @@ class _Upload:
             )
             for name, field, version in wanted
         ]  # fmt: skip
-        files = [self._source.path] if self._source.kind == "file" else [
-            frame_path(self._source, n) for n in self._source.frames
-        ]  # fmt: skip
-        effects += movie_effects(
-            self._source,
-            name=settings.movie_name,
-            version_id=self._version,
-            component_id=self._id("movie"),
-            size=sum(path.stat().st_size for path in files),
+        movie = Movie(
+            self._source, name=settings.movie_name, version_id=self._version, component_id=self._id("movie"),
             reason="RV plays the original file",
-        )
-        return effects
+        )  # fmt: skip
+        return effects + movie.make()
 
     def _finish(self) -> list[Effect]:
         """What makes it visible comes last: metadata of the player, thumbnails, note, and the status."""

@@ -8,6 +8,7 @@ from app.effects.disk import CopyFile, MakeFolder, RemoveFile, RemoveFolders
 from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, SetShotValue, UpdateEntity
 from app.effects.job import SubmitJob
 from app.effects.remote import CopyBetweenSites, RemoteEntity
+from app.effects.resolves import ResolveComponent
 from app.effects.review_media import DropReviewMedia, MakeReviewMedia
 from app.effects.slack import SendSlack
 from app.effects.upload import UploadComponent
@@ -33,5 +34,6 @@ KINDS: Mapping[str, type[Effect]] = {
         DropReviewMedia,
         RemoteEntity,
         CopyBetweenSites,
+        ResolveComponent,
     )
 }

@@ -143,3 +143,111 @@ def test_an_upload_that_is_broken_off_when_the_server_stops_goes_on_with_the_nex
     assert upload().state == "done", upload().reason
     assert len(machine.all('select id from AssetVersion where asset.name is "Broken"')) == 1
     assert machine.all(f'select status from Job where id is "{said[0]["id"]}"')[0]["status"] == "done"
+
+
+def movie_of(machine: ActionRoom, version: str) -> dict[str, Any]:
+    """The one component that RV plays, and the path RV's plug-in gets for it."""
+    session = machine.site().session
+    session.reset()
+    (part,) = session.query(f'Component where version_id is "{version}" and name is "movie"').all()
+    place = session.pick_location(part)
+    path = place.get_filesystem_path(part) if place is not None else None
+    frames = sorted(int(one["name"]) for one in part["members"]) if "members" in part else []
+    return {"id": part["id"], "kind": part.entity_type, "path": path, "frames": frames, "size": part["size"]}
+
+
+def versions_of(machine: ActionRoom, count: int) -> list[str]:
+    """New versions of one asset of the show nightjar."""
+    shot = machine.all('select id from Shot where project.name is "nightjar" limit 1')[0]["id"]
+    kind = machine.all("select id from AssetType limit 1")[0]["id"]
+    asset = str(uuid.uuid4())
+    machine.write("create", "Asset", asset, name=f"asset {asset[:6]}", context_id=shot, type_id=kind)
+    keys = [str(uuid.uuid4()) for _ in range(count)]
+    for key in keys:
+        machine.write("create", "AssetVersion", key, asset_id=asset)
+    return keys
+
+
+def test_rv_finds_a_sequence_with_its_range_and_a_repaired_file_and_undo_gives_back_the_old(room: Room) -> None:
+    machine = room()
+    io = machine.drive / "nightjar" / "io"
+    io.mkdir(parents=True)
+    for number in (1001, 1002, 1003, 1005, 1006):
+        (io / f"plate.{number}.exr").write_bytes(b"frame")
+    (io / "take.mov").write_bytes(b"a movie")
+    (version,) = versions_of(machine, 1)
+
+    def update(path: str) -> Any:
+        return machine.launch("update_rv_component", ("AssetVersion", version), path=path)
+
+    run = update(f"{io}/plate.####.exr [1001-1005]")
+    assert run.state == "done", run.reason
+    sequence = movie_of(machine, version)
+    assert sequence["kind"] == "SequenceComponent"
+    assert (sequence["path"], sequence["frames"]) == (f"{io}/plate.%04d.exr", [1001, 1002, 1003, 1005])
+    assert update(f"{io}/plate.%04d.exr [1001-1005]").effects == 0, "twice the same makes nothing"
+    assert update(f"{io}/plate.%04d.exr").state == "done", "another range is another sequence"
+    assert movie_of(machine, version)["frames"][-1] == 1006
+    file = update(f"{io}/take.mov")
+    assert movie_of(machine, version)["path"] == f"{io}/take.mov"
+    machine.undo(file.id)
+    assert movie_of(machine, version) | {"id": ""} == {
+        **sequence,
+        "id": "",
+        "frames": [1001, 1002, 1003, 1005, 1006],
+        "size": 25,
+    }
+
+
+def test_a_file_component_is_repaired_in_place_and_keeps_what_it_has(room: Room) -> None:
+    machine = room()
+    io = machine.drive / "nightjar" / "io"
+    io.mkdir(parents=True)
+    (io / "a.mov").write_bytes(b"a")
+    (io / "b.mov").write_bytes(b"bb")
+    (version,) = versions_of(machine, 1)
+    machine.launch("update_rv_component", ("AssetVersion", version), path=str(io / "a.mov"))
+    before = movie_of(machine, version)
+    run = machine.launch("update_rv_component", ("AssetVersion", version), path=str(io / "b.mov"))
+    assert run.state == "done", run.reason
+    assert movie_of(machine, version) == {**before, "path": str(io / "b.mov"), "size": 2}
+    machine.undo(run.id)
+    assert movie_of(machine, version) == before
+
+
+def test_many_versions_take_their_own_files_and_a_missing_one_is_named(room: Room) -> None:
+    machine = room()
+    machine.store.set("actions.update_rv_component", "path_maps", {"P:\\": str(machine.drive)})
+    machine.store.set("actions.update_rv_component", "rv_maps", {str(machine.drive): "P:"})
+    io = machine.drive / "nightjar" / "io"
+    io.mkdir(parents=True)
+    first, second, third = versions_of(machine, 3)
+    for number in (1, 3):
+        (io / f"take_v{number:03d}.mov").write_bytes(b"movie")
+    run = machine.launch(
+        "update_rv_component", *(("AssetVersion", key) for key in (first, second, third)),
+        path="P:\\nightjar\\io\\take_v{version}.mov",
+    )  # fmt: skip
+    assert run.state == "failed"
+    assert "take_v002.mov does not exist" in run.reason
+    assert [movie_of(machine, key)["path"] for key in (first, third)] == [
+        f"P:/nightjar/io/take_v{number}.mov" for number in ("001", "003")
+    ]
+    assert machine.all(f'select id from Component where version_id is "{second}"') == []
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "{drive}/salt_marsh/io/b.mov", "{drive}/nightjar/io/link.mov"])
+def test_a_path_outside_the_project_is_refused_and_logged_with_the_name(
+    room: Room, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    machine = room()
+    for show in ("nightjar", "salt_marsh"):
+        (machine.drive / show / "io").mkdir(parents=True)
+    (machine.drive / "salt_marsh/io/b.mov").write_bytes(b"b")
+    (machine.drive / "nightjar/io/link.mov").symlink_to("/etc/passwd")
+    (version,) = versions_of(machine, 1)
+    run = machine.launch("update_rv_component", ("AssetVersion", version), path=path.format(drive=machine.drive))
+    assert run.state == "failed"
+    assert "does not lie on a production drive" in run.reason
+    assert any(run.user in record.getMessage() for record in caplog.records if "for RV" in record.getMessage())
+    assert machine.all(f'select id from Component where version_id is "{version}"') == []
