@@ -181,13 +181,17 @@ class Farm:
 
     async def _keep(self) -> None:
         """Keep the link to whatever Manager the settings name."""
+        known = ("", 0.0, 0.0)
         while not self._ending.is_set():
             settings = self._settings()
-            wanted = settings.manager.strip().rstrip("/")
-            if self._link is None or self._link.client.url != wanted:
+            url = settings.manager.strip().rstrip("/")
+            wanted = (url, settings.timeout, settings.poll)
+            if known != wanted:
+                known = wanted
                 await self._leave()
-                if wanted:
-                    self._link = _Link(self._journal, wanted, settings.timeout, self._compile, self._rhythm)
+                if url:
+                    rhythm = self._rhythm or Rhythm(poll=settings.poll)
+                    self._link = _Link(self._journal, url, settings.timeout, self._compile, rhythm)
                     self._link.start()
             if self._link is not None:
                 await self._link.tidy()
@@ -206,7 +210,7 @@ class _Link:
     """One Manager: client, live line, and the journal they feed."""
 
     def __init__(
-        self, journal: Journal, url: str, timeout: float, compile_remote: CompileRemote, rhythm: Rhythm | None
+        self, journal: Journal, url: str, timeout: float, compile_remote: CompileRemote, rhythm: Rhythm
     ) -> None:
         self.client = ManagerClient(url, Patience(request=timeout))
         self._journal = journal

@@ -28,14 +28,23 @@ FINAL_TASK = frozenset({"completed", "failed", "canceled", "soft-failed"})
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Times in seconds: pings, reconnect pauses, full re-reads, log polls."""
+    """Times in seconds.
+
+    Attributes:
+        ping: Between pings.
+        silence: A line on which nothing came for so long is given up.
+        reconnect: Pause before the line is tried again; doubled each time.
+        longest_reconnect: Its upper bound.
+        resync: Everything is read again although nothing was heard.
+        poll: The same while the line is down; and for more of a followed log.
+    """
 
     ping: float = 20.0
     silence: float = 70.0
     reconnect: float = 1.0
     longest_reconnect: float = 15.0
     resync: float = 20.0
-    log_poll: float = 1.0
+    poll: float = 1.0
 
 
 @dataclass(slots=True)
@@ -106,7 +115,7 @@ class ManagerLive:
     async def follow_log(self, task_id: str, sink: LogSink) -> None:
         """Bring a task's log to ``sink``: all of it, then each addition, until `leave_log`."""
         await self.leave_log(task_id)
-        self._logs[task_id] = LogFollower(self._client, task_id, sink, self._rhythm.log_poll)
+        self._logs[task_id] = LogFollower(self._client, task_id, sink, self._rhythm.poll)
         self._logs[task_id].start()
         await self._subscribe("subscribe", "tasklog", task_id)
 
@@ -203,10 +212,12 @@ class ManagerLive:
     # The truth
 
     async def _read(self) -> None:
-        """Read again whatever was announced as stale; everything after ``resync`` seconds without news."""
+        """Read again whatever was announced as stale; everything when nothing was heard for a while."""
+        said = ""
         while True:
+            wait = self._rhythm.resync if self.mirror.connected else self._rhythm.poll
             try:
-                await asyncio.wait_for(self._stale_jobs.wait(), self._rhythm.resync)
+                await asyncio.wait_for(self._stale_jobs.wait(), wait)
             except TimeoutError:
                 self._stale_tasks |= self._watched
             self._stale_jobs.clear()
@@ -214,9 +225,13 @@ class ManagerLive:
                 await self._read_jobs()
                 await self._read_tasks()
             except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
-                _LOG.warning("%s", error)
+                if str(error) != said:  # once, not for a whole night
+                    said = str(error)
+                    _LOG.warning("%s", said)
                 self._stale_jobs.set()
                 await asyncio.sleep(self._rhythm.reconnect)
+            else:
+                said = ""
 
     async def _read_jobs(self) -> None:
         asked_at = time.monotonic()

@@ -189,7 +189,9 @@ class FlamencoSettings(Section):
         "", "Folder of the Manager's job type scripts; empty: deploying is off.", widget="path"
     )
     timeout: float = setting(20.0, "Give up on a request after so many seconds.", unit="s", gt=0)
-    poll: float = setting(2.0, "Ask for the state of submitted jobs so often.", unit="s", gt=0)
+    poll: float = setting(
+        2.0, "Ask for more of a task's log so often; for everything while the live line is down.", unit="s", gt=0
+    )
     compile_seconds: float = setting(5.0, "End a job compiler script that runs longer.", unit="s", gt=0)
     compile_memory: int = setting(256, "Memory a job compiler script may use.", unit="MB", ge=16)
     local_workers: int = setting(1, "Tasks that this machine runs in parallel for the local engine.", ge=0, le=64)

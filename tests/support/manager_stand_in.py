@@ -110,6 +110,8 @@ class ManagerStandIn:
         self.requests: list[str] = []
         #: The Manager means to send logs to those who subscribe to them, and has sent none since 3.5.
         self.sends_logs = False
+        #: A proxy between may let no websocket through.
+        self.has_live_line = True
         self.desk = WorkerDesk(self)
         self._compile = compile_job
         self._types = types
@@ -524,7 +526,8 @@ class ManagerStandIn:
     # Socket.IO 2.x
 
     async def _socket_io(self, request: web.Request) -> web.StreamResponse:
-        if request.query.get("EIO") != "3" or request.query.get("transport") != "websocket":
+        asked = (request.query.get("EIO"), request.query.get("transport"))
+        if asked != ("3", "websocket") or not self.has_live_line:
             return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)

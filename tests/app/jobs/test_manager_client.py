@@ -24,7 +24,7 @@ from app.jobs.manager_client import (
 from app.jobs.manager_live import LogFollower, LogSink, ManagerLive, Rhythm
 
 QUICK = Patience(request=5.0, tries=6, pause=0.02, longest_pause=0.2)
-LIVELY = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, log_poll=0.05)
+LIVELY = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, poll=0.05)
 JOB = {"name": "job", "type": "two", "submitter_platform": "linux", "settings": {}, "metadata": {"user.name": "me"}}
 
 
@@ -221,7 +221,7 @@ def test_a_log_that_the_subscription_delivers_too_arrives_once(manager: ManagerS
     async def story(client: ManagerClient) -> None:
         job = await client.submit(JOB, "k")
         first, second = [task["id"] for task in await client.tasks(job["id"])]
-        rhythm = Rhythm(reconnect=0.02, resync=3600.0, log_poll=3600.0)
+        rhythm = Rhythm(reconnect=0.02, resync=3600.0, poll=3600.0)
         live, by_news, polled, both = ManagerLive(client, lambda *_: None, rhythm), Ear(), Ear(), Ear()
         quick = ManagerLive(client, lambda *_: None, LIVELY)
         live.start()
@@ -275,6 +275,42 @@ def test_a_log_that_shrinks_and_grows_again_between_two_looks_starts_over(manage
         assert ear.restarts == 1
 
     run(manager.url, story)
+
+
+def test_without_a_live_line_jobs_tasks_and_logs_are_asked_for(manager: ManagerStandIn) -> None:
+    manager.has_live_line = False
+
+    async def story(client: ManagerClient) -> None:
+        job = await client.submit(JOB, "k")
+        task = (await client.tasks(job["id"]))[0]["id"]
+        rhythm = Rhythm(reconnect=0.02, longest_reconnect=0.1, resync=3600.0, poll=0.1)
+        live, ear = ManagerLive(client, lambda *_: None, rhythm), Ear()
+        live.start()
+        await live.watch_job(job["id"])
+        await live.follow_log(task, ear)
+        await until(lambda: "no live line" in live.mirror.problem and job["id"] in live.mirror.tasks)
+        manager.work(task, "active", b"line\n")
+        await until(lambda: live.mirror.jobs[job["id"]]["status"] == "active" and ear.heard == "line\n")
+        await until(lambda: live.mirror.tasks[job["id"]][0]["status"] == "active")
+        await live.stop()
+
+    run(manager.url, story)
+
+
+def test_a_manager_that_is_away_all_night_is_told_of_once(
+    manager: ManagerStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager.chaos = Chaos(busy=1.0, retry_after="0")
+
+    async def story(client: ManagerClient) -> None:
+        live = ManagerLive(client, lambda *_: None, LIVELY)
+        live.start()
+        await until(lambda: len(manager.requests) > 5 * QUICK.tries)
+        await live.stop()
+
+    run(manager.url, story)
+    said = [record.getMessage() for record in caplog.records if "too busy" in record.getMessage()]
+    assert said == [f"The Flamenco Manager at {manager.url} is too busy to list its jobs."]
 
 
 def test_answers_and_news_of_strange_shapes_are_not_believed_and_stop_nothing(manager: ManagerStandIn) -> None:

@@ -33,7 +33,7 @@ PAUSED = {
     "initial_status": "paused",
 }
 #: Only the live line may bring news: nothing is read again for its own sake.
-BY_NEWS_ALONE = Rhythm(resync=3600.0, log_poll=0.2)
+BY_NEWS_ALONE = Rhythm(resync=3600.0, poll=0.2)
 #: Above all that may wait on a real farm: the suite's Worker gets this job first.
 FIRST = 100_000
 SECONDS = 60.0
