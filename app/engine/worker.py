@@ -126,7 +126,6 @@ class Engine:
         self._bells = (self._pump_bell, self._bell, self._heavy_bell, self._outbox_bell, self._rest_bell)
         self._claiming = threading.Lock()
         self._working: dict[int, _Work] = {}
-        self._idle = 0
         self._threads: list[threading.Thread] = []
         self._runner = Runner(journal, doors, kinds, self._executors(), self._settings, self.poke)
         self._dispatcher = Dispatcher(journal, self._handlers, self._settings, doors.site)
@@ -164,7 +163,7 @@ class Engine:
         self._thread("pump", self._pump)
         self._thread("outbox", self._send)
         for number in range(settings.workers):
-            self._thread(f"worker-{number}", self._warm_work)
+            self._thread(f"worker-{number}", self._work)
         for number in range(settings.heavy_workers):
             self._thread(f"heavy-{number}", self._heavy)
 
@@ -256,13 +255,6 @@ class Engine:
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
-    def _add_worker(self) -> None:
-        self._thread(f"worker-{len(self._threads)}", self._work)
-
-    def _warm_work(self) -> None:
-        self._warm()
-        self._work()
-
     def _warm(self) -> None:
         """Open the thread's session before the first run needs it; a site that is away is met again there."""
         try:
@@ -271,6 +263,7 @@ class Engine:
             log.debug("the site cannot be reached yet: %s", error)
 
     def _work(self) -> None:
+        self._warm()
         idle_since = time.monotonic()
         while not self._stop.is_set():
             batch = self._claim("main")
@@ -280,9 +273,7 @@ class Engine:
                 self._execute(batch)
                 idle_since = time.monotonic()
                 continue
-            self._idle += 1
             self._bell.wait(self._patience())
-            self._idle -= 1
             if time.monotonic() - idle_since > _IDLE_SECONDS and self._spare():
                 return
 
@@ -324,14 +315,15 @@ class Engine:
                 return []
             tools = self._runner.tools(batch, lane)
             self._working[batch[0].id] = _Work(tools, batch[0].handler, lane, now)
-            if lane == "main" and self._idle == 0 and self._room(settings):
-                self._add_worker()
+            if lane == "main" and self._short_of_threads(len(main) + 1, settings):
+                self._thread(f"worker-{len(self._threads)}", self._work)
         crash_point("claim")
         return batch
 
-    def _room(self, settings: EngineSettings) -> bool:
-        most = settings.workers * (1 + min(len(self._handlers), 4))
-        return sum("worker" in thread.name for thread in self._threads) < most
+    def _short_of_threads(self, at_work: int, settings: EngineSettings) -> bool:
+        """Whether every thread has a run, so that nobody could take the place of one that blocks."""
+        threads = sum("worker" in thread.name for thread in self._threads)
+        return threads <= at_work and threads < settings.workers * (1 + min(len(self._handlers), 4))
 
     def _batch_of(self, handler: str) -> int:
         found = self._handlers.get(handler)
