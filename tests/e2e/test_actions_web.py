@@ -14,8 +14,10 @@ from program import Program
 from sandbox_process import SandboxProcess
 from web_client import Form, Message, WebClient, selected
 
+from app.actions.batch_create import BatchCreateSettings
 from app.journal.journal import Journal
 from app.media.ffmpeg import ffmpeg_path
+from app.settings.store import SettingsStore
 
 pytestmark = pytest.mark.e2e
 
@@ -26,6 +28,8 @@ class Station:
 
     site: SandboxProcess
     drive: Path
+    home: Path
+    folder: Path
     journal: Journal
     page: WebClient
 
@@ -71,7 +75,7 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
                 assert until(
                     lambda: {lamp.name for lamp in journal.health() if lamp.state == "ok"} >= {"site", "workers"}
                 )
-                yield Station(site, drive, journal, page)
+                yield Station(site, drive, home, Path(ready["journal"]), journal, page)
             finally:
                 page.close()
                 journal.close()
@@ -83,27 +87,132 @@ def sequence_of(station: Station) -> Any:
     return station.all("select id, name, parent_id from Sequence limit 1")[0]
 
 
-def test_every_action_is_offered_where_the_rules_say_and_nowhere_else(station: Station) -> None:
-    batch, jobs, upload, rv = (
-        f"signalbox.{name}" for name in ("batch_create", "clear_job_queue", "upload_media", "update_rv_component")
+BATCH, JOBS, REVIEW, FEEDBACK, UPLOAD, RV = (
+    f"signalbox.{name}"
+    for name in (
+        "batch_create", "clear_job_queue", "review_sync", "feedback_sync", "upload_media", "update_rv_component"
     )
-    expected = {
-        "Project": {batch, jobs},
-        "Episode": {batch, jobs},
-        "Sequence": {batch, jobs},
-        "Shot": {batch, jobs},
-        "AssetBuild": {jobs},
-        "Task": {jobs, upload},
-        "AssetVersion": {jobs, rv},
-        "User": {jobs},
+)  # fmt: skip
+OFFERED = {
+    "Project": {BATCH, JOBS},
+    "Episode": {BATCH, JOBS},
+    "Sequence": {BATCH, JOBS},
+    "Shot": {BATCH, JOBS},
+    "AssetBuild": {JOBS},
+    "Folder": {JOBS},
+    "Milestone": {JOBS},
+    "Task": {JOBS, UPLOAD},
+    "Asset": {JOBS},
+    "AssetVersion": {JOBS, RV},
+    "ReviewSession": {JOBS, REVIEW, FEEDBACK},
+    "ReviewSessionObject": {JOBS},
+    "AssetVersionList": {JOBS},
+    "User": {JOBS},
+    "Note": {JOBS},
+}
+#: Those that several entities may be selected for.
+MANY = {JOBS, REVIEW, FEEDBACK, RV}
+
+
+def offered(page: WebClient, *entities: Any) -> set[str]:
+    return {item["actionIdentifier"] for item in page.discover(*(selected(one) for one in entities))}
+
+
+def any_of(station: Station, kind: str, count: int = 1) -> list[Any]:
+    """So many entities of a type; what the site has too few of is made."""
+    found = station.all(f"select id from {kind} limit {count}")
+    project = station.one('select id from Project where name is "nightjar"')
+    named = {"project_id" if kind in ("ReviewSession",) else "parent_id": project["id"]}
+    for number in range(len(found), count):
+        values: dict[str, Any] = {"name": f"{kind} {number}", **named}
+        if kind == "AssetVersionList":
+            category = station.all("select id from ListCategory limit 1")[0]["id"]
+            values = {"name": f"list {number}", "project_id": project["id"], "category_id": category}
+        station.page.session.create(kind, values)
+    station.page.session.commit()
+    return station.all(f"select id from {kind} limit {count}")
+
+
+def test_every_action_is_offered_where_the_rules_say_and_nowhere_else(station: Station) -> None:
+    ones = {kind: any_of(station, kind)[0] for kind in OFFERED}
+    assert {kind: offered(station.page, one) for kind, one in ones.items()} == OFFERED
+    pairs = {kind: any_of(station, kind, 2) for kind in OFFERED}
+    assert {kind: offered(station.page, *two) for kind, two in pairs.items()} == {
+        kind: actions & MANY for kind, actions in OFFERED.items()
     }
-    offered = {}
-    for kind in expected:
-        entity = station.all(f"select id from {kind} limit 1")[0]
-        offered[kind] = {item["actionIdentifier"] for item in station.page.discover(selected(entity))}
-    assert offered == expected
-    two = [selected(shot) for shot in station.all("select id from Shot limit 2")]
-    assert {item["actionIdentifier"] for item in station.page.discover(*two)} == {jobs}
+    for mixed in (("Shot", "Task"), ("AssetVersion", "Shot"), ("ReviewSession", "AssetVersion")):
+        assert offered(station.page, *(ones[kind] for kind in mixed)) == {JOBS}
+
+
+def test_an_action_whose_lever_is_off_is_not_offered_and_cannot_be_launched(station: Station) -> None:
+    where = {BATCH: "Shot", JOBS: "Shot", REVIEW: "ReviewSession", FEEDBACK: "ReviewSession", UPLOAD: "Task"}
+    where[RV] = "AssetVersion"
+    panel = Journal.open(station.folder, "panel")
+
+    def move(action: str, position: str) -> None:
+        args = {"handler": action.removeprefix("signalbox."), "project": "", "position": position, "why": ""}
+        order = panel.order("set_lever", args, "td")
+        assert until(lambda: panel.order_row(order).state == "done")
+
+    try:
+        for action, kind in where.items():
+            one = any_of(station, kind)[0]
+            move(action, "off")
+            assert offered(station.page, one) == OFFERED[kind] - {action}
+            answer = station.page.launch(action, selected(one))
+            assert isinstance(answer, Message)
+            assert not answer.success
+            assert "switched off" in answer.text
+            move(action, "on")
+            assert offered(station.page, one) == OFFERED[kind]
+    finally:
+        panel.close()
+
+
+def test_an_action_kept_for_a_group_is_seen_by_its_members_alone(station: Station, tmp_path: Path) -> None:
+    shot = any_of(station, "Shot")[0]
+    store = SettingsStore(station.home / "settings.toml")
+    store.declare("actions.batch_create", BatchCreateSettings)
+    with WebClient(station.site.url, station.site.key, "sana.malik", tmp_path) as member:
+        store.set("actions.batch_create", "groups", ["lighting TEAM"])
+        try:
+            assert until(lambda: offered(station.page, shot) == {JOBS})
+            assert offered(member, shot) == {BATCH, JOBS}
+            answer = station.page.launch(BATCH, selected(shot))
+            assert isinstance(answer, Message)
+            assert "You may not use Batch Create" in answer.text
+        finally:
+            store.reset("actions.batch_create", "groups")
+        assert until(lambda: offered(station.page, shot) == {BATCH, JOBS})
+
+
+def test_two_people_at_once_keep_their_own_forms_and_make_nothing_twice(station: Station, tmp_path: Path) -> None:
+    project = station.one('select id from Project where name is "nightjar"')
+    with (
+        WebClient(station.site.url, station.site.key, "sana.malik", tmp_path / "sana") as sana,
+        WebClient(station.site.url, station.site.key, "hugo.lefevre", tmp_path / "hugo") as hugo,
+    ):
+        before = len(station.journal.runs(handler="batch_create"))
+        pages = [(person, person.launch(BATCH, selected(project))) for person in (sana, hugo)]
+        tasks = []
+        for (person, form), kind in zip(pages, ("Animation", "Lighting"), strict=True):
+            assert isinstance(form, Form)
+            tasks.append((person, person.submit(form, {"sequence": "T95", "numbers": "10-30:10", "tasks": 1}), kind))
+        for person, form, kind in reversed(tasks):
+            assert isinstance(form, Form)
+            done = person.submit(form, {"type_0": kind})
+            assert isinstance(done, Message)
+            assert done.success
+        runs = station.ended("batch_create", before + 2)
+        assert {run.user for run in runs[:2]} == {"sana.malik", "hugo.lefevre"}
+        assert {run.state for run in runs[:2]} == {"done"}
+        own = {person.username: person.jobs()[0] for person in (sana, hugo)}
+    assert len(station.all('select id from Sequence where name is "T95"')) == 1
+    made = station.all('select name, parent.name from Task where parent.parent.name is "T95"')
+    assert sorted((task["parent"]["name"], task["name"]) for task in made) == sorted(
+        (f"T95_{number:04d}", kind) for number in (10, 20, 30) for kind in ("animation", "lighting")
+    )
+    assert {name: job["status"] for name, job in own.items()} == {"sana.malik": "done", "hugo.lefevre": "done"}
 
 
 def test_batch_create_makes_the_studios_example_once_and_its_folders(station: Station) -> None:
