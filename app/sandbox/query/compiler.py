@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.sandbox.contract import ApiError, Value
-from app.sandbox.encoding import parameter
+from app.sandbox.encoding import normal_datetime, parameter
 from app.sandbox.query.syntax import (
     And,
     Compare,
@@ -206,15 +207,16 @@ class Compiler:
         negation = "NOT " if node.negated else ""
         if node.query is not None:
             return f"{left} {negation}IN ({self.subquery(node.query)})"
-        convert: Callable[[str], Value] = lambda text: parameter(attribute, text)  # noqa: E731
+        converts: tuple[Callable[[str], Value], ...] = (lambda text: parameter(attribute, text),)
         if attribute.data_type == "variable":
-            left, convert = attribute.comparable(alias), _variable
+            left, converts = attribute.comparable(alias), (_variable, str)
         if len(node.values) > MANY_VALUES:
-            self.binders.append(_list_binder(node.values, convert))
+            self.binders.append(_list_binder(node.values, converts))
             return f"{left} {negation}IN (SELECT value FROM json_each(?))"
         for literal in node.values:
-            self.bind(literal, convert)
-        return f"{left} {negation}IN ({', '.join('?' * len(node.values))})"
+            for convert in converts:
+                self.bind(literal, convert)
+        return f"{left} {negation}IN ({', '.join('?' * len(node.values) * len(converts))})"
 
     def compare_variable(self, node: Compare, left: str) -> str:
         """A custom attribute value has the type of its configuration, so the word is tried as what it looks like."""
@@ -302,12 +304,12 @@ def joined(word: str, parts: Sequence[str]) -> str:
     return f"({joined(word, parts[:middle])}){word}({joined(word, parts[middle:])})"
 
 
-def _list_binder(literals: Sequence[Literal], convert: Callable[[str], Value]) -> Binder:
+def _list_binder(literals: Sequence[Literal], converts: Sequence[Callable[[str], Value]]) -> Binder:
     """One parameter for a long list: SQLite has a limit on their number."""
 
     def bind(values: Sequence[str]) -> Value:
         words = (values[literal.index] if literal.index >= 0 else literal.word for literal in literals)
-        return json.dumps([convert(word) for word in words])
+        return json.dumps([convert(word) for word in words for convert in converts])
 
     return bind
 
@@ -321,10 +323,10 @@ def _variable(text: str) -> Value:
     lowered = text.lower()
     if lowered in ("true", "false"):
         return int(lowered == "true")
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for convert in (float, normal_datetime):
+        with contextlib.suppress(ValueError):
+            return convert(text)
+    return text
 
 
 def relatives(name: str, root: str, alias: str) -> str:

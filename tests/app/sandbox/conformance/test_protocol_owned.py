@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import arrow
 import ftrack_api
 import pytest
 from ftrack_api.exception import ServerError
@@ -64,6 +65,48 @@ def test_fact_1_7_a_custom_attribute_is_set_read_back_and_kept(
         session.commit()
         other = new_session().get("Shot", shot["id"])
         assert other["custom_attributes"]["fstart"] == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "finds", "misses"),
+    [
+        (
+            "date",
+            "2026-01-02T00:00:00",
+            ['is "2026-01-02"', '> "2026-01-01"', '<= "2026-01-02"', 'in ("2026-01-02", "x")', "is_not none"],
+            ['is "2026-01-03"', '> "2026-01-02"', "is none"],
+        ),
+        ("text", "1001", ['is "1001"', "is 1001", 'in ("1001")', 'like "10%"'], ['is "x"', 'not_in ("1001")']),
+        ("number", 2.5, ["is 2.5", 'is "2.5"', "> 2", 'in ("1", "2.5")'], ["< 2.5", "is 2"]),
+        ("boolean", True, ["is true", "is True", 'is "1"', 'in ("true")'], ["is false"]),
+    ],
+)
+def test_fact_1_7_a_custom_attribute_is_found_by_what_its_type_means(
+    session: ftrack_api.Session,
+    project: Any,
+    shot: Any,
+    name: str,
+    kind: str,
+    value: Any,
+    finds: list[str],
+    misses: list[str],
+) -> None:
+    values = {"entity_type": "task", "key": name, "label": name, "config": "{}", "is_hierarchical": False}
+    values["type"] = session.query(f'CustomAttributeType where name is "{kind}"').one()
+    values["object_type"] = shot["object_type"]
+    session.create("CustomAttributeConfiguration", {**values, "project_id": project["id"]})
+    session.commit()
+    session.reset()
+    again = session.get("Shot", shot["id"])
+    again["custom_attributes"][name] = arrow.get(value) if kind == "date" else value
+    session.commit()
+
+    def found(condition: str) -> bool:
+        mine = f'Shot where id is "{shot["id"]}" and custom_attributes any (key is "{name}" and value {condition})'
+        return session.query(mine).first() is not None
+
+    assert [one for one in finds if not found(one)] == []
+    assert [one for one in misses if found(one)] == []
 
 
 def test_fact_1_7_a_custom_attribute_of_another_object_type_does_not_apply(
