@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QThread
+from PySide6.QtCore import QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from app.journal.journal import Journal
 from ui import theme
@@ -27,24 +28,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that leaves a window, a QThread or a reader's thread; a window freed later by chance would crash."""
-    before = set(_windows())
-    threads = _threads()
+    """Fails a test that leaves a window or something that runs; what is freed later by chance would crash."""
+    windows, running = set(_windows()), _running()
     yield
     if "qapp" not in request.fixturenames:
         return
     app = QApplication.instance()
     assert app is not None
     deadline = time.monotonic() + 3
-    left: set[QWidget] = set()
-    while time.monotonic() < deadline:
-        app.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
+    while True:
+        app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         app.processEvents()
-        left = set(_windows()) - before
-        if not left and not (_threads() - threads):
+        left, runs = set(_windows()) - windows, _running() - running
+        if (not left and not runs) or time.monotonic() > deadline:
             break
     assert not left, f"windows left behind: {[f'{type(w).__name__} {w.objectName()}' for w in left]}"
-    assert not (_threads() - threads), f"threads left behind: {_threads() - threads}"
+    assert not runs, f"left running: {sorted(runs)}"
     gc.collect()
 
 
@@ -53,15 +52,17 @@ def _windows() -> list[QWidget]:
     return [w for w in QApplication.topLevelWidgets() if w.parent() is None] if QApplication.instance() else []
 
 
-def _threads() -> set[str]:
-    running = {t.name for t in threading.enumerate() if t.name.startswith(("reader-", "host-"))}
-    running |= {repr(t) for t in gc.get_objects() if isinstance(t, QThread) and t.isRunning() and t != _main()}
-    return running
-
-
-def _main() -> QThread | None:
+def _running() -> set[str]:
+    """Threads of readers and hosts, QThreads and QTimers that run, in words."""
     app = QApplication.instance()
-    return app.thread() if app is not None else None
+    main = app.thread() if app is not None else None
+    found = {f"thread {t.name}" for t in threading.enumerate() if t.name.startswith(("reader-", "host-"))}
+    for one in gc.get_objects():
+        if isinstance(one, QThread) and one != main and isValid(one) and one.isRunning():
+            found.add(f"{one!r}")
+        elif isinstance(one, QTimer) and isValid(one) and one.isActive():
+            found.add(f"{one!r} every {one.interval()} ms of {one.parent()!r}")
+    return found
 
 
 @pytest.fixture

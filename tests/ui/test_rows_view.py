@@ -83,12 +83,12 @@ def test_scrolling_up_stops_following_and_counts_what_is_new(
     store.append(lines(128, 500))
     wait_for(lambda: view.model.count() == 628)
     assert visible_texts(view) == seen, "what the person reads does not move"
-    assert view._new_lamp.isVisible()
-    assert view._new_lamp.text() == "128 new"
+    assert view.new_lamp.isVisible()
+    assert view.new_lamp.text() == "128 new"
 
-    qtbot.mouseClick(view._new_lamp, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.new_lamp, Qt.MouseButton.LeftButton)
     assert view.following
-    assert not view._new_lamp.isVisible()
+    assert not view.new_lamp.isVisible()
     wait_for(lambda: visible_texts(view)[-1] == "line 627 of the day")
 
 

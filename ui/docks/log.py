@@ -17,7 +17,8 @@ from ui.docks.rows_view import Column, RowsView
 from ui.models.hub import Hub
 from ui.models.paged import PagedRows
 from ui.models.reader import Reader
-from ui.models.sources import FileSource, LogFile, LogSource
+from ui.models.sources import FileSource, LogSource, open_text
+from ui.models.text_file import TextFile, TextRows
 from ui.models.words import LEVELS
 from ui.theme import Role
 
@@ -32,14 +33,7 @@ COLUMNS = (
     Column("Handler", 120, role=Role.MUTED),
     Column("Entity", 120, role=Role.MUTED),
 )
-FILE_COLUMNS = (
-    Column("Time", 40),
-    Column("Level", 70, toned=True),
-    Column("Line", 600, stretch=True, mono=True, toned=True),
-    Column("Topic", 40),
-    Column("Handler", 40),
-    Column("Entity", 40),
-)
+FILE_COLUMNS = (Column("Line", 600, stretch=True, mono=True, toned=True),)
 
 
 class LogDock(QWidget):
@@ -57,8 +51,8 @@ class LogDock(QWidget):
         super().__init__(parent)
         self.setObjectName("log_dock")
         self._hub = hub
-        self._file: Reader[LogFile] | None = None
-        self._file_model: PagedRows | None = None
+        self._file: Reader[TextFile] | None = None
+        self._file_model: TextRows | None = None
         self._run_id: int | None = None
         self.bar = FilterBar("log", "Search the log", self)
         self.level = self.bar.add_choice("level", "All levels", [(f"{name}+", value) for name, value in LEVELS.items()])
@@ -107,11 +101,9 @@ class LogDock(QWidget):
     def follow_file(self, path: Path) -> None:
         """Show a plain log file instead of the journal's log, and follow it."""
         self.follow_journal()
-        self._file = Reader("file", lambda: LogFile(path), self)
-        self._file_model = PagedRows(self._file, FileSource(self.filter()), "file", self)
+        self._file = Reader("file", lambda: open_text(path), self)
+        self._file_model = TextRows(self._file, FileSource(path, self.filter()), "file", self)
         view = RowsView(self._file_model, FILE_COLUMNS, "log_file")
-        for index in (0, 3, 4, 5):
-            view.header.setSectionHidden(index, True)
         view.set_empty_text(f"{path} is empty. New lines appear as they are written.")
         self._file.unavailable.connect(lambda why: view.set_empty_text(f"{path} cannot be read: {why}"))
         self.stack.setCurrentIndex(self.stack.addWidget(view))
@@ -164,7 +156,8 @@ class LogDock(QWidget):
     def _filter(self) -> None:
         wanted = self.filter()
         if self._file_model is not None:
-            self._file_model.set_source(FileSource(wanted))
+            assert self._file_model.path is not None
+            self._file_model.set_source(FileSource(self._file_model.path, wanted))
         else:
             source = LogSource(wanted)
             self.view.set_empty_text(

@@ -37,6 +37,8 @@ from ui.theme import Role
 
 COPY_LIMIT = 100_000
 """Rows that one copy may take along."""
+TIP_LIMIT = 4_000
+"""Characters of a tooltip."""
 PAD = 8
 
 
@@ -140,14 +142,14 @@ class RowsView(QAbstractScrollArea):
         self._make_room_for_header()
 
     def _build_new_lamp(self) -> None:
-        self._new_lamp = QPushButton(self.viewport())
-        theme.set_icon(self._new_lamp, "chevron-down", Role.ON_ACCENT)
-        theme.mark(self._new_lamp, kind="primary")
-        self._new_lamp.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._new_lamp.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._new_lamp.setToolTip("Go to the newest rows and follow them (End)")
-        self._new_lamp.clicked.connect(self.follow)
-        self._new_lamp.hide()
+        self.new_lamp = QPushButton(self.viewport())
+        theme.set_icon(self.new_lamp, "chevron-down", Role.ON_ACCENT)
+        theme.mark(self.new_lamp, kind="primary")
+        self.new_lamp.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.new_lamp.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.new_lamp.setToolTip("Go to the newest rows and follow them (End)")
+        self.new_lamp.clicked.connect(self.follow)
+        self.new_lamp.hide()
 
     # What a dock sets
 
@@ -158,6 +160,11 @@ class RowsView(QAbstractScrollArea):
     def titles(self) -> list[str]:
         """Titles of the columns that hold text, in the order of a row's cells."""
         return [column.title for column in self._columns if not column.lamps]
+
+    @property
+    def empty_text(self) -> str:
+        """What the view says while it is empty."""
+        return self._empty
 
     def set_empty_text(self, text: str) -> None:
         """What an empty view says."""
@@ -351,14 +358,14 @@ class RowsView(QAbstractScrollArea):
         new = self._model.count() - self._seen
         show = not self._follow and new > 0
         if show:
-            self._new_lamp.setText(f"{amount(new)} new")
-            self._new_lamp.adjustSize()
+            self.new_lamp.setText(f"{amount(new)} new")
+            self.new_lamp.adjustSize()
             self._place_new()
-        self._new_lamp.setVisible(show)
+        self.new_lamp.setVisible(show)
 
     def _place_new(self) -> None:
         area = self.viewport().rect()
-        self._new_lamp.move((area.width() - self._new_lamp.width()) // 2, area.height() - self._new_lamp.height() - 10)
+        self.new_lamp.move((area.width() - self.new_lamp.width()) // 2, area.height() - self.new_lamp.height() - 10)
 
     # Painting
 
@@ -439,6 +446,8 @@ class RowsView(QAbstractScrollArea):
                 continue
             metrics = self._mono_metrics if column.mono else self._metrics
             room = size - 2 * PAD
+            # Of a very long text no more is handed to Qt than may be in sight.
+            text = text[: 4 * room // metrics.averageCharWidth() + 8]
             # Measuring costs more than a comparison, and most texts are short.
             if len(text) * metrics.averageCharWidth() > room * 0.7:
                 text = metrics.elidedText(text.replace("\n", " ⏎ "), Qt.TextElideMode.ElideRight, room)
@@ -669,6 +678,6 @@ class RowsView(QAbstractScrollArea):
             return "\n".join(
                 f"{self._lamp_titles.get(handler, handler)}: {state_look(state).word}" for handler, state in row.lamps
             )
-        text = row.cells[section] if section < len(row.cells) else ""
+        text = row.cells[section][:TIP_LIMIT] if section < len(row.cells) else ""
         metrics = self._mono_metrics if column.mono else self._metrics
         return text if metrics.horizontalAdvance(text) > self.header.sectionSize(section) - 2 * PAD else ""

@@ -47,7 +47,7 @@ from ui.docks.rows_view import PAD, Column, RowsView
 from ui.models.ansi import Style, colour, plain, spans
 from ui.models.paged import Row
 from ui.models.reader import Reader
-from ui.models.task_file import ERROR, TaskFile, TaskLogRows
+from ui.models.text_file import ERROR, TextFile, TextRows, TextSource
 from ui.models.words import amount
 from ui.theme import Role
 
@@ -69,7 +69,7 @@ class TaskLogView(RowsView):
 
     error_wanted = Signal()
 
-    def __init__(self, model: TaskLogRows, parent: QWidget | None = None) -> None:
+    def __init__(self, model: TextRows, parent: QWidget | None = None) -> None:
         self._widest = 0
         self._painted = 0.0
         super().__init__(model, _COLUMNS, "task_log", parent)
@@ -251,8 +251,8 @@ class TaskLogPane(QWidget):
         self.setObjectName("task_log_pane")
         self.path: Path | None = None
         self._search_round = 0
-        self.reader: Reader[TaskFile] = Reader("task-log", TaskFile, self)
-        self.model = TaskLogRows(self.reader, self)
+        self.reader: Reader[TextFile] = Reader("task-log", TextFile, self)
+        self.model = TextRows(self.reader, TextSource(None), "task_log", self)
         self.view = TaskLogView(self.model)
         self._build()
         self._typing = QTimer(self, singleShot=True, interval=_SEARCH_MS)
@@ -476,7 +476,7 @@ class TaskLogPane(QWidget):
         if source is None:
             return
 
-        def copy(_store: TaskFile) -> str:
+        def copy(_store: TextFile) -> str:
             shutil.copyfile(source, target)
             return f"The log was copied to {target}."
 

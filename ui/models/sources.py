@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-from array import array
+import stat
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ui.models.ansi import plain
 from ui.models.paged import Row
+from ui.models.text_file import TextFile, TextSource
 from ui.models.words import clock, clock_ms, level_name, level_role
 from ui.theme.colours import Role
 
@@ -19,18 +21,17 @@ if TYPE_CHECKING:
     from app.journal.log import LogStore
     from app.journal.rows import EventFilter, EventRow, LogFilter, LogRow
 
-_BLOCK = 1 << 20
-_LEVEL = re.compile(rb"\b(DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)\b")
+_LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)\b")
 _TONES = {
-    b"DEBUG": Role.MUTED.value,
-    b"INFO": "",
-    b"WARNING": Role.WARNING.value,
-    b"WARN": Role.WARNING.value,
-    b"ERROR": Role.ERROR.value,
-    b"CRITICAL": Role.ERROR.value,
-    b"FATAL": Role.ERROR.value,
+    "DEBUG": Role.MUTED.value,
+    "INFO": "",
+    "WARNING": Role.WARNING.value,
+    "WARN": Role.WARNING.value,
+    "ERROR": Role.ERROR.value,
+    "CRITICAL": Role.ERROR.value,
+    "FATAL": Role.ERROR.value,
 }
-_VALUES = {b"DEBUG": 10, b"INFO": 20, b"WARNING": 30, b"WARN": 30, b"ERROR": 40, b"CRITICAL": 50, b"FATAL": 50}
+_VALUES = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
 
 
 def _scan() -> ModuleType:
@@ -135,128 +136,57 @@ def _line(row: LogRow) -> Row:
     return Row(row.id, cells, "" if role is Role.TEXT else role.value)
 
 
-class LogFile:
-    """A plain log file, read where somebody looks: eight bytes of memory a line, whatever their length.
+def open_text(path: Path) -> TextFile:
+    """A log file to follow.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: It cannot be read.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = path.open("rb")
-        self._inode = os.fstat(self._file.fileno()).st_ino
-        self._starts: array[int] = array("Q", [0])
-        self._read = 0
-        self._version = 0
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def data_version(self) -> int:
-        """Rises when the file grew, was cut short, or was rotated away."""
-        if self._grow():
-            self._version += 1
-        return self._version
-
-    def lines(self) -> int:
-        """Complete lines known so far."""
-        return len(self._starts) - 1
-
-    def text(self, first: int, last: int) -> list[bytes]:
-        """Lines from first to last, both included, counted from 1."""
-        last = min(last, self.lines())
-        if last < first:
-            return []
-        start, end = self._starts[first - 1], self._starts[last]
-        return os.pread(self._file.fileno(), end - start, start).split(b"\n")[: last - first + 1]
-
-    def _grow(self) -> bool:
-        changed = self._reopen_if_rotated()
-        size = os.fstat(self._file.fileno()).st_size
-        if size < self._read:
-            self._starts, self._read = array("Q", [0]), 0
-            changed = True
-        while self._read < size:
-            block = os.pread(self._file.fileno(), _BLOCK, self._read)
-            if not block:
-                break
-            base = self._read
-            self._starts.extend(base + hit.end() for hit in re.finditer(b"\n", block))
-            self._read += len(block)
-            changed = True
-        return changed
-
-    def _reopen_if_rotated(self) -> bool:
-        try:
-            there = self.path.stat()
-        except OSError:
-            return False
-        if there.st_ino == self._inode:
-            return False
-        self._file.close()
-        self._file = self.path.open("rb")
-        self._inode = os.fstat(self._file.fileno()).st_ino
-        self._starts, self._read = array("Q", [0]), 0
-        return True
-
-
-class FileSource:
-    """Lines of a followed file. Columns as of the log; a level is read where the line says one."""
-
-    mutable = False
-    recheck = False
-
-    def __init__(self, wanted: LogFilter) -> None:
-        self.wanted = wanted
-        self.filtered = bool(wanted.text or wanted.level)
-        self._pattern = re.compile(
-            (wanted.text if wanted.regex else re.escape(wanted.text)).encode(), re.IGNORECASE if wanted.text else 0
-        )
-
-    def span(self, store: LogFile) -> tuple[int, int]:
-        store.data_version()
-        return 1, store.lines()
-
-    def count(self, store: LogFile, low: int, high: int) -> int:
-        return max(0, min(high, store.lines()) - low + 1)
-
-    def hits(self, store: LogFile, low: int, high: int) -> Iterable[int]:
-        found = []
-        for number, line in enumerate(store.text(low, high), start=low):
-            if self.wanted.text and not self._pattern.search(line):
-                continue
-            if self.wanted.level and _VALUES.get(_level(line), 20) < self.wanted.level:
-                continue
-            found.append(number)
-        return found
-
-    def rows(self, store: LogFile, ids: Sequence[int]) -> list[Row]:
-        if not ids:
-            return []
-        wanted = set(ids)
-        made = []
-        # Hits may lie far apart: each stretch of neighbours is read at once.
-        for first, last in _stretches(ids):
-            for number, line in enumerate(store.text(first, last), start=first):
-                if number in wanted:
-                    level = _level(line)
-                    cells = ("", level.decode().capitalize(), line.decode("utf-8", "replace"), "", "", "")
-                    made.append(Row(number, cells, _TONES.get(level, "")))
-        return made
-
-
-def _level(line: bytes) -> bytes:
-    found = _LEVEL.search(line, 0, 120)
-    return found.group(1) if found else b""
-
-
-def _stretches(ids: Sequence[int]) -> list[tuple[int, int]]:
-    made: list[tuple[int, int]] = []
-    for row_id in ids:
-        if made and row_id - made[-1][1] <= 8:
-            made[-1] = (made[-1][0], row_id)
-        else:
-            made.append((row_id, row_id))
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is no file with lines")
+    path.open("rb").close()
+    made = TextFile()
+    made.show(path)
     return made
+
+
+class FileSource(TextSource):
+    """Lines of a followed file, toned by the level that they tell of. Columns: the line, without its colours."""
+
+    def __init__(self, path: Path, wanted: LogFilter) -> None:
+        super().__init__(path)
+        self.filtered = bool(wanted.text or wanted.level)
+        self._level = wanted.level
+        self._plain = bool(wanted.text) and not wanted.regex
+        self._pattern = re.compile(wanted.text if wanted.regex else re.escape(wanted.text), re.IGNORECASE)
+
+    def span(self, store: TextFile) -> tuple[int, int]:
+        low, high = super().span(store)
+        # A line that is being written is searched when it is complete.
+        return low, store.ended() if self.filtered else high
+
+    def hits(self, store: TextFile, low: int, high: int) -> Iterable[int]:
+        found: list[int] = []
+        for page in range(store.page_of(low), store.page_of(high) + 1):
+            first, lines = store.lines(page)
+            # Most pages have no hit, and a page is searched faster than its lines.
+            whole = "\n".join(lines) if self._plain else "\x1b"
+            if "\x1b" in whole or self._pattern.search(whole):
+                found.extend(number for number, line in enumerate(lines, first) if self._passes(line))
+        return found[bisect_left(found, low) : bisect_right(found, high)]
+
+    def _passes(self, raw: str) -> bool:
+        line = plain(raw) if "\x1b" in raw else raw
+        if self._level and _VALUES.get(_level(line), 20) < self._level:
+            return False
+        return self._pattern.search(line) is not None
+
+    def rows(self, store: TextFile, ids: Sequence[int]) -> list[Row]:
+        store.show(self.path)
+        lines = ((number, plain(raw)) for number, raw in store.texts(ids))
+        return [Row(number, (line,), _TONES.get(_level(line), "")) for number, line in lines]
+
+
+def _level(line: str) -> str:
+    found = _LEVEL.search(line, 0, 120)
+    return found.group(1) if found else ""

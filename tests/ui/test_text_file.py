@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from ui.models.task_file import ERROR, PAGE, TaskFile
+from ui.models.text_file import ERROR, PAGE, TextFile
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[TaskFile]:
-    made = TaskFile()
+def file(tmp_path: Path) -> Iterator[TextFile]:
+    made = TextFile()
     made.show(tmp_path / "1.log")
     yield made
     made.close()
 
 
-def write(file: TaskFile, data: bytes, mode: str = "wb") -> None:
+def write(file: TextFile, data: bytes, mode: str = "wb") -> None:
     assert file.path is not None
     with file.path.open(mode) as out:
         out.write(data)
@@ -31,12 +31,12 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def everything(file: TaskFile) -> list[str]:
+def everything(file: TextFile) -> list[str]:
     file.data_version()
     return [text for _row, text in file.texts(range(1, file.rows() + 1))]
 
 
-def test_a_log_that_is_not_there_yet_is_empty_and_grows_line_by_line(file: TaskFile) -> None:
+def test_a_log_that_is_not_there_yet_is_empty_and_grows_line_by_line(file: TextFile) -> None:
     assert everything(file) == []
     write(file, b"one\n")
     version = file.data_version()
@@ -49,7 +49,7 @@ def test_a_log_that_is_not_there_yet_is_empty_and_grows_line_by_line(file: TaskF
     assert file.data_version() == file.data_version(), "nothing new: the same number"
 
 
-def test_a_hundred_thousand_lines_are_each_there_once(file: TaskFile) -> None:
+def test_a_hundred_thousand_lines_are_each_there_once(file: TextFile) -> None:
     lines = [f"line {number} {'x' * (number % 90)}" for number in range(100_000)]
     for start in range(0, len(lines), 7_001):
         write(file, "".join(f"{line}\n" for line in lines[start : start + 7_001]).encode(), "ab")
@@ -59,7 +59,7 @@ def test_a_hundred_thousand_lines_are_each_there_once(file: TaskFile) -> None:
     assert list(file.texts([1, 50_000, 100_000])) == [(row, lines[row - 1]) for row in (1, 50_000, 100_000)]
 
 
-def test_a_gigabyte_without_line_ends_costs_next_to_no_memory(file: TaskFile) -> None:
+def test_a_gigabyte_without_line_ends_costs_next_to_no_memory(file: TextFile) -> None:
     # Sparse: a gigabyte for the reader, nothing for the disk.
     assert file.path is not None
     with file.path.open("wb") as out:
@@ -72,7 +72,7 @@ def test_a_gigabyte_without_line_ends_costs_next_to_no_memory(file: TaskFile) ->
     assert max(len(text) for _row, text in file.texts([1, 2, 3])) <= PAGE
 
 
-def test_a_line_cut_for_its_length_is_not_cut_within_a_character(file: TaskFile) -> None:
+def test_a_line_cut_for_its_length_is_not_cut_within_a_character(file: TextFile) -> None:
     text = "ä€😀" * 9_000
     write(file, text.encode())
     rows = everything(file)
@@ -80,12 +80,12 @@ def test_a_line_cut_for_its_length_is_not_cut_within_a_character(file: TaskFile)
     assert "".join(rows) == text
 
 
-def test_binary_and_invalid_text_is_shown_with_signs_instead_of_stopping(file: TaskFile) -> None:
+def test_binary_and_invalid_text_is_shown_with_signs_instead_of_stopping(file: TextFile) -> None:
     write(file, bytes(range(256)) * 300 + b"\nend\n")
     assert everything(file)[-1] == "end"
 
 
-def test_a_task_that_starts_over_shows_its_new_output(file: TaskFile) -> None:
+def test_a_task_that_starts_over_shows_its_new_output(file: TextFile) -> None:
     write(file, b"old 1\nold 2\nold 3\n")
     assert len(everything(file)) == 3
     generation = file.generation
@@ -99,12 +99,12 @@ def test_a_task_that_starts_over_shows_its_new_output(file: TaskFile) -> None:
     assert everything(file) == []
 
 
-def test_colours_go_on_over_line_ends(file: TaskFile) -> None:
+def test_colours_go_on_over_line_ends(file: TextFile) -> None:
     write(file, b"\x1b[31mred\nstill red\x1b[0m\nplain\n")
     assert everything(file) == ["\x1b[31mred", "\x1b[31mstill red\x1b[0m", "plain"]
 
 
-def test_a_search_finds_forwards_and_backwards_over_pages(file: TaskFile) -> None:
+def test_a_search_finds_forwards_and_backwards_over_pages(file: TextFile) -> None:
     lines = [f"frame {number:06d} saved" for number in range(200_000)]
     lines[150_000] = "frame 150000 \x1b[31mlo\x1b[0mst"
     write(file, "\n".join(lines).encode())

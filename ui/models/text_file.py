@@ -1,8 +1,8 @@
-"""A task's output as rows: the file is read where somebody looks, and known by pages of bytes.
+"""A growing text as rows (a task's output, any log file): read where somebody looks, and known by pages of bytes.
 
 A page ends at the last line end within 16 KB; where there is none in so many bytes the line is cut there. Sixteen bytes
 of memory a page: a gigabyte costs one megabyte, whether it has a line or half a billion of them. Everything but
-`TaskLogRows` runs on a reader's thread.
+`TextRows` runs on a reader's thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ui.models.paged import PagedRows, Row
 from ui.models.reader import Reader
 
 PAGE = 1 << 14
-LOOK_BYTES = 4 << 20
+LOOK_BYTES = 16 << 20
 """Read in one look at most; the next one goes on, and other questions get their turn between."""
 FIND_PAGES = 128
 """Pages that one question of a search goes through."""
@@ -37,8 +37,8 @@ ERROR = re.compile(
 """What a line says when something went wrong; "0 errors" and "no error" do not."""
 
 
-class TaskFile:
-    """One task's output at a time; `show` says which. A file that is not there yet is an empty one."""
+class TextFile:
+    """One file at a time; `show` says which. A file that is not there yet is an empty one."""
 
     def __init__(self) -> None:
         self.path: Path | None = None
@@ -83,6 +83,10 @@ class TaskFile:
         """Rows known so far, with the last one that has no line end yet."""
         return self._before[-1] + self._newlines + (self._read > self._last_end)
 
+    def ended(self) -> int:
+        """Rows known so far that will not change any more."""
+        return self._before[-1] + self._newlines
+
     def size(self) -> int:
         """Bytes known so far."""
         return self._read
@@ -95,7 +99,7 @@ class TaskFile:
             return
         size = os.fstat(self._file.fileno()).st_size
         if size < self._read or (size > self._read and self._before_here() != self._tail):
-            # The task was started over: what was written is void, even where as much was written again.
+            # It was begun anew: what was written is void, even where as much was written again.
             self._forget()
         budget = LOOK_BYTES
         while self._read < size and budget > 0:
@@ -233,8 +237,8 @@ def _unfinished(block: bytes) -> int:
     return 0
 
 
-class TaskLogSource:
-    """The rows of one task's output. Columns: number of the line, its text as it was written."""
+class TextSource:
+    """The rows of one file. Columns: number of the line, its text as it was written."""
 
     filtered = False
     mutable = True
@@ -244,40 +248,40 @@ class TaskLogSource:
         self.path = path
         self.generation = 0
 
-    def span(self, store: TaskFile) -> tuple[int, int]:
+    def span(self, store: TextFile) -> tuple[int, int]:
         store.show(self.path)
         self.generation = store.generation
         return 1, store.rows()
 
-    def count(self, store: TaskFile, low: int, high: int) -> int:
+    def count(self, store: TextFile, low: int, high: int) -> int:
         store.show(self.path)
         return max(0, min(high, store.rows()) - low + 1)
 
-    def hits(self, _store: TaskFile, low: int, high: int) -> Iterable[int]:
+    def hits(self, _store: TextFile, low: int, high: int) -> Iterable[int]:
         return range(low, high + 1)
 
-    def rows(self, store: TaskFile, ids: Sequence[int]) -> list[Row]:
+    def rows(self, store: TextFile, ids: Sequence[int]) -> list[Row]:
         store.show(self.path)
         return [Row(number, (f"{number:,}", text)) for number, text in store.texts(ids)]
 
 
-class TaskLogRows(PagedRows):
-    """The rows of a task's output, by position. The last one may still grow, and all may go."""
+class TextRows(PagedRows):
+    """The rows of a file, by position. The last one may still grow, and all may go."""
 
-    def __init__(self, reader: Reader[TaskFile], parent: QObject | None = None) -> None:
+    def __init__(self, reader: Reader[TextFile], source: TextSource, name: str, parent: QObject | None = None) -> None:
         self._generation = 0
         self._characters = 0
-        super().__init__(reader, TaskLogSource(None), "task_log", parent)
+        super().__init__(reader, source, name, parent)
 
     def show(self, path: Path | None) -> None:
-        """Show another task's output."""
+        """Show another file."""
         self._generation = 0
-        self.set_source(TaskLogSource(path))
+        self.set_source(TextSource(path))
 
     @property
     def path(self) -> Path | None:
         """The file that is shown."""
-        assert isinstance(self._source, TaskLogSource)
+        assert isinstance(self._source, TextSource)
         return self._source.path
 
     def _begin(self, *, listed: bool) -> None:
@@ -285,11 +289,14 @@ class TaskLogRows(PagedRows):
         super()._begin(listed=listed)
 
     def _take_span(self, found: Any) -> None:
-        assert isinstance(self._source, TaskLogSource)
+        assert isinstance(self._source, TextSource)
         if found[0] == self._round:
             generation, self._generation = self._generation, self._source.generation
             if generation not in (0, self._generation):
                 # Another text under the same numbers.
+                if self._listed:
+                    self.restart()
+                    return
                 self._rows.clear()
                 self._high = -1
             elif found[2] != self._high:
@@ -299,11 +306,11 @@ class TaskLogRows(PagedRows):
 
     def _take_rows(self, found: Any) -> None:
         super()._take_rows(found)
-        self._characters += sum(len(row.cells[1]) for row in found[2])
+        self._characters += sum(len(row.cells[-1]) for row in found[2])
         if self._characters <= KEPT_CHARACTERS:
             return
         # At most so many came since the last count: what is really kept is counted only now.
-        self._characters = sum(len(row.cells[1]) for row in self._rows.values() if row.cells)
+        self._characters = sum(len(row.cells[-1]) for row in self._rows.values() if row.cells)
         while self._characters > KEPT_CHARACTERS and len(self._rows) > 1:
             _id, row = self._rows.popitem(last=False)
-            self._characters -= len(row.cells[1]) if row.cells else 0
+            self._characters -= len(row.cells[-1]) if row.cells else 0
