@@ -149,8 +149,8 @@ def serve(settings: SettingsOption = None, journal: JournalOption = None, as_jso
 
         installation = Installation.load(settings, journal)
         installation.check()
-        ended = _until_told(installation.store.reload_if_changed)
         service = Service(installation, log_stream=True)
+        ended = _until_told(service.read_settings_again)
         service.start()
         try:
             # With the journal open, so that a wrong key is in its log too; a site that is down is waited for.

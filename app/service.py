@@ -201,6 +201,13 @@ class Service:
         if self._worker is not None:
             self._worker.wake()
 
+    def read_settings_again(self) -> None:
+        """Read the settings file now, here and in the worker, rather than within the next second."""
+        self.installation.store.reload_if_changed()
+        if self._journal is not None:
+            self._journal.order("reload_settings", {}, "hang-up signal")
+            self.wake_worker()
+
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _start_listener(self) -> None:
@@ -318,7 +325,7 @@ class Service:
             ("retention", _FORGET_SECONDS, self._forget_lines),
         ]
         if self._plain_log is not None:
-            chores.append(("log file", _HOUSEKEEPING_SECONDS, self._plain_log.turn))
+            chores.append(("log file", _HOUSEKEEPING_SECONDS, self._write_plain_log))
         if self._listener is not None and self._actions:
             menu = MenuWatch(self.journal, self._listener, self.built.sites, self._actions)
             chores.append(("menus", 1.0, menu.turn))
@@ -345,6 +352,15 @@ class Service:
     def _learn(self, librarian: Librarian) -> None:
         if self._with_listener and self._listener is not None and self._listener.connected and librarian.turn():
             self._wake.set()
+
+    def _write_plain_log(self) -> None:
+        assert self._plain_log is not None
+        before = self._plain_log.problem
+        self._plain_log.turn()
+        problem = self._plain_log.problem
+        if problem != before:
+            log.log(logging.ERROR if problem else logging.INFO, "%s", problem or "the log file can be written again")
+            self.journal.set_health("log file", "error" if problem else "ok", problem or "is written")
 
     def _forget_lines(self) -> None:
         settings = self.installation.store.section("journal", JournalSettings)

@@ -11,7 +11,7 @@ import apsw
 
 from app.journal.log import LogStore
 from app.journal.rows import LogRow
-from app.settings.redact import RedactionFilter
+from app.settings.redact import RedactionFilter, redact
 
 #: Beyond so many waiting lines the oldest go: a storm of lines must not eat the memory of the server.
 _WAITING = 20_000
@@ -57,7 +57,7 @@ class JournalLogHandler(logging.Handler):
                 run_id=run_id if isinstance(run_id, int) else None,
                 event_row=event_row if isinstance(event_row, int) else None,
                 project=str(getattr(record, "project", "") or ""),
-                entity=str(getattr(record, "entity", "") or ""),
+                entity=redact(str(getattr(record, "entity", "") or "")),
             )
         )
         self._wake.set()

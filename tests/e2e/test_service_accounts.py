@@ -46,6 +46,24 @@ except JournalError as error:
 print(json.dumps(facts))
 """
 
+_LOOK_ON = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from ui.app import make_app
+from ui.panel import Panel
+app = make_app(sheet=False)
+panel = Panel(Path(sys.argv[1]))
+QTimer.singleShot(30_000, app.quit)
+watch = QTimer()
+watch.timeout.connect(lambda: app.quit() if panel.hub.read_only and panel.hub.snapshot.handlers else None)
+watch.start(50)
+panel.show()
+app.exec()
+print(panel.notice.text.whole())
+panel.quit()
+"""
+
 
 class Accounts:
     """Three accounts: the service's, a member of its group, and a stranger."""
@@ -66,7 +84,26 @@ class Accounts:
 
 
 def as_user(user: str, *command: str | Path) -> list[str]:
-    return ["setpriv", f"--reuid={user}", f"--regid={_group_of(user)}", "--init-groups", *map(str, command)]
+    """The command as this account, which also reaches a Python or a checkout in somebody's closed home."""
+    account = ["setpriv", f"--reuid={user}", f"--regid={_group_of(user)}", "--init-groups"]
+    return [*_within_reach(), *account, *map(str, command)]
+
+
+def _within_reach() -> list[str]:
+    """What starts a command in a view of the disk where only what the program is made of shows of a closed folder."""
+    script = ""
+    for path in sorted({Path(one).resolve() for one in (sys.base_prefix, sys.prefix, _ROOT)}):
+        closed = next((str(folder) for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001), "")
+        if closed:
+            script += f"aside=$(mktemp -d); mount --bind {path} $aside; "
+            if f"tmpfs {closed};" not in script:
+                script += f"mount -t tmpfs -o mode=755 tmpfs {closed}; "
+            script += f"mkdir -p {path}; mount --move $aside {path}; rmdir $aside; "
+    return (
+        ["unshare", "--mount", "sh", "-ec", f'mount --make-rprivate /; umask 022; {script}exec "$@"', "sh"]
+        if script
+        else []
+    )
 
 
 def _group_of(user: str) -> str:
@@ -140,6 +177,11 @@ def test_a_member_of_the_group_moves_levers_and_a_stranger_only_looks_on_and_is_
             assert "this panel only watches" in onlooker["why"]
             assert onlooker["levers"] > 0
             assert "refused" in onlooker
+            home = place / "onlooker"
+            home.mkdir()
+            shutil.chown(home, accounts.stranger)
+            window = {"QT_QPA_PLATFORM": "offscreen", "SIGNALBOX_HOME": str(home)}
+            assert "Read-only" in _said(accounts.stranger, _LOOK_ON, journal, **window)
         finally:
             server.send_signal(signal.SIGTERM)
             assert server.wait(60) == 0
@@ -148,10 +190,20 @@ def test_a_member_of_the_group_moves_levers_and_a_stranger_only_looks_on_and_is_
 
 
 def _looked(user: str, journal: Path) -> dict[str, Any]:
+    return dict(json.loads(_said(user, _OPEN, journal)))
+
+
+def _said(user: str, script: str, journal: Path, **environment: str) -> str:
+    """What a script of ours prints, run by an account."""
     done = subprocess.run(
-        as_user(user, sys.executable, "-c", _OPEN, journal), cwd=_ROOT, check=True, capture_output=True, text=True
+        as_user(user, sys.executable, "-c", script, journal),
+        cwd=_ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
     )
-    return dict(json.loads(done.stdout))
+    return done.stdout
 
 
 def test_under_the_units_restrictions_a_task_folder_and_the_log_come_out(tmp_path: Path) -> None:
