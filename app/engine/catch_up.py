@@ -6,16 +6,20 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from app.engine.changes import moment, payload_of
+from app.engine.changes import moment, payload_of, split
 from app.engine.executor import Ending, Tools
 from app.engine.plans import context_for
-from app.engine.protocol import Handler, PlanError
+from app.engine.protocol import Change, Handler, PlanError
 from app.journal.journal import Journal
 from app.journal.queue import NewRun, QueuedRun
 from app.journal.rows import RawEvent
 from app.settings.models import EngineSettings
 
 __all__ = ["CatchUp", "order_catch_up"]
+
+_PAGE = 1000
+#: The site writes moments in whole seconds, and its clock is known to about one.
+_LATE = dt.timedelta(seconds=2)
 
 
 def order_catch_up(
@@ -65,12 +69,18 @@ class CatchUp:
         handler = self._handlers.get(run.handler)
         if handler is None:
             raise PlanError(f"there is no handler {run.handler!r} here (any more)")
-        since = self._since(run, tools)
+        now = tools.journal.now()
+        start = float(run.facts["since"]) - tools.settings.catch_up_overlap
+        # The server's clock is not ours.
+        skew = tools.site.server_time() - tools.doors.clock.now()
+        since = moment(start) + skew
         ctx = context_for(run, tools, _settings_of(handler, tools))
         found = list(handler.catch_up(ctx, since))
         dry = bool(run.facts.get("dry"))
         new = [each for each in found if tools.journal.find_event(each.event_id) is None]
-        now = tools.journal.now()
+        if new:
+            told = _Told(tools.journal, start)
+            new = [each for each in new if not told.of(each, skew)]
         tools.journal.append_events(
             [
                 RawEvent(
@@ -88,11 +98,41 @@ class CatchUp:
             words += "; the gap was long, so they are only planned: look at them and apply"
         return Ending("done" if new else "skipped", words)
 
-    def _since(self, run: QueuedRun, tools: Tools) -> dt.datetime:
-        """The beginning of the gap by the server's clock, with the overlap."""
-        skew = tools.site.server_time() - tools.doors.clock.now()
-        start = moment(float(run.facts["since"])) - dt.timedelta(seconds=tools.settings.catch_up_overlap)
-        return start + skew
+
+class _Told:
+    """What events told since a moment: the overlap before a gap was heard, and is not done again.
+
+    What came while a lever was Off was left to a person, and what came in a dry run was planned: looking back does
+    neither of them over.
+
+    Args:
+        journal: The journal.
+        start: Since when, UTC epoch seconds of this machine.
+    """
+
+    def __init__(self, journal: Journal, start: float) -> None:
+        self._changes: dict[str, list[Change]] = {}
+        after = journal.last_event_before(start)
+        while events := journal.stored_events(after, _PAGE):
+            after = events[-1].id
+            for change in (change for event in events if event.origin == "hub" for change in split(event)):
+                self._changes.setdefault(change.entity_id, []).append(change)
+
+    def of(self, found: Change, skew: dt.timedelta) -> bool:
+        """Whether an event told of the same, not before it happened."""
+        earliest = found.occurred - skew - _LATE if found.occurred is not None else None
+        return any(
+            _same(found, heard) and (earliest is None or heard.received >= earliest)
+            for heard in self._changes.get(found.entity_id, ())
+        )
+
+
+def _same(found: Change, heard: Change) -> bool:
+    if found.action == "add":
+        return heard.action == "add"
+    return heard.action != "remove" and all(
+        key in heard.changes and heard.changes[key][1] == new for key, (_, new) in found.changes.items()
+    )
 
 
 def _settings_of(handler: Handler, tools: Tools) -> Callable[[str], Any]:

@@ -243,6 +243,11 @@ class Events(Store):
         )
         return [StoredEvent(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6])) for row in rows]
 
+    def last_event_before(self, moment: float) -> int:
+        """Row of the newest event received before a moment (UTC epoch seconds); 0 where there is none."""
+        rows = self.read("SELECT id FROM events WHERE received < ? ORDER BY id DESC LIMIT 1", (moment,))
+        return int(rows[0][0]) if rows else 0
+
     def _with_lamps(self, rows: Sequence[Row]) -> list[EventRow]:
         if not rows:
             return []

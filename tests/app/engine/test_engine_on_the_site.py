@@ -563,6 +563,41 @@ def test_a_gap_makes_each_handler_look_for_what_it_missed_once(studio: Room, sho
     assert asked[0].timestamp() == pytest.approx(now - 60 - 300, abs=5)
 
 
+def test_what_was_left_while_off_is_not_done_by_the_next_look_back(studio: Room, show: Production) -> None:
+    import dataclasses
+    import datetime as dt
+    import time
+
+    heard, unheard = show.task(show.shot()), show.task(show.shot())
+    now = dt.datetime.now(dt.UTC)
+    found = [
+        dataclasses.replace(show.added("Task", task), event_id=f"catch-up:added:{task}", occurred=now)
+        for task in (heard, unheard)
+    ]
+    again = dataclasses.replace(
+        show.change("Task", heard, "update", {"statusid": ("a", "b")}),
+        event_id="catch-up:later",
+        occurred=now + dt.timedelta(seconds=30),
+    )
+    seen: list[Change] = []
+
+    def look(changes: Sequence[Change], ctx: Context) -> Plan:
+        seen.extend(changes)
+        return skip("seen")
+
+    studio.start(FunctionHandler(look, catch_up=lambda ctx, since: [*found, again]))
+    studio.order("set_lever", handler="probe", position="off")
+    studio.settle()
+    send(studio, found[0], again)
+    studio.settle()
+    studio.order("set_lever", handler="probe", position="on")
+    studio.settle()
+    gap = {"id": "gap", "topic": "signalbox.gap", "data": {"since": time.time() - 5, "until": time.time()}}
+    studio.send(RawEvent(gap, time.time(), "signalbox"))
+    studio.settle()
+    assert [(change.entity_id, change.action) for change in seen] == [(unheard, "add"), (heard, "update")]
+
+
 def test_a_long_gap_is_caught_up_in_dry_run_for_a_person_to_release(studio: Room, show: Production) -> None:
     import dataclasses
     import time
