@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from clipping import assert_nothing_is_clipped, clipped
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QApplication,
     QCheckBox,
     QComboBox,
-    QDockWidget,
     QLabel,
+    QLineEdit,
     QPushButton,
-    QScrollArea,
     QTabBar,
-    QToolButton,
+    QTableWidget,
     QWidget,
 )
 
@@ -26,85 +25,9 @@ from ui import theme
 from ui.dialogs.base import Confirm
 from ui.dialogs.job_actions import PriorityDialog
 from ui.dialogs.job_confirm import JobConfirmDialog
-from ui.docks.elided import ElidedLabel
 from ui.panel import Panel
 from ui.sample_day import Day
 from ui.sample_jobs import write_jobs
-
-
-def clipped(root: QWidget) -> Iterator[str]:
-    """Widgets within `root` whose text needs more room than they have."""
-    for widget in root.findChildren(QWidget):
-        if not widget.isVisible() or _in_a_tab_behind(widget) or isinstance(widget, ElidedLabel):
-            # An elided label shows its ellipsis and has the whole as its tooltip: nothing is lost unseen.
-            continue
-        need = _need(widget)
-        if need is None:
-            continue
-        if widget.width() < need.width() - 1 or widget.height() < need.height() - 1:
-            yield f"{type(widget).__name__} {_text(widget)!r}: has {widget.size().toTuple()}, needs {need.toTuple()}"
-        elif cutter := _cut_by(widget):
-            yield f"{type(widget).__name__} {_text(widget)!r} sticks out of {cutter}"
-
-
-def _in_a_tab_behind(widget: QWidget) -> bool:
-    """Qt keeps a dock whose tab is behind another's outside the window."""
-    parent = widget.parentWidget()
-    while parent is not None:
-        if isinstance(parent, QDockWidget) and not parent.isFloating():
-            return not parent.geometry().intersects(parent.parentWidget().rect())
-        parent = parent.parentWidget()
-    return False
-
-
-def _text(widget: Any) -> str:
-    return widget.currentText() if isinstance(widget, QComboBox) else getattr(widget, "text", str)()
-
-
-def _need(widget: QWidget) -> QSize | None:
-    metrics = widget.fontMetrics()
-    if isinstance(widget, QLabel):
-        if not widget.text() or (widget.pixmap().cacheKey() and not widget.text()):
-            return None
-        if widget.wordWrap():
-            return QSize(0, widget.heightForWidth(widget.width()))
-        margins = widget.contentsMargins()
-        return QSize(metrics.horizontalAdvance(widget.text()) + margins.left() + margins.right(), metrics.height())
-    if isinstance(widget, (QPushButton, QCheckBox)) or (isinstance(widget, QToolButton) and widget.text()):
-        assert isinstance(widget, QAbstractButton)
-        icon = 0 if widget.icon().isNull() or _icon_only(widget) else widget.iconSize().width() + 4
-        wide = 0 if _icon_only(widget) else metrics.horizontalAdvance(widget.text().replace("&", ""))
-        return QSize(wide + icon, metrics.height())
-    if isinstance(widget, QComboBox):
-        return QSize(metrics.horizontalAdvance(widget.currentText()) + 22, metrics.height())
-    if isinstance(widget, QTabBar):
-        wide = sum(metrics.horizontalAdvance(widget.tabText(index)) for index in range(widget.count()))
-        return QSize(wide, metrics.height())
-    return None
-
-
-def _icon_only(widget: QAbstractButton) -> bool:
-    from PySide6.QtCore import Qt
-
-    return (
-        isinstance(widget, QToolButton)
-        and not widget.icon().isNull()
-        and (widget.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonIconOnly)
-    )
-
-
-def _cut_by(widget: QWidget) -> str:
-    """The parent that cuts it off, where no scroll area lets a person bring it into sight; "" for none."""
-    rect, parent = widget.geometry(), widget.parentWidget()
-    while parent is not None and not parent.isWindow():
-        if isinstance(parent.parentWidget(), QScrollArea) or isinstance(parent, QScrollArea):
-            cut = rect.right() > parent.width() + 1 and not isinstance(parent, QScrollArea)
-            return f"the scrolled {type(parent).__name__}" if cut else ""
-        if not parent.rect().adjusted(-1, -1, 1, 1).contains(rect):
-            return f"{type(parent).__name__} {parent.objectName()} {parent.size().toTuple()}: {rect.getRect()}"
-        rect.translate(parent.pos())
-        parent = parent.parentWidget()
-    return ""
 
 
 @pytest.fixture(params=["dark", "light"])
@@ -114,15 +37,6 @@ def panel(request: Any, show_panel: Callable[..., Panel], day: Day, qapp: QAppli
     made.go_to_event(day.project_folder[0])
     qtbot.waitUntil(lambda: bool(made.detail._cards), timeout=15_000)
     return made
-
-
-def assert_nothing_is_clipped(qtbot: Any, root: QWidget) -> None:
-    """Layouts settle within a few turns of the event loop; what is cut after that stays cut."""
-    import contextlib
-
-    with contextlib.suppress(qtbot.TimeoutError):
-        qtbot.waitUntil(lambda: not list(clipped(root)), timeout=1_500)
-    assert list(clipped(root)) == []
 
 
 def test_no_text_of_the_signals_page_is_clipped(panel: Panel, qtbot: Any) -> None:
@@ -135,26 +49,105 @@ def test_no_text_of_the_signals_page_is_clipped(panel: Panel, qtbot: Any) -> Non
     assert_nothing_is_clipped(qtbot, panel)
 
 
-@pytest.mark.parametrize("opens", ["finder", "undo", "preview", "settings", "handler_settings", "kept"])
+@pytest.mark.parametrize("opens", ["finder", "undo", "preview", "handler_settings", "kept"])
 def test_no_text_of_a_dialog_is_clipped(panel: Panel, opens: str, day: Day, qtbot: Any) -> None:
     dialogs: dict[str, Callable[[], QWidget]] = {
         "finder": panel.open_finder,
         "undo": lambda: panel.open_undo(day.project_folder[1]),
         "preview": lambda: panel.open_preview("create_task_folder"),
-        "settings": panel.open_settings,
         "handler_settings": lambda: panel.open_handler_settings("create_task_folder"),
         "kept": lambda: panel.open_kept("create_task_folder", 12),
     }
     dialog = dialogs[opens]()
     assert_nothing_is_clipped(qtbot, dialog)
+    if opens == "finder":
+        dialog.search.setText("BB_0070 match")
+        qtbot.waitUntil(lambda: dialog._told.count() > 1, timeout=15_000)
+        assert_nothing_is_clipped(qtbot, dialog)
     dialog.close()
 
 
-def test_the_check_itself_notices_a_clipped_text(qapp: QApplication, qtbot: Any) -> None:
+def test_no_text_of_any_section_of_the_settings_is_clipped(panel: Panel, qtbot: Any) -> None:
+    dialog = panel.open_settings()
+    for place in range(dialog.sections.count()):
+        dialog.sections.setCurrentRow(place)
+        assert_nothing_is_clipped(qtbot, dialog)
+    dialog.close()
+
+
+def test_no_text_of_the_assistants_steps_is_clipped(panel: Panel, qtbot: Any) -> None:
+    dialog = panel.open_assistant()
+    for place in range(dialog.list.count()):
+        dialog.list.setCurrentRow(place)
+        dialog._page().tell("https://studio.ftrackapp.com does not answer: nothing listens at that address", "error")
+        assert_nothing_is_clipped(qtbot, dialog)
+    dialog.close()
+
+
+def test_no_text_of_the_actions_and_the_browser_is_clipped(panel: Panel, qtbot: Any) -> None:
+    for dock in ("actions", "browser"):
+        panel._dock[dock].raise_()
+        assert_nothing_is_clipped(qtbot, panel)
+
+
+def test_no_text_of_the_job_compiler_is_clipped(panel: Panel, qtbot: Any) -> None:
+    panel.show_page(1)
+    assert_nothing_is_clipped(qtbot, panel)
+    workbench: Any = panel._workbench
+    qtbot.waitUntil(lambda: bool(workbench.scripts.infos()), timeout=60_000)
+    workbench.open_script("dailies_transcode.js")
+    qtbot.waitUntil(lambda: workbench.document.name == "dailies_transcode.js", timeout=60_000)
+    qtbot.waitUntil(lambda: workbench.preview.head.state() != "off" and not workbench.runner.busy, timeout=60_000)
+    workbench.find_bar.start(replacing=True)
+    for place in range(workbench.preview.tabs.count()):
+        workbench.preview.tabs.setCurrentIndex(place)
+        assert_nothing_is_clipped(qtbot, panel)
+
+
+WORDS = "A text that does not fit"
+
+
+def _narrow_table() -> QWidget:
+    table = QTableWidget(1, 2)
+    table.setHorizontalHeaderLabels([WORDS, "b"])
+    table.setColumnWidth(0, 30)
+    return table
+
+
+def _narrow_tab() -> QWidget:
+    tabs = QTabBar()
+    tabs.addTab(WORDS)
+    tabs.setStyleSheet("QTabBar::tab { width: 10px; }")
+    return tabs
+
+
+def _choice() -> QWidget:
+    box = QComboBox()
+    box.addItem(WORDS)
+    return box
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: QLabel(WORDS), lambda: QLabel(f"short\n{WORDS}"), lambda: QPushButton(WORDS), lambda: QCheckBox(WORDS),
+     lambda: QLineEdit(placeholderText=WORDS), _choice, _narrow_table, _narrow_tab],
+    ids=["label", "two lines", "button", "check box", "placeholder", "choice", "heading", "tab"],
+)  # fmt: skip
+def test_the_check_itself_notices_what_is_clipped(make: Callable[[], QWidget], dark: None, qtbot: Any) -> None:
     holder = QWidget()
     qtbot.addWidget(holder)
-    label = QLabel("A text that does not fit", holder)
-    label.setGeometry(0, 0, 30, 20)
+    made = make()
+    made.setParent(holder)
+    made.setGeometry(0, 0, 60, 40)
+    with qtbot.waitExposed(holder):
+        holder.show()
+    assert len(list(clipped(holder))) == 1
+
+
+def test_the_check_itself_notices_a_window_that_no_small_screen_has_room_for(dark: None, qtbot: Any) -> None:
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    holder.setMinimumWidth(1281)
     with qtbot.waitExposed(holder):
         holder.show()
     assert len(list(clipped(holder))) == 1

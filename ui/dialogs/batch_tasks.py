@@ -31,7 +31,7 @@ from ui.theme import Role
 
 _KEY = "batch/presets"
 _MOST_HOURS = 10_000.0
-_COLUMNS = (("Type", 6), ("Bid", 3), ("Assignees", 5), ("Status", 5), ("", 0))
+_COLUMNS = (("Type", 5), ("Bid", 2), ("Assignees", 4), ("Status", 5), ("", 0))
 """Headings, and how the room is shared."""
 _SHOWN = 4
 """Lines that are seen at once; more are scrolled to."""

@@ -44,8 +44,14 @@ class PreviewDialog(LookUp):
     def _search(self) -> None:
         wanted = EventFilter(text=self.search.text().strip(), topic="ftrack.update")
 
+        chosen = self._event
+
         def question(journal: Journal) -> list[EventRow]:
-            return journal.events(wanted, limit=MOST)
+            rows = journal.events(wanted, limit=MOST)
+            if chosen and not wanted.text and all(row.id != chosen for row in rows):
+                # The one the window shows, however old it is.
+                rows += journal.events(before=chosen + 1, limit=1)
+            return rows
 
         self._hub.journal.ask("preview.events", question, self._take_events, owner=self)
 

@@ -96,7 +96,7 @@ class UndoDialog(Dialog):
         for widget in (self.stays, self.stays_title):
             widget.setVisible(bool(stays))
         self.confirm.setEnabled(bool(goes))
-        self.confirm.setText(f"Undo {many(len(goes), 'thing')}" if goes else "Undo")
+        self.confirm.setText(f"Undo {many(len(goes), 'change')}" if goes else "Undo")
         self.confirm.setFocus()
         if goes:
             self.about.setText("This is what goes. What somebody changed since is left alone.")

@@ -409,7 +409,8 @@ class UploadDialog(Dialog):
         self._say()
 
     def _published(self, count: int) -> None:
-        self.notice.say("ok", f"{many(count, 'clip')} published; the version is pending internal review.")
+        whose = "the version is" if count == 1 else "the versions are"
+        self.notice.say("ok", f"{many(count, 'clip')} published; {whose} pending internal review.")
         # The note went along with them; only then does the next clip begin with an empty one.
         if not any(clip.state in {"ready", "failed", "cancelled"} for clip in self.uploads.clips.values()):
             self.note.clear()

@@ -125,6 +125,8 @@ class GraphCanvas(QWidget):
     def select_task(self, place: int) -> None:
         """Ring the card that holds a task."""
         self._current = self.graph.card_of[place] if 0 <= place < len(self.graph.card_of) else -1
+        if self._fitted and self._current >= 0 and self._current not in self._visible_cards():
+            self.fit()
         self.update()
 
     def _arrange(self) -> None:
@@ -158,12 +160,19 @@ class GraphCanvas(QWidget):
         # A row of some cards is shown from its start at a size that can be read, not as a hair line.
         least = READABLE if len(self._places) <= 60 else MIN_SCALE
         self._scale = max(self._fit_scale(self._bounds), least)
-        width, height = self._bounds.width() * self._scale, self._bounds.height() * self._scale
+        middle = self._places[self._current].center() if self._current >= 0 else self._bounds.topLeft()
         self._origin = QPointF(
-            max((self.width() - width) / 2, MARGIN) - self._bounds.left() * self._scale,
-            max((self.height() - height) / 2, MARGIN) - self._bounds.top() * self._scale,
+            self._start(self._bounds.left(), self._bounds.right(), middle.x(), self.width()),
+            self._start(self._bounds.top(), self._bounds.bottom(), middle.y(), self.height()),
         )
         self.update()
+
+    def _start(self, low: float, high: float, middle: float, room: int) -> float:
+        """Where the scene's zero stands on an axis: all of it in the middle, else the chosen card as near as may be."""
+        low, high, middle = low * self._scale, high * self._scale, middle * self._scale
+        if high - low <= room - 2 * MARGIN:
+            return (room - low - high) / 2
+        return min(max(room / 2 - middle, room - MARGIN - high), MARGIN - low)
 
     def zoom(self, factor: float, around: QPointF | None = None) -> None:
         """Scale by `factor`, keeping the point `around` (widget pixels; the middle by default) where it is."""

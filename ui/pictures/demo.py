@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -284,11 +285,14 @@ def _panel(ground: _Ground, width: int, height: int) -> tuple[Panel, Callable[[]
 
 def _preview(ground: _Ground, width: int, height: int) -> Built:
     panel, end = _panel(ground, width, height)
-    run = ground.demo.service.journal.runs(handler="status_handler", states=("done",))[0]
+    runs = ground.demo.service.journal.runs(handler="create_task_folder", states=("done",))
+    run = next(one for one in runs if one.project == "salt_marsh")
     assert run.event_row is not None
+    # Done already, it would do nothing.
+    shutil.rmtree(ground.demo.folder / "drive" / "salt_marsh" / "shots", ignore_errors=True)
     panel.go_to_event(run.event_row)
     turn_until(lambda: bool(panel.detail._cards), "the event")
-    dialog = panel.open_preview("status_handler")
+    dialog = panel.open_preview("create_task_folder")
     planned: list[int] = []
     dialog.planned.connect(planned.append)
     turn_until(lambda: bool(planned), "the plan", also=300)
