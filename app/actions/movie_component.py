@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.effects.ftrack import CreateEntity, DeleteEntity, UpdateEntity
 from app.engine.protocol import Effect, natural_id
 from app.media import Source
-from app.media.sequences import frame_path
+from app.media.sequences import frame_path, padding
 
 __all__ = ["UNMANAGED", "Movie", "is_played_from", "movie_path"]
 
@@ -27,18 +26,28 @@ class Movie:
         version_id: The version.
         component_id: Id of a component made anew.
         reason: Why.
+        entity_id: Whose steps these are, so that they are left out when an earlier one failed; "": the version's.
         seen: A path of this machine as RV sees it.
     """
 
     def __init__(
-        self, source: Source, *, name: str, version_id: str, component_id: str, reason: str, seen: Any = str
+        self,
+        source: Source,
+        *,
+        name: str,
+        version_id: str,
+        component_id: str,
+        reason: str,
+        entity_id: str = "",
+        seen: Callable[[str], str] = str,
     ) -> None:
         self.component_id = component_id
-        self.path = str(seen(movie_path(source)))
+        self.path = seen(movie_path(source))
         self._source = source
         self._name = name
         self._version = version_id
         self._reason = reason
+        self._entity = entity_id or version_id
         self._seen = seen
         self._files = [source.path] if source.kind == "file" else [frame_path(source, n) for n in source.frames]
         size = sum(path.stat().st_size for path in self._files)
@@ -52,14 +61,14 @@ class Movie:
                 self._create("FileComponent", self.component_id, values, self._name),
                 self._place(self.component_id),
             ]
-        values["padding"] = _padding(source.pattern)
+        values["padding"] = padding(source)
         label = f"{self._name} ({source.label})"
         effects = [self._create("SequenceComponent", self.component_id, values, label)]
         for frame, file in zip(source.frames, self._files, strict=True):
             member = natural_id(self.component_id, str(frame))
             own = {"name": str(frame), "container_id": self.component_id, "file_type": source.path.suffix}
             effects.append(self._create("FileComponent", member, own, f"frame {frame}"))
-            effects.append(self._place(member, str(self._seen(str(file)))))
+            effects.append(self._place(member, self._seen(str(file))))
         return [*effects, self._place(self.component_id)]
 
     def repair(self, old: _Row) -> list[Effect]:
@@ -70,7 +79,7 @@ class Movie:
         if any(old.get(key) != value for key, value in self._values.items()):
             effects.append(
                 UpdateEntity(
-                    slot=f"component:{old['id']}", reason=self._reason, entity_id=self._version,
+                    slot=f"component:{old['id']}", reason=self._reason, entity_id=self._entity,
                     entity_type="FileComponent", id=str(old["id"]), values=self._values, label=self._name,
                 )
             )  # fmt: skip
@@ -90,7 +99,7 @@ class Movie:
 
     def _create(self, entity_type: str, key: str, values: dict[str, Any], label: str) -> Effect:
         return CreateEntity(
-            slot=f"{entity_type}:{key}", reason=self._reason, entity_id=self._version, entity_type=entity_type, id=key,
+            slot=f"{entity_type}:{key}", reason=self._reason, entity_id=self._entity, entity_type=entity_type, id=key,
             values=values, label=label,
         )  # fmt: skip
 
@@ -101,7 +110,7 @@ class Movie:
 
     def _drop(self, entity_type: str, row: _Row, values: dict[str, Any], label: str) -> Effect:
         return DeleteEntity(
-            slot=f"old:{row['id']}", reason=f"{self._reason}, and the old one is not that", entity_id=self._version,
+            slot=f"old:{row['id']}", reason=f"{self._reason}, and the old one is not that", entity_id=self._entity,
             entity_type=entity_type, id=str(row["id"]), values=values, label=label,
         )  # fmt: skip
 
@@ -125,9 +134,3 @@ def is_played_from(old: _Row, path: str, source: Source) -> bool:
 
 def _places(row: _Row) -> list[_Row]:
     return [one for one in row.get("component_locations") or () if one.get("location_id") == UNMANAGED]
-
-
-def _padding(pattern: str) -> int:
-    """Digits of a frame number: 4 for ``%04d``, 0 for ``%d``."""
-    digits = Path(pattern).name.rpartition("%")[2].partition("d")[0]
-    return int(digits) if digits.isdigit() else 0

@@ -104,7 +104,7 @@ class UploadMedia(Action):
             roots = _roots_of(asked)
             try:
                 source = self._allowed(good["file"], asked.settings, roots)
-                good["file"] = _written(source)
+                good["file"] = source.written
                 # Looked at again when the run begins: a link may point elsewhere by then.
                 good["roots"] = [str(root) for root in roots]
             except PathRefused as refused:
@@ -175,13 +175,6 @@ def _roots_of(asked: Asked) -> list[Path]:
     disk = project.get("disk") or {}
     prefix = disk.get("unix") or ""
     return [local_path(str(prefix), maps) / str(project["name"])] if prefix else []
-
-
-def _written(source: Source) -> str:
-    """A source as one text that `gather` understands again."""
-    if source.kind == "file":
-        return str(source.path)
-    return f"{source.pattern} [{min((*source.frames, *source.missing))}-{max((*source.frames, *source.missing))}]"
 
 
 def _read(ctx: Context, task_id: str, asset_name: str, settings: UploadMediaSettings) -> _Facts:
@@ -292,7 +285,7 @@ class _Upload:
             slot="review",
             reason="ftrack plays only this kind of movie",
             entity_id=self._facts.task["id"],
-            source=_written(self._source),
+            source=self._source.written,
             work=self._work,
             rate=str(self._facts.rate),
             slate=slate,
@@ -335,7 +328,7 @@ class _Upload:
         effects.append(
             self._create("AssetVersion", self._version, version, name, f"uploaded by {self._launch.username}")
         )
-        metadata = {"source_file": _written(self._source), "file_version": version_label(self._number or 1)}
+        metadata = {"source_file": self._source.written, "file_version": version_label(self._number or 1)}
         effects.append(
             SetMetadata(
                 slot="source", reason="Update RV Component and people find the file by it", entity_id=facts.task["id"],
@@ -365,7 +358,7 @@ class _Upload:
         ]  # fmt: skip
         movie = Movie(
             self._source, name=settings.movie_name, version_id=self._version, component_id=self._id("movie"),
-            reason="RV plays the original file",
+            reason="RV plays the original file", entity_id=self._facts.task["id"],
         )  # fmt: skip
         return effects + movie.make()
 

@@ -21,7 +21,8 @@ class Source:
     Attributes:
         kind: "file" or "sequence".
         path: The file; for a sequence its first frame.
-        pattern: For a sequence "name.%04d.exr" with its folder, else "".
+        pattern: For a sequence "name.%04d.exr" with its folder, else "". The last such mark of the name is the frame's
+            number; every other character, "%" and "#" too, is itself.
         frames: Frame numbers present, ascending; empty for a file.
         missing: Frame numbers absent between the first and the last.
     """
@@ -38,6 +39,14 @@ class Source:
         if self.kind == "file":
             return self.path.name
         return f"{Path(self.pattern).name} [{self.frames[0]}-{self.frames[-1]}]"
+
+    @property
+    def written(self) -> str:
+        """As one text that `app.media.gather` understands again: the path, or the pattern with its range."""
+        if self.kind == "file":
+            return str(self.path)
+        numbers = (*self.frames, *self.missing)
+        return f"{self.pattern} [{min(numbers)}-{max(numbers)}]"
 
 
 @dataclass(frozen=True, slots=True)

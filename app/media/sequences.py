@@ -8,14 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-import fileseq
-
 from app.media.model import MediaRefused, Source
 
 IMAGE_SUFFIXES = frozenset({".exr", ".dpx", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".tga", ".cin", ".bmp", ".webp"})
 MOVIE_SUFFIXES = frozenset({".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".gif", ".wmv"})
 _RANGE = re.compile(r"^(?P<pattern>.*?)\s*\[(?P<first>-?\d+)\s*-\s*(?P<last>-?\d+)\]\s*$")
-_HASHES = re.compile(r"#+|%0?(\d*)d|@+")
+_MARK = re.compile(r"#+|@+|%0?(\d*)d")
 
 
 def clean_path(text: str) -> Path:
@@ -51,7 +49,7 @@ def gather(inputs: Iterable[str | Path]) -> list[Source]:
         ranged = _RANGE.match(text)
         pattern = ranged["pattern"] if ranged else text
         path = clean_path(pattern)
-        if not path.exists() and _HASHES.search(path.name):
+        if not path.exists() and _MARK.search(path.name):
             limits = (int(ranged["first"]), int(ranged["last"])) if ranged else None
             sources.append(_from_pattern(path, limits))
         elif path.is_dir():
@@ -73,8 +71,7 @@ def _group(paths: list[Path]) -> list[Source]:
     for path in dict.fromkeys(paths):
         match = re.match(r"^(.*?)(\d+)(\.[^.]+)$", path.name)
         if match and path.suffix.lower() in IMAGE_SUFFIXES:
-            width = len(match[2]) if match[2].startswith("0") or len(match[2]) >= 4 else 0
-            key = (path.parent, match[1], match[3], width)
+            key = (path.parent, match[1], match[3], _width(match[2]))
             if key not in order:
                 order[key] = []
                 keys.append(key)
@@ -91,8 +88,7 @@ def _group(paths: list[Path]) -> list[Source]:
             sources.append(Source("file", members[0][1]))
             continue
         folder, head, tail, width = entry
-        number = f"%0{width}d" if width else "%d"
-        sources.append(_sequence(folder / f"{head.replace('%', '%%')}{number}{tail}", members))
+        sources.append(_sequence(folder / f"{head}{_number(width)}{tail}", members))
     return sources
 
 
@@ -107,16 +103,21 @@ def _from_pattern(path: Path, limits: tuple[int, int] | None) -> Source:
     """Frames on disk that match a pattern, optionally only those within limits (inclusive)."""
     if not path.parent.is_dir():
         raise MediaRefused(f"The folder {path.parent} does not exist. Is the drive connected?")
-    found = fileseq.findSequenceOnDisk(str(path), strictPadding=False)
-    frame_set = None if found is None else found.frameSet()
-    if found is None or frame_set is None:
+    head, width, tail = _parts(path.name)
+    shape = re.compile(f"{re.escape(head)}(-?\\d+){re.escape(tail)}")
+    found = [match for one in path.parent.iterdir() if (match := shape.fullmatch(one.name))]
+    if not found:
         raise MediaRefused(f"No frames of {path.name} were found in {path.parent}.")
-    members = [(int(frame), Path(str(found.frame(frame)))) for frame in frame_set]
+    # As many digits as the pattern asks for; where no frame has so many, as they come.
+    exact = [match for match in found if match[0] == f"{head}{int(match[1]):0{width}d}{tail}"]
+    if not exact:
+        width = _width(found[0][1])
+    members = sorted((int(match[1]), path.parent / match[0]) for match in exact or found)
     if limits is not None:
         members = [m for m in members if limits[0] <= m[0] <= limits[1]]
         if not members:
             raise MediaRefused(f"{path.name} has no frame between {limits[0]} and {limits[1]}.")
-    source = _sequence(path.parent / _HASHES.sub(lambda m: _padded(m.group(0)), path.name), sorted(members))
+    source = _sequence(path.parent / f"{head}{_number(width)}{tail}", members)
     if limits is None:
         return source
     present = set(source.frames)
@@ -124,15 +125,30 @@ def _from_pattern(path: Path, limits: tuple[int, int] | None) -> Source:
     return Source("sequence", source.path, source.pattern, source.frames, missing)
 
 
-def _padded(mark: str) -> str:
-    """ "####" and "@@@@" as printf: "%04d"."""
-    return mark if mark.startswith("%") else f"%0{len(mark)}d"
+def _parts(name: str) -> tuple[str, int, str]:
+    """What is before the frame's number, how many digits it has (0: as many as it needs), and what is after it."""
+    *_, mark = _MARK.finditer(name)
+    width = int(mark[1] or 0) if mark[0].startswith("%") else len(mark[0])
+    return name[: mark.start()], width, name[mark.end() :]
+
+
+def _number(width: int) -> str:
+    return f"%0{width}d" if width > 1 else "%d"
+
+
+def _width(digits: str) -> int:
+    """Digits of the numbers of a sequence, told by one of them: 0 where they are not filled up."""
+    return len(digits) if digits.startswith("0") or len(digits) >= 4 else 0
+
+
+def padding(source: Source) -> int:
+    """Digits of a sequence's frame numbers: 4 for ``%04d``, 0 for ``%d``."""
+    return _parts(Path(source.pattern).name)[1]
 
 
 def frame_path(source: Source, frame: int) -> Path:
     """Path of one frame of a sequence, whatever its padding on disk."""
-    direct = Path(source.pattern % frame)
-    if direct.exists():
-        return direct
-    loose = re.sub(r"%0?\d*d", "%d", source.pattern)
-    return Path(loose % frame)
+    pattern = Path(source.pattern)
+    head, width, tail = _parts(pattern.name)
+    direct = pattern.with_name(f"{head}{frame:0{width}d}{tail}")
+    return direct if direct.exists() else pattern.with_name(f"{head}{frame}{tail}")

@@ -109,14 +109,6 @@ class Draft:
     clips: list[dict[str, Any]] = field(default_factory=list)
 
 
-def written(source: Source) -> str:
-    """A source as one text that means the same again."""
-    if source.kind == "file":
-        return str(source.path)
-    first, last = min((*source.frames, *source.missing)), max((*source.frames, *source.missing))
-    return f"{source.pattern} [{first}-{last}]"
-
-
 def progress_of(words: str, before: str = "probe") -> tuple[str, float, str]:
     """What a run's progress words stand for.
 
@@ -196,7 +188,7 @@ class Uploads(QObject):
         known = {clip.text for clip in self.clips.values() if clip.state not in {"done", "cancelled", "refused"}}
         fresh: list[Clip] = []
         for source in sources:
-            text = written(source)
+            text = source.written
             if text in known:
                 self.trouble.emit(f"{source.label} is in the list already.")
                 continue

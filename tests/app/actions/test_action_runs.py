@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -251,3 +252,65 @@ def test_a_path_outside_the_project_is_refused_and_logged_with_the_name(
     assert "does not lie on a production drive" in run.reason
     assert any(run.user in record.getMessage() for record in caplog.records if "for RV" in record.getMessage())
     assert machine.all(f'select id from Component where version_id is "{version}"') == []
+
+
+def upload(machine: ActionRoom, file: str, **values: Any) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
+    """Publish a file on a task; the run, the versions it made, and its Job."""
+    name = f"asset {uuid.uuid4().hex[:8]}"
+    task = machine.all("select id from Task limit 1")[0]["id"]
+    known = {row["id"] for row in machine.all("select id from Job")}
+    run = machine.launch("upload_media", ("Task", task), file=file, asset_name=name, **values)
+    made = machine.all(
+        "select id, status.name, metadata, components.name, components.metadata.key, components.metadata.value "
+        f'from AssetVersion where asset.name is "{name}"'
+    )
+    (job,) = [row for row in machine.all("select status, data from Job") if row["id"] not in known]
+    return run, made, {"status": job["status"], "words": json.loads(job["data"])["description"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.mov", b"", "empty.mov is empty (0 bytes). Export it again."),
+        ("notes.mov", b"these are meeting notes\n" * 40, "notes.mov is not a movie or an image that can be read"),
+        ("cut.mov", None, "cut.mov"),
+    ],
+)
+def test_what_cannot_be_published_is_refused_with_words_in_the_job_and_leaves_no_version(
+    room: Room, name: str, content: bytes | None, words: str
+) -> None:
+    machine = room()
+    path = machine.folder / name
+    whole = clip(machine.folder / "whole.mov", 48).read_bytes() if content is None else b""
+    path.write_bytes(whole[: len(whole) * 6 // 10] if content is None else content)
+    run, made, job = upload(machine, str(path))
+    assert run.state == "failed"
+    assert made == []
+    assert job["status"] == "failed"
+    assert words in job["words"]
+    assert "more)" not in job["words"], "nothing else is tried once this failed"
+    assert "Traceback" not in job["words"]
+    assert list((machine.folder).glob("review-*")) == [], "nothing temporary stays"
+
+
+def test_names_with_quotes_percent_and_emoji_are_published_from_such_folders_too(room: Room) -> None:
+    machine = room()
+    folder = machine.folder / '100% "final" d\'été 🎬'
+    folder.mkdir()
+    movie = clip(machine.folder / "plain.mov").rename(folder / "it's 50% [v2] #1.mov")
+    for number in (1001, 1002, 1004):
+        clip(folder / f"take %04d.{number}.png", 1)
+    for file, name, frames in (
+        (str(movie), "ftrackreview-mp4", 6),
+        (f"{folder}/take %04d.####.png", "ftrackreview-mp4", 4),
+        (str(folder / "take %04d.1001.png"), "ftrackreview-image", 0),
+    ):
+        run, made, job = upload(machine, file, slate=True, note="100% <b>sure</b> 🎬")
+        assert (run.state, job["status"]) == ("done", "done"), run.reason
+        parts = {part["name"]: {one["key"]: one["value"] for one in part["metadata"]} for part in made[0]["components"]}
+        assert set(parts) == {name, "movie"}
+        assert made[0]["status"]["name"] == "Pending Internal Review"
+        meta = json.loads(parts[name]["ftr_meta"])
+        assert meta.get("frameOut", 0) == frames
+        if frames != 4:
+            assert {one["key"]: one["value"] for one in made[0]["metadata"]}["source_file"] == file

@@ -39,7 +39,10 @@ def judged(path: Path) -> dict[str, object]:
     assert stream is not None, run.stderr
     rate = re.search(r"([\d.]+) fps", run.stderr)
     frames = re.findall(r"frame=\s*(\d+)", run.stderr)
+    long = re.search(r"Duration: (\d+):(\d+):([\d.]+)", run.stderr)
+    assert long is not None
     return {
+        "seconds": int(long[1]) * 3600 + int(long[2]) * 60 + float(long[3]),
         "codec": stream[1],
         "pixels": stream[2],
         "size": (int(stream[3]), int(stream[4])),
@@ -68,6 +71,7 @@ def assert_reviewable(movie: Path) -> dict[str, object]:
     width, height = facts["size"]  # type: ignore[misc]
     assert width % 2 == 0
     assert height % 2 == 0
+    assert facts["seconds"] == pytest.approx(facts["frames"] / facts["fps"], abs=0.06)  # type: ignore[operator]
     order = boxes(movie)
     assert order.index("moov") < order.index("mdat"), "faststart"
     return facts

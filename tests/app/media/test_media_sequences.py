@@ -8,6 +8,7 @@ import pytest
 
 from app.media import MediaRefused, clean_path, gather
 from app.media.probe import ranges
+from app.media.sequences import frame_path
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -45,6 +46,30 @@ def test_a_pattern_with_a_range_takes_those_frames_and_names_the_holes(tmp_path:
     (source,) = gather([f"{tmp_path}/p.%04d.exr [1002-1006]"])
     assert source.frames == (1002, 1003, 1005)
     assert source.missing == (1004, 1006)
+
+
+def test_a_percent_sign_or_hash_in_a_name_is_part_of_it_and_the_last_mark_is_the_frame(tmp_path: Path) -> None:
+    folder = tmp_path / "100% #1"
+    folder.mkdir()
+    paths = touch(folder, *(f"take %04d #2.{n}.exr" for n in (8, 9, 10, 11)))
+    (dropped,) = gather(paths)
+    (typed,) = gather([f"{folder}/take %04d #2.####.exr"])
+    assert dropped == typed
+    assert [frame_path(typed, n).name for n in typed.frames] == [path.name for path in paths]
+    assert gather([typed.written]) == [typed]
+    assert gather([f"{folder}/take %04d #2.@.exr [9-10]"])[0].frames == (9, 10)
+
+
+def test_of_two_sequences_that_differ_in_digits_the_pattern_means_its_own(tmp_path: Path) -> None:
+    touch(tmp_path, "p.1.exr", "p.2.exr", "p.0001.exr", "p.0002.exr", "p.0003.exr")
+    for pattern, last in (("p.%04d.exr", "p.0003.exr"), ("p.%d.exr", "p.2.exr")):
+        (source,) = gather([tmp_path / pattern])
+        assert frame_path(source, source.frames[-1]).name == last
+
+
+def test_a_pattern_without_frames_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(MediaRefused, match=r"No frames of p\.####\.exr were found"):
+        gather([f"{tmp_path}/p.####.exr"])
 
 
 def test_pasted_urls_and_quotes_are_understood(tmp_path: Path) -> None:
