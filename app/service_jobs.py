@@ -27,7 +27,7 @@ from app.jobs.worker_commands import CommandFailed
 from app.journal.jobs import BLOCKED_LANE, TASK_LANE
 from app.journal.journal import Journal
 from app.journal.queue import NEVER, QueuedRun
-from app.journal.rows import JOB_ORDERS, JobRow, OrderRow
+from app.journal.rows import JOB_ORDERS, JobRow, JournalUnwritable, OrderRow
 from app.process import Cancelled
 from app.rules.outcomes import PlanError
 from app.settings.models import EngineSettings, FlamencoSettings, JournalSettings
@@ -76,7 +76,8 @@ class TaskExecutor:
             note = f"attempt {run.attempts + 1}" if run.attempts else "started over"
 
         def report(steps: int, picture: str) -> None:
-            journal.set_task_progress(task.id, steps, rendered=picture)
+            with suppress(JournalUnwritable):  # a full disk is no reason to end a program: the next report tells more
+                journal.set_task_progress(task.id, steps, rendered=picture)
 
         journal.set_task_worker(task.id, self._local.worker)
         crash_point("task_started")

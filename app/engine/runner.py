@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.engine.doors import Doors
+from app.engine.endings import ending_of
 from app.engine.executor import Cut, Ending, NoProgress, Poke, RunCancelled, RunExecutor, Stopping, Tools
-from app.engine.plans import ending_of
 from app.engine.protocol import Effect, Later
 from app.engine.retry import decide
 from app.journal.journal import Journal
 from app.journal.queue import QueuedRun
-from app.journal.rows import RunKind, RunState
+from app.journal.rows import JournalUnwritable, RunKind, RunState
 from app.settings.models import EngineSettings
 from app.settings.redact import redact
 
@@ -21,6 +22,8 @@ __all__ = ["Runner"]
 
 log = logging.getLogger("signalbox.run")
 
+#: Seconds between attempts to write to a full disk.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 #: Ends that are told in the log here; failures and retries are told where they happen.
 _SAID: frozenset[RunState] = frozenset({"done", "skipped", "planned", "superseded", "stopped", "cancelled"})
 
@@ -79,7 +82,20 @@ class Runner:
             ending, failed = Ending("failed", str(silent)), silent
         except Exception as error:  # noqa: BLE001 - what a handler does wrong is its run's failure, not the worker's end
             ending, failed = self._failure(run, error, tools), error
-        self._finish(batch, ending, failed)
+        self._write_down(batch, ending, failed)
+
+    def _write_down(self, batch: Sequence[QueuedRun], ending: Ending, failed: Exception | None) -> None:
+        """A full disk is waited out: a run whose end nobody wrote down would be at work for ever."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                self._finish(batch, ending, failed)
+            except JournalUnwritable as error:
+                log.error("the end of run %d waits %.0f s: %s", batch[0].id, pause, error)
+                threading.Event().wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return
 
     def _failure(self, run: QueuedRun, error: Exception, tools: Tools) -> Ending:
         text = redact(_words(error))

@@ -86,6 +86,10 @@ class JournalReadOnly(JournalError):
     """An order or a write on a journal that was opened for reading."""
 
 
+class JournalUnwritable(JournalError, OSError):
+    """The disk is full, or refuses to write: nothing of the transaction was kept. Worth another try later."""
+
+
 @dataclass(frozen=True, slots=True)
 class RawEvent:
     """An event as the listener received it, or as a catch-up made it.

@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from app.journal.rows import JournalError, JournalReadOnly
+from app.journal.rows import JournalError, JournalReadOnly, JournalUnwritable
 
 Row = tuple[Any, ...]
 _BUSY_SECONDS = 20.0
@@ -104,6 +104,10 @@ class Store:
         Args:
             durable: Wait until the disk has it. Without it a power cut may lose the last transactions (never
                 the file); a killed process loses nothing either way.
+
+        Raises:
+            JournalReadOnly: The journal was opened for reading.
+            JournalUnwritable: The disk is full.
         """
         if not self.writable:
             raise JournalReadOnly(
@@ -126,17 +130,17 @@ class Store:
             self._owner = threading.get_ident()
             try:
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
+                connection.execute("COMMIT")
+                self._commits += 1
+            except BaseException as error:
+                # A full disk ends the transaction by itself.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if isinstance(error, (apsw.FullError, apsw.IOError)):
+                    raise JournalUnwritable(
+                        f"{self.path} cannot be written ({error}): make room on its disk; nothing else needs to be done"
+                    ) from error
                 raise
-            else:
-                try:
-                    connection.execute("COMMIT")
-                    self._commits += 1
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
             finally:
                 self._depth = 0
                 self._owner = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -224,6 +225,41 @@ def test_a_full_disk_costs_the_log_and_not_the_task(jobs: Jobs, tmp_path: Path) 
     jobs.order("job_resume", job=job)
     jobs.wait(lambda: jobs.journal.job(job).status == "completed")
     assert "the disk is full" in jobs.journal.job_tasks(job)[0].reason
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    found = Disk()
+    yield found
+    found.make_room()
+
+
+class Disk:
+    """The disk as this process sees it: while it is full no file grows beyond its first page."""
+
+    def __init__(self) -> None:
+        self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, self._limits[1]))
+
+    def make_room(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
+
+
+def test_a_task_that_ends_while_the_journals_disk_is_full_has_ended_once_there_is_room(
+    jobs: Jobs, disk: Disk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = tmp_path / "gate"
+    wait = f"import os,time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('once')"
+    job = jobs.submit(script_of(python(wait), ECHO))
+    jobs.wait(lambda: jobs.states(job)[0] == "active")
+    disk.fill()
+    gate.touch()
+    jobs.wait(lambda: any("make room on its disk" in record.getMessage() for record in caplog.records))
+    disk.make_room()
+    assert jobs.ended(job).status == "completed"
+    assert jobs.log(job).count("> once") == 1, "it was not run again"
 
 
 def test_a_try_out_works_in_its_scratch_folder(jobs: Jobs, tmp_path: Path) -> None:
