@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox
 
 from app.journal.rows import LogFilter
 from ui.docks.export import export_rows
@@ -174,10 +175,29 @@ def test_what_is_listed_is_exported(panel: Panel, tmp_path: Path, qtbot: Any) ->
     shown = panel.log.model.count()
     export_rows(panel.log.view, tmp_path / "log.json", "json")
     export_rows(panel.log.view, tmp_path / "log.csv", "csv")
-    for name in ("log.json", "log.csv"):
+    export_rows(panel.log.view, tmp_path / "log.txt", "txt")
+    for name in ("log.json", "log.csv", "log.txt"):
         qtbot.waitUntil((tmp_path / name).exists, timeout=15_000)
     records = json.loads((tmp_path / "log.json").read_text())
     csv_lines = (tmp_path / "log.csv").read_text().splitlines()
     assert csv_lines[0] == "Id,Time,Level,Message,Topic,Handler,Entity,Handlers"
     assert len(csv_lines) == len(records) + 1 == shown + 1
     assert {record["Level"] for record in records} == {"Error"}
+    assert len((tmp_path / "log.txt").read_text().splitlines()) == shown
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_export_of_nothing_is_a_table_without_rows(panel: Panel, tmp_path: Path, qtbot: Any) -> None:
+    panel.log.show_only(text="no line says this")
+    qtbot.waitUntil(lambda: panel.log.model.count() == 0, timeout=15_000)
+    export_rows(panel.log.view, tmp_path / "none.json", "json")
+    qtbot.waitUntil((tmp_path / "none.json").exists, timeout=15_000)
+    assert json.loads((tmp_path / "none.json").read_text()) == []
+
+
+def test_an_export_that_cannot_be_written_is_told(panel: Panel, tmp_path: Path, qtbot: Any) -> None:
+    export_rows(panel.log.view, tmp_path / "gone" / "log.csv", "csv")
+    qtbot.waitUntil(lambda: bool(panel.log.view.findChildren(QMessageBox)), timeout=15_000)
+    (box,) = panel.log.view.findChildren(QMessageBox)
+    assert "No such file or directory. Choose another folder." in box.text()
+    box.accept()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu, QToolButton
+from PySide6.QtWidgets import QMenu, QMessageBox, QToolButton
 
 from ui.docks.rows_view import RowsView
 from ui.models.paged import Row
@@ -43,44 +46,79 @@ def _ask_where(button: QToolButton, view: RowsView, name: str, kind: str) -> Non
 
 def export_rows(view: RowsView, path: Path, kind: str) -> None:
     """Write the listed rows (at most `EXPORT_LIMIT`, the newest) to a file; tells of a failure in a message."""
-    model = view.model
-    if not model.count():
-        path.write_text(render(view, [], kind), encoding="utf-8")
-        return
-    low, high = model.id_at(0), model.id_at(model.count() - 1)
 
-    def write(rows: list[Row]) -> None:
+    def failed(why: str) -> None:
+        words = f"{path} could not be written: {why}. Choose another folder."
+        box = QMessageBox(QMessageBox.Icon.Warning, "Export", words, QMessageBox.StandardButton.Ok, view)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    model, export = view.model, _Export(path, kind, view)
+    ids = model.ids(model.id_at(0), model.id_at(model.count() - 1)) if model.count() else ()
+    model.walk(ids[-EXPORT_LIMIT:], export.add, export.end, lambda _none: None, failed)
+
+
+class _Export:
+    """A file that rows are written to as they come, as "csv", "json" or "txt". Works on the reader's thread."""
+
+    def __init__(self, path: Path, kind: str, view: RowsView) -> None:
+        self._path, self._part = path, path.with_name(f"{path.name}.part")
+        self._titles = view.titles()
+        self._line = view.line
+        self._text = {"csv": self._table, "json": self._records, "txt": self._lines}[kind]
+        self._head = {"csv": _table_rows([["Id", *self._titles, "Handlers"]]), "json": "["}.get(kind, "")
+        self._foot = "\n]\n" if kind == "json" else ""
+        self._comma = "\n"
+        self._begun = False
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write these rows.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        self._write(self._text(rows))
+
+    def end(self) -> None:
+        """Write what comes last; only now the file has its name. Raises OSError as well."""
+        self._write(self._foot)
+        self._part.replace(self._path)
+
+    def _write(self, text: str) -> None:
         try:
-            path.write_text(render(view, rows, kind), encoding="utf-8")
+            with self._part.open("a" if self._begun else "w", encoding="utf-8", newline="") as out:
+                out.write(text if self._begun else self._head + text)
         except OSError as problem:
-            from PySide6.QtWidgets import QMessageBox
+            self._part.unlink(missing_ok=True)
+            raise OSError(problem.strerror or str(problem)) from problem
+        self._begun = True
 
-            words = f"{path} could not be written: {problem.strerror}. Choose another folder."
-            box = QMessageBox(QMessageBox.Icon.Warning, "Export", words, QMessageBox.StandardButton.Ok, view)
-            box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            box.open()
+    def _lines(self, rows: Sequence[Row]) -> str:
+        return "".join(f"{self._line(row)}\n" for row in rows)
 
-    model.fetch(low, high, EXPORT_LIMIT, write)
+    def _table(self, rows: Sequence[Row]) -> str:
+        missing = [""] * len(self._titles)
+        return _table_rows(
+            [
+                row.id,
+                *(*row.cells, *missing)[: len(self._titles)],
+                "; ".join(f"{one}={state}" for one, state in row.lamps),
+            ]
+            for row in rows
+        )
+
+    def _records(self, rows: Sequence[Row]) -> str:
+        made = []
+        for row in rows:
+            cells = dict(zip(self._titles, row.cells, strict=False))
+            made.append(
+                self._comma + json.dumps({"id": row.id, **cells, "handlers": dict(row.lamps)}, ensure_ascii=False)
+            )
+            self._comma = ",\n"
+        return "".join(made)
 
 
-def render(view: RowsView, rows: Sequence[Row], kind: str) -> str:
-    """Rows as text of a kind: "csv", "json" or "txt"."""
-    import csv
-    import io
-    import json
-
-    titles = view.titles()
-    if kind == "txt":
-        return "".join(f"{view.line(row)}\n" for row in rows)
-    if kind == "json":
-        records = [
-            {"id": row.id, **dict(zip(titles, row.cells, strict=False)), "handlers": dict(row.lamps)} for row in rows
-        ]
-        return json.dumps(records, ensure_ascii=False, indent=1)
+def _table_rows(rows: Iterable[Sequence[object]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["Id", *titles, "Handlers"])
-    for row in rows:
-        cells = [*row.cells, *[""] * (len(titles) - len(row.cells))]
-        writer.writerow([row.id, *cells, "; ".join(f"{handler}={state}" for handler, state in row.lamps)])
+    csv.writer(out).writerows(rows)
     return out.getvalue()

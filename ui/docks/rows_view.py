@@ -217,13 +217,6 @@ class RowsView(QAbstractScrollArea):
         self.verticalScrollBar().setValue(max(0, index - self._lines() // 2))
         self.viewport().update()
 
-    def selection(self) -> tuple[int, int] | None:
-        """Lowest and highest selected id; see `is_selected` for what lies between."""
-        ids = list(self._toggled)
-        if self._range is not None:
-            ids.extend(self._range)
-        return (min(ids), max(ids)) if ids else None
-
     def is_selected(self, row_id: int) -> bool:
         """Whether a row is selected."""
         inside = self._range is not None and self._range[0] <= row_id <= self._range[1]
@@ -619,15 +612,25 @@ class RowsView(QAbstractScrollArea):
     # Copy, menu, tooltips
 
     def copy(self) -> None:
-        """Put the selected rows on the clipboard, tabs between the columns."""
-        ends = self.selection()
-        if ends is None:
+        """Put the selected rows on the clipboard, tabs between the columns; of very many the newest."""
+        ids = self.selected_ids()[-COPY_LIMIT:]
+        if not ids:
             return
-        self._model.fetch(*ends, COPY_LIMIT, self._copied)
+        lines: list[str] = []
+        self._model.walk(
+            ids,
+            lambda rows: lines.extend(map(self.line, rows)),
+            lambda: "\n".join(lines),
+            QGuiApplication.clipboard().setText,
+            self._model.problem.emit,
+        )
 
-    def _copied(self, rows: list[Row]) -> None:
-        lines = [self.line(row) for row in rows if self.is_selected(row.id)]
-        QGuiApplication.clipboard().setText("\n".join(lines))
+    def selected_ids(self) -> Sequence[int]:
+        """Ids of the selected rows, ascending."""
+        inside = self._model.ids(*self._range) if self._range is not None else ()
+        if not self._toggled:
+            return inside
+        return sorted(self._toggled.symmetric_difference(inside))
 
     def line(self, row: Row) -> str:
         """A row as text, tabs between the columns."""
@@ -640,7 +643,7 @@ class RowsView(QAbstractScrollArea):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         copy = menu.addAction("Copy rows", self.copy)
         copy.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
-        copy.setEnabled(self.selection() is not None)
+        copy.setEnabled(self._range is not None or bool(self._toggled))
         theme.set_icon(copy, "copy", Role.MUTED)
         self.menu_wanted.emit(self._current, menu)
         menu.popup(event.globalPos())

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ui.models.reader import Reader
+
+T = TypeVar("T")
 
 PIECE = 1 << 16
 """Ids searched in one question: small enough that other questions get their turn within some 15 ms."""
@@ -29,6 +31,8 @@ SHOWN_SECONDS = 0.05
 """Hits of older pieces are shown so often while a search goes on; the first ones at once."""
 MARGIN = 40
 """Rows fetched above and below what is visible."""
+WALKED_ROWS = 1_000
+"""Rows read in one question on the way through many."""
 RECENT = 2_000
 """Rows whose hits may still change (their runs go on) and are therefore searched again."""
 
@@ -107,7 +111,7 @@ class PagedRows(QObject):
         self._rows: OrderedDict[int, Row] = OrderedDict()
         self._wanted: tuple[int, int] = (0, -1)
         self._fetching = False
-        self._fetches = 0
+        self._walks = 0
         self._stale = False
         self._asking_span = False
         self._span_again = False
@@ -174,24 +178,47 @@ class PagedRows(QObject):
         """Whether rows of these positions are missing and on their way: `loaded` will tell when they are here."""
         return self._fetching and any(self.row(index) is None for index in range(first, last + 1))
 
-    def fetch(self, low: int, high: int, limit: int, answer: Callable[[list[Row]], None]) -> None:
-        """Rows from id `low` to id `high` (for copying and exporting), at most `limit`, given to `answer`."""
-        source, listed = self._source, self._listed
+    def ids(self, low: int, high: int) -> Sequence[int]:
+        """Ids of the rows from `low` to `high`, both included, ascending."""
+        if self._listed:
+            return self._ids[bisect_left(self._ids, low) : bisect_right(self._ids, high)]
+        return range(max(low, self._low), min(high, self._high) + 1)
 
-        def question(store: Any) -> list[Row]:
-            found: list[Row] = []
-            if listed:
-                ids = list(source.hits(store, low, high))[-limit:]
-            else:
-                ids = list(range(max(low, high - limit + 1), high + 1))
-            for start in range(0, len(ids), 1_000):
-                found.extend(source.rows(store, ids[start : start + 1_000]))
-            return found
+    def walk(
+        self,
+        ids: Sequence[int],
+        take: Callable[[list[Row]], None],
+        end: Callable[[], T],
+        done: Callable[[T], None],
+        problem: Callable[[str], None],
+    ) -> None:
+        """Go through the rows of these ids without holding anybody up: to copy them, to write them to a file.
 
+        Args:
+            ids: Ascending.
+            take: Gets some thousand rows at a time, on the reader's thread. Other questions are asked between.
+            end: Called after the last of them, on the reader's thread.
+            done: Gets what that returned, on Qt's.
+            problem: Gets what went wrong in words, on Qt's; nothing comes after it.
+        """
+        source = self._source
+        self._walks += 1
         # Each has a slot of its own: an export does not give way to a copy.
-        self._fetches += 1
-        slot = f"{self._name}.copy.{self._fetches}"
-        self._reader.ask(slot, question, answer, owner=self, problem=self.problem.emit)
+        slot = f"{self._name}.walk.{self._walks}"
+
+        def step(start: int) -> None:
+            def question(store: Any) -> None:
+                take(source.rows(store, ids[start : start + WALKED_ROWS]))
+
+            self._reader.ask(slot, question, lambda _none: go_on(start + WALKED_ROWS), owner=self, problem=problem)
+
+        def go_on(start: int) -> None:
+            if start < len(ids):
+                step(start)
+            else:
+                self._reader.ask(slot, lambda _store: end(), done, owner=self, problem=problem)
+
+        go_on(0)
 
     def refresh(self) -> None:
         """Look for new rows, and at the visible ones again where rows change."""
