@@ -126,7 +126,7 @@ class _Ready:
         rule: The rule that fits.
         task: The task's row.
         shot: Its shot: id and name.
-        root: What began the transition: one message for each.
+        root: The task, and the second in which the transition began: one message for each.
         moment: When it began.
     """
 
@@ -260,7 +260,9 @@ def _root(
         named = change.event_id.rpartition(":")[2]
         newest = next((one for one in own if one.id == named), newest)
     roots = transition_roots(steps, status_id, dt.timedelta(seconds=settings.together))
-    return roots[newest.id], newest.moment
+    began = next(one.moment for one in steps if one.id == roots[newest.id])
+    # The second, not the step: which of two steps of one second began it may look otherwise when the other is known.
+    return f"{task['id']}:{began:%Y-%m-%dT%H:%M:%SZ}", newest.moment
 
 
 def _history(task: Mapping[str, Any], ctx: Context) -> list[StatusStep]:

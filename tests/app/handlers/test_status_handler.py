@@ -244,6 +244,23 @@ def test_a_status_that_flips_back_and_forth_within_a_minute_is_told_once(show: P
     assert sent(show) == ["U00000001"]
 
 
+def test_a_version_set_in_the_second_of_its_task_is_told_once_however_soon_the_first_was_planned(
+    show: Production, shot: Shot
+) -> None:
+    assign(show, shot.lighting, "hugo.lefevre")
+    version = show.version(shot.id, shot.animation, status="In progress")
+    for first, second in (("Task", "AssetVersion"), ("AssetVersion", "Task")):
+        at = show.clock.now() + dt.timedelta(hours=2 if first == "Task" else 4)
+        keys = set()
+        for entity_type in (first, second):
+            entity = shot.animation if entity_type == "Task" else version
+            (effect,) = show.plan(HANDLER, show.set_status(entity_type, entity, LIGHTING, at=at)).effects
+            keys.add(effect.dedupe)  # type: ignore[attr-defined]
+        assert len(keys) == 1
+        for entity_type, entity in (("Task", shot.animation), ("AssetVersion", version)):
+            show.set_status(entity_type, entity, "In progress", at=at + dt.timedelta(minutes=5))
+
+
 def test_two_hundred_shots_for_one_person_share_a_digest(show: Production) -> None:
     digests: set[tuple[str, str]] = set()
     dedupes: set[str] = set()
