@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from artist_room import Studio, server_of, studio_in
+from hand import Hand, tab_to
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.dialogs.batch_create import CONFIRM_ABOVE, BatchCreateDialog
 from ui.dialogs.undo import UndoDialog
 from ui.models.desk import SiteDesk
 from ui.models.hub import Hub
+from ui.panel import Panel
 
 
 @pytest.fixture
@@ -42,6 +44,13 @@ def dialog(studio: Studio, qtbot: QtBot, dark: None) -> Iterator[BatchCreateDial
     desk.deleteLater()
 
 
+def retype(dialog: BatchCreateDialog, text: str) -> None:
+    """Type over what stands in the field that has the focus."""
+    field = dialog.focusWidget()
+    QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(field, text)
+
+
 def sheet(count: int = 40) -> str:
     """As a spreadsheet copies it: tabs, and a description with a line break in quotes."""
     lines = ["shot\tsequence\tframe in\tframe out\ttasks\tdescription"]
@@ -58,18 +67,27 @@ def shots(studio: Studio) -> list[dict[str, object]]:
 
 
 def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
-    studio: Studio, dialog: BatchCreateDialog, qtbot: QtBot
+    studio: Studio, show_panel: Callable[..., Panel], qtbot: QtBot
 ) -> None:
+    panel = show_panel(studio.installation.journal, wait=False)
+    panel.take_desk(SiteDesk(studio.desk, embedded=True, parent=panel))
     QGuiApplication.clipboard().setText(sheet())
-    clicks = 0
-    qtbot.mouseClick(dialog.paste_button, Qt.MouseButton.LeftButton)
-    clicks += 1
+    there = Hand(qtbot)
+    there.click_tab(panel, "Browser")
+    tree = panel.browser.tree
+    qtbot.waitUntil(lambda: tree.topLevelItemCount() > 0, timeout=20_000)
+    there.click_item(tree, tree.findItems("nightjar", Qt.MatchFlag.MatchExactly)[0])
+    as_sheet = "Batch Create as a sheet…"
+    qtbot.waitUntil(lambda: as_sheet in panel.browser.buttons, timeout=20_000)
+    there.click(panel.browser.buttons[as_sheet])
+    (dialog,) = panel.findChildren(BatchCreateDialog)
+    qtbot.waitUntil(lambda: dialog._below is not None, timeout=20_000)
+    there.click(dialog.paste_button)
     assert dialog.table.counts()["new"] == 40
     assert dialog.create_button.text() == "Create 40 shots"
-    qtbot.mouseClick(dialog.create_button, Qt.MouseButton.LeftButton)
-    clicks += 1
+    there.click(dialog.create_button)
     qtbot.waitUntil(dialog.undo_button.isVisible, timeout=60_000)
-    assert clicks <= 5
+    assert there.clicks <= 5
     made = shots(studio)
     assert len(made) == 40
     assert made[0]["description"] == 'wide "plate"\nof <b>1</b>'
@@ -79,17 +97,25 @@ def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
     )
     assert {row["key"]: row["value"] for row in values} == {"fstart": 1001, "fend": 1006}
     qtbot.waitUntil(lambda: dialog.table.counts()["exists"] == 40, timeout=20_000)
-    back = 0
-    qtbot.mouseClick(dialog.undo_button, Qt.MouseButton.LeftButton)
-    back += 1
-    ask = dialog.findChild(UndoDialog)
-    assert ask is not None
+    dialog.reject()
+
+    # Somebody sees later that it was the wrong sheet.
+    back = Hand(qtbot)
+    back.click_tab(panel, "Actions")
+    actions = panel.actions_dock
+
+    def way_back() -> list[QWidget]:
+        buttons = [line.undo_button for line in actions.card("batch_create").lines()]
+        return [button for button in buttons if button.isEnabled() and button.isVisible()]
+
+    qtbot.waitUntil(lambda: bool(actions._cards) and bool(way_back()), timeout=20_000)
+    back.click(way_back()[0])
+    (ask,) = panel.findChildren(UndoDialog)
     qtbot.waitUntil(ask.confirm.isEnabled, timeout=30_000)
     assert ask.goes.count() >= 40
-    qtbot.mouseClick(ask.confirm, Qt.MouseButton.LeftButton)
-    back += 1
+    back.click(ask.confirm)
     qtbot.waitUntil(lambda: shots(studio) == [], timeout=60_000)
-    assert back <= 4
+    assert back.clicks <= 4
 
 
 def test_the_wrong_character_of_an_expression_is_marked(dialog: BatchCreateDialog, qtbot: QtBot) -> None:
@@ -143,25 +169,22 @@ def test_an_export_read_again_is_the_same_sheet(dialog: BatchCreateDialog, tmp_p
 def test_a_typed_place_an_expression_and_tasks_make_shots_by_keyboard_alone(
     studio: Studio, dialog: BatchCreateDialog, qtbot: QtBot
 ) -> None:
-    dialog.picker.typed.setFocus()
-    dialog.picker.typed.selectAll()
-    QTest.keyClicks(dialog.picker.typed, "salt_marsh")
+    tab_to(qtbot, dialog, dialog.picker.typed)
+    retype(dialog, "salt_marsh")
     QTest.keyClick(dialog.picker.typed, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: dialog._below is not None and dialog._below.project == "salt_marsh", timeout=20_000)
-    dialog.sequence.setFocus()
-    dialog.sequence.selectAll()
-    QTest.keyClicks(dialog.sequence, "K01")
-    QTest.keyClick(dialog.sequence, Qt.Key.Key_Tab)
-    QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
-    assert dialog.focusWidget() is dialog.numbers
+    tab_to(qtbot, dialog, dialog.sequence)
+    retype(dialog, "K01")
+    tab_to(qtbot, dialog, dialog.numbers)
     QTest.keyClicks(dialog.numbers, "10-30:10")
     qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 3, timeout=5_000)
-    dialog.tasks.add.setFocus()
+    tab_to(qtbot, dialog, dialog.tasks.add)
     QTest.keyClick(dialog.tasks.add, Qt.Key.Key_Space)
     assert dialog.table.tasks_made() == 3
-    dialog.create_button.setFocus()
+    tab_to(qtbot, dialog, dialog.create_button)
     QTest.keyClick(dialog.create_button, Qt.Key.Key_Return)
     qtbot.waitUntil(dialog.undo_button.isVisible, timeout=60_000)
+    assert dialog.focusWidget() is dialog.undo_button, "the way back is under the hand"
     made = studio.rows('select name from Shot where parent.name is "K01" order by name')
     assert [one["name"] for one in made] == ["K01_0010", "K01_0020", "K01_0030"]
 

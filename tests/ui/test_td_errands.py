@@ -6,45 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hand import Hand, is_seen, texts
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QToolButton
 
 from app.journal.journal import Journal
 from app.journal.queue import NewEffect, NewRun
 from ui.dialogs.finder import Finder
 from ui.dialogs.undo import UndoDialog
-from ui.docks.elided import ElidedLabel
 from ui.docks.lever import Lever
 from ui.panel import Panel
 from ui.sample_day import Day
 
 
-class Hand:
-    """Clicks, and counts them."""
-
-    def __init__(self, qtbot: Any) -> None:
-        self.qtbot = qtbot
-        self.clicks = 0
-
-    def click(self, widget: QWidget, at: QPoint | None = None) -> None:
-        assert widget.isVisible(), f"{widget.objectName()} cannot be seen"
-        assert widget.isEnabled(), f"{widget.objectName()} cannot be clicked"
-        self.clicks += 1
-        self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=at or widget.rect().center())
-
-
 @pytest.fixture
 def hand(qtbot: Any) -> Hand:
     return Hand(qtbot)
-
-
-def is_seen(widget: QWidget | None) -> bool:
-    return widget is not None and widget.isVisible()
-
-
-def texts(widget: QWidget) -> str:
-    found = [w.whole() if isinstance(w, ElidedLabel) else w.text() for w in widget.findChildren(QLabel)]
-    return "\n".join(found)
 
 
 def test_why_a_task_has_no_folder_takes_at_most_three_clicks(
@@ -141,16 +118,14 @@ def plan_undo(engine: Journal, run: int) -> int:
 def test_undoing_a_wrongly_made_project_takes_at_most_four_clicks_with_the_list_first(
     qtbot: Any, hand: Hand, show_panel: Callable[..., Panel], day: Day, engine: Journal
 ) -> None:
-    event, run = day.project_folder
+    _event, run = day.project_folder
     panel = show_panel(day.folder)
-    # The person finds the event in the list: here it is scrolled to, then clicked.
-    panel.events.view.go_to(event)
-    qtbot.waitUntil(lambda: panel.events.model.row_of(event) is not None, timeout=15_000)
-    view = panel.events.view
-    line = panel.events.model.index_of(event) - view.verticalScrollBar().value()
-    height = view.viewport().height() // max(1, view._lines())
 
-    hand.click(view.viewport(), QPoint(40, line * height + height // 2))
+    hand.click(panel.why)
+    (finder,) = panel.findChildren(Finder)
+    qtbot.keyClicks(finder.search, "bigbukc")
+    qtbot.waitUntil(lambda: "bigbukc: project added" in texts(finder), timeout=15_000)
+    hand.click(finder.findChildren(QToolButton, "show_event")[0])
     qtbot.waitUntil(lambda: is_seen(panel.detail.findChild(QPushButton, f"undo_{run}")), timeout=15_000)
     hand.click(panel.detail.findChild(QPushButton, f"undo_{run}"))
     (dialog,) = panel.findChildren(UndoDialog)

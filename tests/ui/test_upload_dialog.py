@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from artist_room import Studio, studio_in
+from hand import Hand, tab_to
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel
@@ -69,23 +70,29 @@ def states(dialog: UploadDialog) -> list[str]:
     return [clip.state for clip in dialog.uploads.clips.values()]
 
 
-def test_an_artist_publishes_a_dropped_clip_with_one_click_after_the_drop(
+def test_an_artist_publishes_a_dropped_clip_with_two_clicks_after_the_drop(
     studio: Studio, station: ArtistStation, qtbot: QtBot
 ) -> None:
     clip = studio.clip('take "one" 50% <b>v07.mov')
-    task = task_of(studio)
-    dialog = opened(station, qtbot, task)
+    dialog = opened(station, qtbot)
     drop(dialog, clip)
-    clicks = 0
+    hand = Hand(qtbot)
     qtbot.waitUntil(lambda: states(dialog) == ["ready"], timeout=20_000)
     row = next(iter(dialog._rows.values()))
     assert "12 frames" in row.facts.whole()
     assert row.picture.has_picture()
+    assert not dialog.publish_button.isEnabled(), "nobody has chosen a task"
+    tasks = dialog.picker.list
+    qtbot.keyClicks(dialog.picker.search, "nightjar 001_0010 animation")
+    qtbot.waitUntil(lambda: dialog.picker._view == "search" and len(dialog.picker._rows) == 1, timeout=10_000)
+    hand.click(tasks.viewport(), tasks.visualItemRect(tasks.item(0)).center())
     qtbot.waitUntil(dialog.publish_button.isEnabled, timeout=10_000)
-    qtbot.mouseClick(dialog.publish_button, Qt.MouseButton.LeftButton)
-    clicks += 1
+    chosen = dialog.picker.task()
+    assert chosen is not None
+    task = chosen.id
+    hand.click(dialog.publish_button)
     qtbot.waitUntil(lambda: states(dialog) == ["done"], timeout=60_000)
-    assert clicks <= 3
+    assert hand.clicks <= 3
     versions = studio.rows(f'select id, comment, status.name, asset.name from AssetVersion where task_id is "{task}" '
                            'and asset.name is "ReviewAsset"')  # fmt: skip
     assert [(one["status"]["name"], one["comment"]) for one in versions] == [
@@ -146,9 +153,10 @@ def test_everything_is_done_by_keyboard_alone(studio: Studio, station: ArtistSta
     qtbot.keyClick(dialog.picker.search, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: dialog.picker.task() is not None, timeout=5_000)
     QGuiApplication.clipboard().setText(str(clip))
-    qtbot.keyClick(dialog.picker.list, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    tab_to(qtbot, dialog, dialog.paste_button)
+    qtbot.keyClick(dialog.paste_button, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: states(dialog) == ["ready"], timeout=20_000)
-    dialog.note.setFocus()
+    tab_to(qtbot, dialog, dialog.note)
     qtbot.keyClicks(dialog.note, "please look at the wing")
     qtbot.keyClick(dialog.note, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: states(dialog) == ["done"], timeout=60_000)

@@ -136,6 +136,7 @@ class Finder(LookUp):
         theme.mark(when, kind="muted")
         head.addWidget(when)
         show = QToolButton()
+        show.setObjectName("show_event")
         theme.set_icon(show, "external", Role.MUTED)
         show.setToolTip("Show this event in the window")
         show.setAccessibleName("Show this event in the window")
