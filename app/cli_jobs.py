@@ -78,6 +78,7 @@ def _what(script: str, name: str) -> dict[str, Any]:
     path = Path(script)
     if not script.endswith(".js"):
         return {"job_type": script, "name": name or script}
+    from app.jobs.cli import helpers_of
     from app.jobs.loader import decode, job_type_name
 
     try:
@@ -85,7 +86,8 @@ def _what(script: str, name: str) -> dict[str, Any]:
     except OSError as error:
         typer.echo(f"signalbox: cannot read {path}: {error.strerror}", err=True)
         raise typer.Exit(2) from error
-    return {"job_type": path.name, "name": name or job_type_name(path.name), "script": text}
+    helpers = {file: decode(source) for file, source in helpers_of(path).items()}
+    return {"job_type": path.name, "name": name or job_type_name(path.name), "script": text, "helpers": helpers}
 
 
 def _ordered(journal: Any, kind: str, args: Mapping[str, Any], who: str) -> Mapping[str, Any]:

@@ -96,12 +96,12 @@ def _scripts(script: Path, scripts_dir: Path | None) -> dict[str, str | bytes]:
         except OSError as error:
             _usage(f"cannot read {scripts_dir}: {error.strerror}")
     else:
-        files.update(_helpers(script))
+        files.update(helpers_of(script))
     files[script.name] = _read_script(script)
     return files
 
 
-def _helpers(script: Path) -> dict[str, str | bytes]:
+def helpers_of(script: Path) -> dict[str, str | bytes]:
     """Helper files next to a script, reachable by require; its siblings are other job types and stay out."""
     try:
         everything = loader.read_folder(script.parent) if script.parent.name == "scripts" else {}

@@ -33,7 +33,7 @@ from app.journal.rows import JobRow
 from app.rules.outcomes import Later, PlanError
 from app.settings.models import FlamencoSettings
 
-__all__ = ["Farm"]
+__all__ = ["Farm", "JobInDoubt"]
 
 log = logging.getLogger("signalbox.flamenco")
 

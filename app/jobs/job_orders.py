@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.jobs.farm import Farm
+from app.jobs.farm import Farm, JobInDoubt
 from app.jobs.local import PAUSED, PLATFORM, LocalJobs, Submission
 from app.journal.jobs import FINAL_JOB
 from app.journal.journal import Journal
@@ -49,6 +49,10 @@ class JobOrders:
             return {"refused": f"this program does not know the order {order.kind!r}"}
         try:
             result: dict[str, Any] = act(order)
+        except JobInDoubt as doubt:
+            return {
+                "refused": f"{doubt} It may have the job all the same: look in the list before submitting it again."
+            }
         except (Refused, PlanError, Later) as refused:
             return {"refused": str(refused)}
         except KeyError as error:

@@ -20,8 +20,10 @@ def run(home: Path, *words: str) -> tuple[int, str, str]:
 
 @pytest.mark.timeout(240)
 def test_a_new_script_is_shown_first_and_runs_when_it_is_confirmed(tmp_path: Path) -> None:
-    script = tmp_path / "say_hello.js"
-    script.write_text(script_of("[['echo', {message: 'hello there'}]]"))
+    script = tmp_path / "scripts" / "say_hello.js"
+    (script.parent / "lib").mkdir(parents=True)
+    (script.parent / "lib" / "words.js").write_text("exports.hello = 'hello there'")
+    script.write_text(script_of("[['echo', {message: require('./lib/words.js').hello}]]"))
     code, out, errors = run(tmp_path, "submit", str(script), "--json")
     assert code == 3
     assert "echo 'hello there'" in errors

@@ -156,6 +156,8 @@ def test_no_manager_or_one_that_is_away_is_said_with_its_address(jobs: Jobs, man
     manager.chaos = Chaos(nonsense=1.0)
     with pytest.raises(Later, match="not a Flamenco Manager"):
         farm.find("x")
+    answer = jobs.order("submit_job", job_type="echo-sleep-test", engine="manager")
+    assert "look in the list before submitting it again" in str(answer["refused"])
     with pytest.raises(JobInDoubt):
         farm.submit({"name": "x", "type": "echo-sleep-test"}, "x")
     jobs.room.store.set("flamenco", "manager", "")
