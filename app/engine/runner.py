@@ -181,6 +181,9 @@ def _say(batch: Sequence[QueuedRun], ending: Ending) -> None:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        # Without its number, which says nothing to a TD.
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     text = str(error).strip()
     known = type(error).__module__.startswith("app.") or isinstance(error, OSError)
     if known and text:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 from engine_room import FunctionHandler, Room, update
+from small_drive import remount, small_drive
 
 from app.effects.disk import MakeFolder
 from app.engine.protocol import Change, Context, Later, Note, Plan, PlanError, skip
@@ -344,6 +345,17 @@ def test_a_missing_drive_makes_the_run_wait_until_it_is_mounted(room: Room) -> N
     (room.drive / ".signalbox-drive").touch()
     room.wait_for(lambda: room.states() == ["done"])
     assert (room.drive / "t").is_dir()
+
+
+def test_a_full_disk_is_told_in_words_and_tried_again(room: Room) -> None:
+    with small_drive(room.drive, "size=1m,nr_inodes=2"):
+        room.start(folders(room))
+        room.send(update("t"))
+        room.wait_for(lambda: room.states() == ["retry"])
+        assert room.journal.runs()[0].reason == f"the disk is full, cannot write {room.drive}/t: make room"
+        remount(room.drive, "nr_inodes=20")
+        room.wait_for(lambda: room.states() == ["done"])
+        assert (room.drive / "t").is_dir()
 
 
 def test_continue_queues_a_further_run_with_its_facts(room: Room) -> None:
