@@ -146,6 +146,8 @@ class Service:
             self._built = build_doors(self.installation)
             known = True
             if self._with_listener:
+                # Who looks on edits the file that counts, not one of their own.
+                self._journal.set_fact("settings", str(self.installation.store.path.absolute()))
                 credentials = self.installation.credentials()
                 self._site_settled = settle_site(self._journal, credentials) is not None
                 known = self._site_settled or is_known_site(self._journal, credentials)

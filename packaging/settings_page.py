@@ -34,7 +34,7 @@ names the file and what is allowed; nothing is ignored.
 | Linux | `~/.config/signalbox/settings.toml` |
 | macOS | `~/Library/Application Support/signalbox/settings.toml` |
 | Windows | `%LOCALAPPDATA%\\signalbox\\settings.toml` |
-| everywhere | `$SIGNALBOX_HOME/settings.toml`, or the file given with `--settings` |
+| everywhere | `$SIGNALBOX_HOME/settings.toml`, or the file given with `--settings` or in `$SIGNALBOX_SETTINGS` |
 
 A star marks what a project may override:
 

@@ -35,6 +35,7 @@ from ui.docks.detail import EventDetailDock
 from ui.docks.events import EventsDock
 from ui.docks.handlers import HandlersDock
 from ui.docks.health import HealthStrip
+from ui.docks.lever import use_motion
 from ui.docks.log import LogDock
 from ui.docks.notice import Chip, Notice
 from ui.models.alarms import Alarms
@@ -44,6 +45,7 @@ from ui.theme import Role
 
 if TYPE_CHECKING:
     from app.settings.models import PanelSettings
+    from app.settings.store import SettingsStore
     from ui.dialogs.assistant import Assistant
     from ui.dialogs.base import Confirm
     from ui.dialogs.batch_create import BatchCreateDialog
@@ -586,7 +588,7 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
-    def open_action_settings(self, action: str) -> SettingsDialog:
+    def open_action_settings(self, action: str) -> SettingsDialog | None:
         """The settings of an action."""
         return self._open_settings(f"actions.{action}")
 
@@ -618,29 +620,45 @@ class Panel(QMainWindow):
         dialog.open()
         return dialog
 
-    def open_handler_settings(self, handler: str) -> SettingsDialog:
+    def open_handler_settings(self, handler: str) -> SettingsDialog | None:
         """The settings of a handler or an action."""
         return self._open_settings(handler)
 
-    def open_settings(self) -> SettingsDialog:
+    def open_settings(self) -> SettingsDialog | None:
         """All settings."""
         return self._open_settings("")
 
-    def _open_settings(self, section: str) -> SettingsDialog:
+    def _settings_store(self) -> SettingsStore | None:
+        """The settings file as it is now; None where it cannot be used, which is told."""
+        from app.settings.store import SettingsError
+        from ui.dialogs.settings import default_store
+
+        try:
+            return default_store()
+        except SettingsError as problem:
+            self.notice.say("error", str(problem))
+            return None
+
+    def _open_settings(self, section: str) -> SettingsDialog | None:
         from ui.dialogs.settings import SettingsDialog
 
-        dialog = SettingsDialog(self.hub, section, self)
+        store = self._settings_store()
+        if store is None:
+            return None
+        dialog = SettingsDialog(self.hub, section, self, store)
         dialog.saved.connect(self.settings_saved)
         dialog.assistant_wanted.connect(self.open_assistant)
         dialog.open()
         return dialog
 
-    def open_assistant(self) -> Assistant:
+    def open_assistant(self) -> Assistant | None:
         """Site, drives, Slack, people, farm: step by step, at the first start and again whenever wanted."""
         from ui.dialogs.assistant import Assistant
-        from ui.dialogs.settings import default_store
 
-        dialog = Assistant(default_store(), self)
+        store = self._settings_store()
+        if store is None:
+            return None
+        dialog = Assistant(store, self)
         dialog.kept.connect(self.settings_saved)
         dialog.open()
         return dialog
@@ -676,6 +694,7 @@ class Panel(QMainWindow):
         """Follow the person's settings of the window (section ``panel``)."""
         self._wishes = wishes
         use_clock(wishes.time_format)
+        use_motion(wishes.motion)
         if wishes.tray:
             self.add_tray()
 

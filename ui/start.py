@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QDialog
 
-from app.settings.paths import journal_folder, state_folder
+from app.settings.paths import journal_folder, state_folder, use_settings
 from ui.app import CrashHook, SingleInstance, calm_collector, make_app
 from ui.models.desk import SiteDesk
 from ui.panel import Panel, PanelSite, read_wishes
@@ -142,6 +142,15 @@ def _site_of(journal: Journal) -> PanelSite | None:
     return PanelSite(site["server"], embedded=bool(site["embedded"])) if site else None
 
 
+def _settings_of(journal: Journal) -> str:
+    return str(journal.fact("settings") or "")
+
+
+def _use_settings(path: str) -> None:
+    if path:
+        use_settings(Path(path))
+
+
 class _Server:
     """The studio's event server on a settings file and a journal's folder.
 
@@ -233,6 +242,8 @@ class _Demo:
 def run_panel(settings: Path | None = None, journal: Path | None = None) -> int:
     """The panel of this installation, or of another settings file or journal. Returns the program's exit code."""
     folder = journal or journal_folder()
+    if settings is not None:
+        use_settings(settings)
     return _run(folder, _Server(settings, folder), PanelSite())
 
 
@@ -356,6 +367,11 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
         if panel.desk is None:
             panel.take_desk(SiteDesk(host.hosted.desk, embedded=panel.site.embedded, parent=panel))
 
+    def ask_settings(_why: str) -> None:
+        """What is set here counts for the server that this window is attached to."""
+        panel.hub.journal.ask("settings", _settings_of, _use_settings, owner=panel)
+
+    host.attached.connect(ask_settings)
     host.started.connect(panel.set_site)
     host.known.connect(panel.set_site)
     host.started.connect(ask_site)

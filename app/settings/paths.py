@@ -1,4 +1,7 @@
-"""Where this installation keeps its files. ``SIGNALBOX_HOME`` moves all of them below one folder."""
+"""Where this installation keeps its files.
+
+``SIGNALBOX_HOME`` moves all of them below one folder, ``SIGNALBOX_SETTINGS`` names another settings file.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 _NAME = "signalbox"
+_SETTINGS = "SIGNALBOX_SETTINGS"
 
 
 def home() -> Path | None:
@@ -16,8 +20,17 @@ def home() -> Path | None:
     return Path(value).expanduser().absolute() if value else None
 
 
+def use_settings(path: Path) -> None:
+    """Make this the settings file of this process: the one named on its command line, or of the server it looks at."""
+    if path.absolute() != settings_path():
+        os.environ[_SETTINGS] = str(path.absolute())
+
+
 def settings_path() -> Path:
     """The settings file; it need not exist."""
+    named = os.environ.get(_SETTINGS, "").strip()
+    if named:
+        return Path(named).expanduser().absolute()
     base = home()
     return (base or Path(platformdirs.user_config_dir(_NAME, appauthor=False))) / "settings.toml"
 

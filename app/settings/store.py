@@ -239,17 +239,34 @@ class SettingsStore:
             raise SettingsError(self.problem)
         if _SCHEMA not in self._document:
             self._document = _marked(self._document)
+        try:
+            self._put_in_place(tomlkit.dumps(self._document))
+        except OSError as error:
+            self._load()
+            raise SettingsError(
+                f"{self.path} cannot be written: {error.strerror or error}. Ask whoever owns it, or for its group"
+            ) from error
+        self._stamp = self._seen()
+        self.revision += 1
+
+    def _put_in_place(self, text: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
-        with fresh.open("w", encoding="utf-8") as stream:
-            stream.write(tomlkit.dumps(self._document))
+        try:
+            stream = fresh.open("w", encoding="utf-8")
+        except PermissionError:
+            # A service's file may be written by its group, the folder of it by root alone.
+            with self.path.open("r+", encoding="utf-8") as own:
+                own.write(text)
+                own.truncate()
+            return
+        with stream:
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         if self.path.exists():
             fresh.chmod(self.path.stat().st_mode & 0o7777)
         fresh.replace(self.path)
-        self._stamp = self._seen()
-        self.revision += 1
 
     # -- tables ------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from studio import Studio
 
 from app.service import Installation, Service
 from app.service_orders import is_running
+from app.settings.paths import settings_path
 from ui.app import CrashHook, SingleInstance
 from ui.dialogs.base import Confirm
 from ui.panel import Panel, PanelSite
@@ -89,6 +91,25 @@ def test_where_none_runs_it_offers_to_and_then_hosts_the_only_one(
     with qtbot.waitSignal(second.attached, timeout=30_000):
         second.start()
     second.deleteLater()
+
+
+def test_what_is_set_in_an_attached_window_is_the_services_own(
+    studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = studio.home / "of_the_service.toml"
+    shutil.copy(studio.home / "settings.toml", own)
+    monkeypatch.setenv("SIGNALBOX_SETTINGS", "")  # put back afterwards, whatever the window made of it
+    with Service(Installation.load(own)):
+        panel, _host = open_panel()
+        qtbot.waitUntil(lambda: settings_path() == own, timeout=30_000)
+        dialog = panel.open_settings()
+        assert dialog is not None
+        assert str(own) in dialog.path.text()
+        dialog.reject()
+        own.write_text("[broken\n")
+        assert panel.open_settings() is None
+        assert "not valid TOML" in panel.notice.text.whole()
+        shutil.copy(studio.home / "settings.toml", own)
 
 
 def test_a_window_sees_the_service_go_and_come_back(

@@ -128,6 +128,7 @@ def _finder(day: Day, width: int, height: int) -> Built:
 def _settings(day: Day, width: int, height: int) -> Built:
     panel, end = _panel(day, width, height)
     dialog = panel.open_handler_settings("create_task_folder")
+    assert dialog is not None
     row = dialog.row("folder_mode")
     row.set_value("27x5")
     row.touched = True
@@ -139,6 +140,7 @@ def _settings(day: Day, width: int, height: int) -> Built:
 def _assistant(day: Day, width: int, height: int) -> Built:
     panel, end = _panel(day, width, height)
     dialog = panel.open_assistant()
+    assert dialog is not None
     page = dialog.pages["site"]
     page.fields["server"].setText("http://127.0.0.1:9")
     page.fields["user"].setText("signalbox")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,6 +140,30 @@ def test_a_slip_of_the_pen_while_the_server_runs_changes_nothing_and_is_named(
     assert store.reload_if_changed()
     assert store.problem == ""
     assert store.section("studio", StudioSettings, "moon").fps == 48.0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_a_file_whose_folder_is_roots_is_written_in_its_place(store: SettingsStore) -> None:
+    store.set("studio", "time_zone", "America/Argentina/Buenos_Aires")
+    before = store.path.stat().st_ino
+    for folder in store.path.parents[:4]:
+        folder.chmod(0o755)
+
+    def somebody_else_sets_it() -> subprocess.CompletedProcess[str]:
+        script = (
+            "import os, sys; from pathlib import Path; from app.settings.store import SettingsStore\n"
+            "os.setgid(65534); os.setuid(65534)\n"
+            "SettingsStore(Path(sys.argv[1])).set('studio', 'time_zone', 'UTC')\n"
+        )
+        argv = [sys.executable, "-c", script, str(store.path)]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    assert "settings.toml cannot be written: Permission denied" in somebody_else_sets_it().stderr
+    store.path.chmod(0o666)
+    done = somebody_else_sets_it()
+    assert done.returncode == 0, done.stderr
+    assert store.path.stat().st_ino == before
+    assert SettingsStore(store.path).section("studio", StudioSettings).time_zone == "UTC"
 
 
 def test_settings_of_a_handler_that_nobody_knows_are_named(store: SettingsStore) -> None:
