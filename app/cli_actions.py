@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from app.entry import has_display
 
 USAGE = 2
 REFUSED = 3
@@ -29,12 +30,21 @@ def register(app: typer.Typer) -> None:
 
 
 def _display_or_end() -> None:
-    shown = sys.platform != "linux" or any(
-        os.environ.get(name) for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")
-    )
-    if not shown:
-        typer.echo("signalbox: there is no display to open a dialog on", err=True)
+    if not has_display():
+        words = "start this on a desktop, or choose Upload Media on ftrack's page"
+        typer.echo(f"signalbox: there is no display to open the dialog on: {words}", err=True)
         raise typer.Exit(REFUSED)
+
+
+def _sheet_text(sheet: Path) -> str:
+    """What a sheet says; a file that cannot be read is told in one line."""
+    from app.rules.batch import decoded
+
+    try:
+        return decoded(sys.stdin.buffer.read() if str(sheet) == "-" else sheet.read_bytes())
+    except OSError as problem:
+        typer.echo(f"signalbox: {sheet} cannot be read: {problem.strerror}", err=True)
+        raise typer.Exit(USAGE) from problem
 
 
 def upload(
@@ -75,7 +85,7 @@ def batch_create(
     task: Annotated[list[str] | None, typer.Option("--task", help="Task with its bid; repeat for more.")] = None,
     sheet: Annotated[Path | None, typer.Option("--csv", help="A CSV or tab-separated file; - is stdin.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Also more than 500 rows, without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Also more rows than the settings allow (500).")] = False,
     settings: SettingsOption = None,
     journal: JournalOption = None,
     wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the outcome.")] = 600.0,
@@ -90,9 +100,7 @@ def batch_create(
     with _told():
         from app.service_batch import BatchWanted, make_batch
 
-        text = None
-        if sheet is not None:
-            text = sys.stdin.read() if str(sheet) == "-" else sheet.read_text(encoding="utf-8-sig")
+        text = None if sheet is None else _sheet_text(sheet)
         wanted = BatchWanted(parent, sequence, expression, numbers, prefix, tuple(task or ()), text)
         outcome = make_batch(settings, journal, wanted, dry=dry_run, sure=yes, wait=wait)
         if as_json:

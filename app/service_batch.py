@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.actions.batch_create import BatchCreateSettings
 from app.rules.batch import Judged, ShotRow, TableError, TaskTemplate, judge, parse_table, parse_tasks
 from app.rules.batch import rows_from_expression as rows_of_expression
 from app.rules.outcomes import PlanError
@@ -21,7 +22,6 @@ from app.service_orders import attended, whose
 
 __all__ = ["BatchOutcome", "BatchWanted", "find_parent", "make_batch"]
 
-CONFIRM_ABOVE = 500
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _LOOK_SECONDS = 0.05
 _OPEN = frozenset({"queued", "running", "retry", "paused", "waiting"})
@@ -119,13 +119,14 @@ def make_batch(
         except (PlanError, ExpressionError, TableError, ValueError) as error:
             return BatchOutcome(_WRONG, str(error))
         outcome.rows = judge(rows, below.existing, below.task_types or None)
+        most = installation.store.section("actions.batch_create", BatchCreateSettings).confirm_above
         conflicts = [one for one in outcome.rows if one.state == "conflict"]
         fresh = [one.row for one in outcome.rows if one.state in ("new", "adds")]
         if conflicts:
             outcome.code, outcome.problem = _CONFLICTS, f"{len(conflicts)} rows cannot be made: {conflicts[0].words}"
-        elif len(fresh) > CONFIRM_ABOVE and not sure and not dry:
+        elif len(fresh) > most and not sure and not dry:
             outcome.code = _REFUSED
-            outcome.problem = f"this would make {len(fresh)} rows; say --yes when that is meant"
+            outcome.problem = f"this would make {len(fresh)} rows, more than {most}; say --yes when that is meant"
         elif fresh and not dry:
             person = desk.person()
             launch = {
@@ -164,6 +165,8 @@ def _rows(wanted: BatchWanted, below: Below) -> list[ShotRow]:
     sequence = below.name if below.kind == "sequence" else wanted.sequence
     if below.kind == "shot":
         return [ShotRow("", "", tasks=tuple(tasks))]
+    if wanted.sheet is not None and wanted.numbers:
+        raise PlanError("give a --range or a sheet with --csv, not both")
     if wanted.sheet is not None:
         rows = parse_table(wanted.sheet, sequence=sequence, tasks=tasks)
     elif wanted.numbers:

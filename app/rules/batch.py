@@ -5,6 +5,7 @@ Used by the web form, the dialog and the terminal alike. Pure: existing names co
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -23,6 +24,7 @@ __all__ = [
     "ShotRow",
     "TableError",
     "TaskTemplate",
+    "decoded",
     "format_table",
     "judge",
     "parse_table",
@@ -185,22 +187,35 @@ def table_cells(text: str) -> list[tuple[int, dict[str, str]]]:
     Cells in quotes may hold line breaks, as spreadsheets write them.
     """
     text = text.removeprefix("\ufeff")
-    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
-    if not any(any(cell.strip() for cell in line) for line in lines):
+    read = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    lines = [(number, line) for number, line in enumerate(read, start=1) if any(cell.strip() for cell in line)]
+    if not lines:
         return []
-    head = [_HEADINGS.get(cell.strip().lower().replace("_", " ")) for cell in lines[0]]
+    head = [_HEADINGS.get(cell.strip().lower().replace("_", " ")) for cell in lines[0][1]]
     has_heading = "shot" in head
     columns = head if has_heading else ["shot", "sequence", "frame_in", "frame_out", "tasks", "description"]
     found: list[tuple[int, dict[str, str]]] = []
-    for number, line in enumerate(lines, start=1):
-        if (has_heading and number == 1) or not any(cell.strip() for cell in line):
-            continue
-        found.append((number, {column: cell.strip() for column, cell in zip(columns, line, strict=False) if column}))
+    for number, line in lines[1:] if has_heading else lines:
+        cells: dict[str, str] = {}
+        for column, cell in zip(columns, line, strict=False):
+            if column and not cells.get(column):
+                cells[column] = cell.strip()
+        found.append((number, cells))
     return found
 
 
+def decoded(raw: bytes) -> str:
+    """The text of a sheet's file as spreadsheets write them: UTF-8, UTF-16 ("Unicode text"), else Windows' Western."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
 def _delimiter(text: str) -> str:
-    first = text.lstrip("\n").split("\n", 1)[0]
+    first = text.lstrip().split("\n", 1)[0]
     counts = Counter(character for character in first if character in "\t;,")
     return "\t" if counts["\t"] else ";" if counts[";"] > counts[","] else ","
 
@@ -238,11 +253,15 @@ def format_table(rows: Iterable[ShotRow], delimiter: str = ",") -> str:
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
     writer.writerow(["shot", "sequence", "frame in", "frame out", "tasks", "description"])
     for row in rows:
-        tasks = "; ".join(
-            f"{task.type_name} {task.bid_hours:g}h" if task.bid_hours else task.type_name for task in row.tasks
-        )
+        tasks = "; ".join(_task_text(task) for task in row.tasks)
         writer.writerow([row.shot, row.sequence, _shown(row.frame_in), _shown(row.frame_out), tasks, row.description])
     return out.getvalue()
+
+
+def _task_text(task: TaskTemplate) -> str:
+    """As `parse_tasks` reads it: a type that ends in a number is never taken for a bid."""
+    numbered = task.type_name[-1:].isdigit()
+    return f"{task.type_name} {task.bid_hours:g}h" if task.bid_hours or numbered else task.type_name
 
 
 def _shown(frame: int | None) -> str:

@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from artist_room import Studio, server_of, studio_in
 from listening import until
 from program import Program
+from typer.testing import CliRunner
 
+from app.actions.batch_create import BatchCreateSettings
+from app.cli_actions import register
 from app.journal.crash import CRASHED
 from app.journal.journal import Journal
 from app.rules.batch import parse_table
 from app.service_lookups import batch_values
+from app.settings.store import SettingsStore
+
+app = typer.Typer()
+register(app)
 
 
 @pytest.fixture
@@ -162,3 +170,42 @@ def test_undo_leaves_alone_what_others_have_begun_to_use(studio: Studio) -> None
         words = " ".join(effect.error for effect in kept)
         for reason in ("Timelog", "Note", "Asset", "Appointment", "TypedContext"):
             assert reason in words
+
+
+def test_wrong_input_on_the_command_line_is_told_in_one_line(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SERVER", studio.site.url), ("API_USER", studio.person), ("API_KEY", studio.site.key)):
+        monkeypatch.setenv(f"FTRACK_{name}", value)
+    for wrong, words in (
+        (("--csv", str(studio.folder / "gone.csv")), "gone.csv cannot be read: No such file"),
+        (("--csv", str(studio.folder)), "cannot be read: Is a directory"),
+        (("--csv", str(studio.drive / ".signalbox-drive"), "--range", "1-2"), "not both"),
+        (
+            (
+                "--sequence",
+                "C02",
+            ),
+            "give a --range",
+        ),
+        (("--range", "1-2"), "name the sequence"),
+        (("--sequence", "C02", "--range", "1-2", "--task", "8h"), "'8h' has a bid but no task type"),
+    ):
+        said = CliRunner().invoke(app, ["batch-create", "nightjar", *wrong])
+        assert said.exit_code == 2
+        assert words in said.stderr
+        assert said.stderr.count("\n") == 1
+    store = SettingsStore(studio.folder / "home" / "settings.toml")
+    store.declare("actions.batch_create", BatchCreateSettings)
+    store.set("actions.batch_create", "confirm_above", 2)
+    said = CliRunner().invoke(app, ["batch-create", "nightjar", "--sequence", "C04", "--range", "1-3"])
+    assert (said.exit_code, "more than 2; say --yes" in said.stderr) == (3, True)
+    assert shots(studio, "C04") == []
+
+
+@pytest.mark.parametrize("name", ["upload", "agent"])
+def test_without_a_display_artists_are_told_what_to_do_instead(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    said = CliRunner().invoke(app, [name])
+    assert said.exit_code == 3
+    assert "no display to open the dialog on: start this on a desktop" in said.stderr

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.rules.batch import format_table, rows_from_expression, table_cells
+from app.rules.batch import decoded, format_table, rows_from_expression, table_cells
 from app.rules.shots import ExpressionError
 from ui import theme
 from ui.dialogs.base import Confirm, Dialog
@@ -341,9 +341,7 @@ class BatchCreateDialog(Dialog):
     def read_file(self, path: str) -> None:
         """Rows of a file."""
         try:
-            text = Path(path).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            text = Path(path).read_text(encoding="cp1252", errors="replace")
+            text = decoded(Path(path).read_bytes())
         except OSError as problem:
             self._trouble(f"{path} cannot be read: {problem.strerror}.")
             return

@@ -11,6 +11,7 @@ from app.rules.batch import (
     ShotRow,
     TableError,
     TaskTemplate,
+    decoded,
     format_table,
     judge,
     parse_table,
@@ -114,3 +115,43 @@ def test_tasks_of_a_cell_are_read_with_their_bids() -> None:
         TaskTemplate("Lighting", 1.5),
         TaskTemplate("Compositing", 4),
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Shot\tSequence\tFrame In\r\nA_10\tA\t1001\r\n",
+        "\ufeffShot,Sequence,In\nA_10,A,1001\n",
+        "Shot\tSequence\tIn\t\t\t\nA_10\tA\t1001\t\t\t\n\t\t\t\t\t\n",
+        "\r\n\t\t\r\nShot\tSequence\tIn\r\nA_10\tA\t1001\r\n",
+        "\tIn\tShot\tColour\tSeq\n\t1001\tA_10\tred\tA\n",
+        '"Shot";"Sequence";"In"\n"A_10";"A";"1001"',
+        "SHOT CODE\u00a0\tsequence\tFrame_In\nA_10\u00a0\tA\t1001.0\n",
+        "Shot\tSequence\tIn\tFrame In\nA_10\tA\t1001\t\n",
+    ],
+    ids=[
+        "Excel",
+        "BOM",
+        "empty columns",
+        "empty lines first",
+        "any order",
+        "quotes",
+        "headings as people write",
+        "twice",
+    ],
+)
+def test_a_sheet_says_the_same_whatever_wrote_it(text: str) -> None:
+    assert parse_table(text) == [ShotRow("A", "A_10", 1001)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_sheets_file_is_read_in_the_encodings_of_spreadsheets(encoding: str) -> None:
+    text = "Shot\tNotes\nA_10\tété\n"
+    assert parse_table(decoded(text.encode(encoding))) == [ShotRow("", "A_10", description="été")]
+
+
+def test_what_is_exported_comes_back_the_same_with_types_that_end_in_a_number() -> None:
+    tasks = (TaskTemplate("test 1"), TaskTemplate("Matte Painting", 0.5), TaskTemplate("Layout 2", 16))
+    rows = [ShotRow("A", "A_10", 1001, 1100, tasks, 'x, "y"\nand; more\t=1+1'), ShotRow("B", "B 2")]
+    for delimiter in ",\t;":
+        assert parse_table(format_table(rows, delimiter)) == rows
