@@ -17,8 +17,8 @@ from app.actions import all_actions
 from app.actions.base import Action
 from app.actions.reporting import ReportedActions
 from app.effects import KINDS
+from app.engine.deciding import ActionPlans
 from app.engine.executor import RunExecutor
-from app.engine.plans import ActionPlans
 from app.engine.worker import Engine, run_worker
 from app.handlers import all_handlers
 from app.handlers.plugins import Plugins

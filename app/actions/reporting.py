@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from app.actions.job_report import JobReport
+from app.engine.deciding import launch_of
 from app.engine.executor import Ending, RunExecutor, Stopping, Tools
 from app.engine.levers import Levers
-from app.engine.plans import launch_of
 from app.engine.protocol import Action, Later, PlanError, natural_id
 from app.journal.queue import QueuedRun
 from app.site.types import SiteUnreachable

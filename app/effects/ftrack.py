@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -174,45 +175,42 @@ def _hanging(entity_type: str, entity_id: str) -> tuple[str, ...]:
     return tuple(f"{kind} where {attribute} is {quoted(entity_id)}" for kind, attribute in below)
 
 
-class UpdateEntity(FtrackEffect):
-    """Set attributes of an entity; attributes that have the value already are not sent.
+class _SetValues(FtrackEffect):
+    """Give values to an entity that is there; those it has already are not sent.
 
     Attributes:
         entity_type: Schema id.
         id: The entity's id.
-        values: Attributes by their names in the API.
+        values: Name to value.
         label: What it is, for people.
     """
 
-    kind: ClassVar[str] = "update"
+    #: What an `Expect` puts before a name.
+    prefix: ClassVar[str] = ""
 
     entity_type: str
     id: str
     values: Values
     label: str
 
-    def describe(self) -> str:
-        return f"set {_words(self.values)} on {self.label}"
+    @abstractmethod
+    def there(self, seen: Seen) -> Mapping[str, Any]:
+        """What the entity has now."""
 
-    def wanted(self) -> Iterable[Wanted]:
-        return (Wanted(self.entity_type, self.id, frozenset(self.values)),)
+    @abstractmethod
+    def changed(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        """The values that it does not have yet."""
 
     def verdict(self, seen: Seen) -> Verdict:
-        row = seen.row(self.entity_type, self.id)
-        if row is None:
+        if seen.row(self.entity_type, self.id) is None:
             return Verdict("mismatch", f"{self.label} is not on the site any more")
-        if all(same(row.get(key), value) for key, value in self.values.items()):
+        if not self.changed(self.there(seen)):
             return Verdict("already", f"{self.label} has {_words(self.values)}")
         return Verdict("do")
 
     def before(self, seen: Seen) -> dict[str, Any]:
-        row = seen.row(self.entity_type, self.id) or {}
-        return {key: row.get(key) for key in self.values}
-
-    def operations(self, seen: Seen) -> list[dict[str, Any]]:
-        row = seen.row(self.entity_type, self.id) or {}
-        changed = {key: value for key, value in self.values.items() if not same(row.get(key), value)}
-        return [_operation("update", self.entity_type, [self.id], changed)]
+        there = self.there(seen)
+        return {key: there.get(key) for key in self.values}
 
     def after(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         del answers
@@ -221,31 +219,84 @@ class UpdateEntity(FtrackEffect):
     def is_done(self, seen: Seen) -> dict[str, Any] | None:
         return dict(self.values) if self.verdict(seen).what == "already" else None
 
-    def echoes(self, before: Mapping[str, Any]) -> Iterable[tuple[str, str, Any]]:
-        return [
-            (self.id, key, value)
-            for key, value in self.values.items()
-            if key not in before or not same(before[key], value)
-        ]
-
     def inverse(
         self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
     ) -> Sequence[Effect] | str:
         del after, own
+        known = [key for key in self.values if key in before]
         return [
-            UpdateEntity(
+            type(self)(
                 slot=f"undo {self.slot}",
                 reason=f"as it was before ({self.reason})",
                 entity_id=self.entity_id,
                 entity_type=self.entity_type,
                 id=self.id,
                 label=self.label,
-                values=dict(before),
+                values={key: before[key] for key in known},
                 expects=tuple(
-                    Expect(self.entity_type, self.id, key, self.values[key]) for key in before if key in self.values
+                    Expect(self.entity_type, self.id, f"{self.prefix}{key}", self.values[key]) for key in known
                 ),
             )
         ]
+
+
+class UpdateEntity(_SetValues):
+    """Set attributes of an entity; ``values`` are named as in the API."""
+
+    kind: ClassVar[str] = "update"
+
+    def describe(self) -> str:
+        return f"set {_words(self.values)} on {self.label}"
+
+    def wanted(self) -> Iterable[Wanted]:
+        return (Wanted(self.entity_type, self.id, frozenset(self.values)),)
+
+    def there(self, seen: Seen) -> Mapping[str, Any]:
+        return seen.row(self.entity_type, self.id) or {}
+
+    def changed(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in self.values.items() if not same(there.get(key), value)}
+
+    def operations(self, seen: Seen) -> list[dict[str, Any]]:
+        return [_operation("update", self.entity_type, [self.id], self.changed(self.there(seen)))]
+
+    def echoes(self, before: Mapping[str, Any]) -> Iterable[tuple[str, str, Any]]:
+        return [(self.id, key, value) for key, value in self.changed(before).items()]
+
+
+class SetMetadata(_SetValues):
+    """Set keys of an entity's metadata to texts; None removes a key."""
+
+    kind: ClassVar[str] = "metadata"
+    prefix: ClassVar[str] = "metadata."
+
+    def describe(self) -> str:
+        return f"write {_words(self.values)} into the metadata of {self.label}"
+
+    def wanted(self) -> Iterable[Wanted]:
+        return (Wanted(self.entity_type, self.id),)
+
+    def wanted_metadata(self) -> Iterable[str]:
+        return (self.id,)
+
+    def there(self, seen: Seen) -> Mapping[str, Any]:
+        return seen.metadata.get(self.id, {})
+
+    def changed(self, there: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in self.values.items() if there.get(key) != value}
+
+    def operations(self, seen: Seen) -> list[dict[str, Any]]:
+        there = self.there(seen)
+        operations = []
+        for key, value in self.changed(there).items():
+            if value is None:
+                operations.append(_operation("delete", "Metadata", [self.id, key], None))
+            elif key in there:
+                operations.append(_operation("update", "Metadata", [self.id, key], {"value": value}))
+            else:
+                made = {"key": key, "value": value, "parent_id": self.id, "parent_type": self.entity_type}
+                operations.append(_operation("create", "Metadata", [self.id, key], made))
+        return operations
 
 
 class DeleteEntity(FtrackEffect):
@@ -330,86 +381,6 @@ class DeleteEntity(FtrackEffect):
                 id=self.id,
                 values=self.values,
                 label=self.label,
-            )
-        ]
-
-
-class SetMetadata(FtrackEffect):
-    """Set keys of an entity's metadata; None removes a key.
-
-    Attributes:
-        entity_type: Schema id of the entity.
-        id: The entity's id.
-        values: Key to text.
-        label: What it is, for people.
-    """
-
-    kind: ClassVar[str] = "metadata"
-
-    entity_type: str
-    id: str
-    values: Values
-    label: str
-
-    def describe(self) -> str:
-        return f"write {_words(self.values)} into the metadata of {self.label}"
-
-    def wanted(self) -> Iterable[Wanted]:
-        return (Wanted(self.entity_type, self.id),)
-
-    def wanted_metadata(self) -> Iterable[str]:
-        return (self.id,)
-
-    def verdict(self, seen: Seen) -> Verdict:
-        if seen.row(self.entity_type, self.id) is None:
-            return Verdict("mismatch", f"{self.label} is not on the site any more")
-        there = seen.metadata.get(self.id, {})
-        if all(there.get(key) == value for key, value in self.values.items()):
-            return Verdict("already", f"the metadata of {self.label} says so")
-        return Verdict("do")
-
-    def before(self, seen: Seen) -> dict[str, Any]:
-        there = seen.metadata.get(self.id, {})
-        return {key: there.get(key) for key in self.values}
-
-    def operations(self, seen: Seen) -> list[dict[str, Any]]:
-        there = seen.metadata.get(self.id, {})
-        operations = []
-        for key, value in self.values.items():
-            if there.get(key) == value:
-                continue
-            if value is None:
-                operations.append(_operation("delete", "Metadata", [self.id, key], None))
-            elif key in there:
-                operations.append(_operation("update", "Metadata", [self.id, key], {"value": value}))
-            else:
-                made = {"key": key, "value": value, "parent_id": self.id, "parent_type": self.entity_type}
-                operations.append(_operation("create", "Metadata", [self.id, key], made))
-        return operations
-
-    def after(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        del answers
-        return dict(self.values)
-
-    def is_done(self, seen: Seen) -> dict[str, Any] | None:
-        return dict(self.values) if self.verdict(seen).what == "already" else None
-
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
-        del after, own
-        return [
-            SetMetadata(
-                slot=f"undo {self.slot}",
-                reason=f"as it was before ({self.reason})",
-                entity_id=self.entity_id,
-                entity_type=self.entity_type,
-                id=self.id,
-                values={key: before.get(key) for key in self.values},
-                label=self.label,
-                expects=tuple(
-                    Expect(self.entity_type, self.id, f"metadata.{key}", value) for key, value in self.values.items()
-                ),
             )
         ]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 from app.engine.doors import Disk, Doors, SiteDoor
-from app.engine.protocol import Effect, Expect
+from app.engine.protocol import Channel, Effect, Expect
 
 __all__ = [
     "DiskEffect",
@@ -95,7 +95,7 @@ class FtrackEffect(Effect):
         expects: What it relies on; re-read just before the commit.
     """
 
-    via: ClassVar[Literal["ftrack", "disk", "outbox", "slow", "engine"]] = "ftrack"
+    via: ClassVar[Channel] = "ftrack"
 
     expects: tuple[Expect, ...] = ()
 
@@ -150,24 +150,11 @@ class FtrackEffect(Effect):
         del before
         return ()
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
-        """Effects that take this one back; a text says why it cannot be taken back.
-
-        Args:
-            before: What was recorded before it was applied.
-            after: Its results.
-            own: Ids of everything the same run created.
-        """
-        del before, after, own
-        return "it cannot be taken back"
-
 
 class DiskEffect(Effect):
     """An effect on a production drive. It proves the drive first and never leaves its root."""
 
-    via: ClassVar[Literal["ftrack", "disk", "outbox", "slow", "engine"]] = "disk"
+    via: ClassVar[Channel] = "disk"
 
     @abstractmethod
     def before(self, disk: Disk) -> dict[str, Any] | None:
@@ -187,13 +174,6 @@ class DiskEffect(Effect):
         del disk, before
         return None
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
-        """Effects that take this one back; a text says why it cannot be taken back."""
-        del before, after, own
-        return "it cannot be taken back"
-
 
 class OutboxEffect(Effect):
     """An outward effect: it goes last, once, through the outbox.
@@ -202,7 +182,7 @@ class OutboxEffect(Effect):
         dedupe: A key made of natural facts; the outbox sends no key twice, and it travels outside too.
     """
 
-    via: ClassVar[Literal["ftrack", "disk", "outbox", "slow", "engine"]] = "outbox"
+    via: ClassVar[Channel] = "outbox"
     #: What to do when it may have arrived and nobody can tell: send it again, or ask a person.
     on_doubt: ClassVar[Literal["send", "ask"]] = "ask"
 
@@ -219,6 +199,12 @@ class OutboxEffect(Effect):
     def lifetime(self) -> float | None:
         """Seconds after which it is dropped rather than sent; None: never."""
         return None
+
+    def inverse(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
+    ) -> Sequence[Effect] | str:
+        del before, after, own
+        return "what was sent cannot be called back"
 
     @abstractmethod
     def send(self, doors: Doors, carried: Sequence[Self]) -> dict[str, Any]:
@@ -258,7 +244,7 @@ class SlowTools:
 class SlowEffect(Effect):
     """An effect of minutes: it runs in the heavy pool, reports progress and can be cancelled."""
 
-    via: ClassVar[Literal["ftrack", "disk", "outbox", "slow", "engine"]] = "slow"
+    via: ClassVar[Channel] = "slow"
 
     @abstractmethod
     def apply(self, tools: SlowTools) -> dict[str, Any]:
@@ -272,10 +258,3 @@ class SlowEffect(Effect):
         """After a crash: the results when it was done, None when it was not (it is then done again)."""
         del tools
         return None
-
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
-        """Effects that take this one back; a text says why it cannot be taken back."""
-        del before, after, own
-        return "it cannot be taken back"

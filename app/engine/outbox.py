@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.engine.crash import crash_point
 from app.engine.doors import Doors
+from app.engine.endings import ending_of
 from app.engine.executor import Ending, Poke
 from app.engine.kinds import OutboxEffect
-from app.engine.plans import ending_of
 from app.engine.protocol import Effect, Later, PlanError
 from app.journal.journal import Journal
 from app.journal.outbox import Message, OutboxState

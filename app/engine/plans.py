@@ -1,44 +1,29 @@
-"""Carries out a plan: journal it, apply its effects in order, and say how it ended, for each entity."""
+"""Carries out a plan: decide, journal it, have its effects applied in order, plan again where the facts changed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.engine.changes import change_from_json
+from app.engine.channels import Channels, results_of
 from app.engine.crash import crash_point
 from app.engine.doors import SiteDoor
+from app.engine.endings import SUPERSEDED, ending_of
 from app.engine.executor import Cut, Ending, Tools
-from app.engine.kinds import DiskEffect, EffectFailed, FtrackEffect, LeaveAlone, OutboxEffect, SlowEffect, SlowTools
 from app.engine.levers import Levers
-from app.engine.protocol import (
-    RESULT_MARK,
-    Action,
-    Change,
-    Context,
-    Effect,
-    Handler,
-    Launch,
-    Note,
-    Plan,
-    PlanError,
-)
-from app.engine.transaction import FtrackTransaction, Mismatch, Step
+from app.engine.protocol import Context, Plan, PlanError
+from app.engine.transaction import Mismatch
 from app.journal.journal import Journal
-from app.journal.outbox import NewMessage
-from app.journal.queue import NEVER, NewEffect, NewRun, QueuedEffect, QueuedRun
-from app.journal.rows import RunState
+from app.journal.queue import NEVER, NewEffect, QueuedEffect, QueuedRun
 
-__all__ = ["ActionPlans", "HandlerPlans", "PlanWork", "changes_of", "context_for", "endings", "plan_hash_of"]
+__all__ = ["Decide", "PlanWork", "context_for"]
 
 #: Effects that happened, or are on their way and cannot be called back.
-HAPPENED = ("applied", "sent", "in_doubt")
-_SETTLED = (*HAPPENED, "already", "kept", "failed", "skipped", "dropped", "queued", "undone")
-
-_SUPERSEDED = "superseded: "
+_HAPPENED = ("applied", "sent", "in_doubt", "queued")
+_SETTLED = (*_HAPPENED, "already", "kept", "failed", "skipped", "dropped", "undone")
 
 Decide = Callable[[Context], Plan]
 
@@ -55,7 +40,6 @@ class PlanWork:
         dry: Only plan.
         lever: The handler whose lever is asked before each effect; "" for runs a person ordered.
         settings: The handler's settings for a project's name.
-        more: Kept with the plan, e.g. what an undo takes back.
     """
 
     batch: Sequence[QueuedRun]
@@ -65,8 +49,10 @@ class PlanWork:
     dry: bool = False
     lever: str = ""
     settings: Callable[[str], Any] = lambda _: None
-    more: Mapping[str, Any] = field(default_factory=dict)
-    _planned: dict[str, Effect] = field(init=False, default_factory=dict)
+    _channels: Channels = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._channels = Channels(self.run, self.tools, self.leave)
 
     @property
     def run(self) -> QueuedRun:
@@ -104,10 +90,8 @@ class PlanWork:
         """Whether the stored plan goes on: something of it happened, or is only waiting for its turn."""
         if self.run.plan is None:
             return False
-        self._settle(self.journal.effects_of(self.run.id))
-        if self.run.facts.get("in_turn") or any(
-            row.state in (*HAPPENED, "queued") for row in self.journal.effects_of(self.run.id)
-        ):
+        self._channels.settle(self.journal.effects_of(self.run.id))
+        if self.run.facts.get("in_turn") or any(row.state in _HAPPENED for row in self.journal.effects_of(self.run.id)):
             return True
         self.journal.drop_plan(self.run.id)
         return False
@@ -120,7 +104,7 @@ class PlanWork:
         _in_order(plan)
         digest = plan_hash_of(plan)
         self._store(plan, digest, replans)
-        self._planned = {effect.slot: effect for effect in plan.effects}
+        self._channels.planned = {effect.slot: effect for effect in plan.effects}
         crash_point("plan_stored")
         for warning in plan.warnings:
             self.tools.log.warning("%s", warning)
@@ -129,22 +113,15 @@ class PlanWork:
             return Ending("planned", "the plan differs from the one that was shown: look again, then apply")
         if self.dry and plan.effects:
             if self.leave:
-                self._say_what_stays()
+                self._channels.foresee(self.journal.effects_of(self.run.id))
             return Ending("planned", f"dry run: {_count(len(plan.effects), 'effect')} planned, nothing was touched")
         return None
-
-    def _say_what_stays(self) -> None:
-        """The list of an undo tells what would be left alone; a read, nothing else."""
-        rows = [row for row in self.journal.effects_of(self.run.id) if self._kind(row).via == "ftrack"]
-        work = FtrackTransaction(self.journal, self.tools.site, self.run, self.tools.settings.chunk, leave=True)
-        work.foresee(self._steps(rows, {}))
 
     def _store(self, plan: Plan, digest: str, replans: int) -> None:
         stored = {
             "notes": [{"entity_id": n.entity_id, "outcome": n.outcome, "reason": n.reason} for n in plan.notes],
             "warnings": list(plan.warnings),
             "continue_with": plan.continue_with,
-            **self.more,
         }
         self.journal.store_plan(
             self.run.id,
@@ -169,7 +146,7 @@ class PlanWork:
         """Whether the plan wrote anything that a new plan would not find again by looking (folders it would)."""
         outward = {kind for kind, each in self.tools.kinds.items() if each.via in ("outbox", "slow")}
         rows = self.journal.effects_of(self.run.id)
-        return any(row.kind in outward and row.state in (*HAPPENED, "queued") for row in rows)
+        return any(row.kind in outward and row.state in _HAPPENED for row in rows)
 
     def _supersede(self, mismatch: Mismatch) -> None:
         """Give up the effects that are not as expected, and with them the rest for the same entities."""
@@ -178,7 +155,7 @@ class PlanWork:
         for row in rows:
             if row.state in ("planned", "applying") and (row.entity_id in lost or None in lost):
                 words = mismatch.words.get(row.id, str(mismatch))
-                self.journal.mark_effects([row.id], "skipped", error=f"{_SUPERSEDED}{words}")
+                self.journal.mark_effects([row.id], "skipped", error=f"{SUPERSEDED}{words}")
 
     # -- applying ------------------------------------------------------------------------------------------------
 
@@ -190,31 +167,18 @@ class PlanWork:
                 return self._end(rows)
             self.tools.check_cancel(self.run.id)
             self._check_lever()
-            via = self._kind(left[0]).via
-            if (via == "slow") != (self.tools.lane == "heavy"):
-                return self._change_lane(via, left[0])
-            together = [left[0]]
-            if via in ("ftrack", "disk", "outbox"):
-                for row in left[1:]:
-                    if self._kind(row).via != via:
-                        break
-                    together.append(row)
-            getattr(self, f"_apply_{via}")(together, _results(rows))
+            slow = self._channels.of(left[0]) == "slow"
+            if slow != (self.tools.lane == "heavy"):
+                self.journal.keep_plan(self.run.id)
+                return Ending("queued", f"next: {left[0].words}", lane="heavy" if slow else "main")
+            self._channels.apply(self._channels.next(left), results_of(rows))
 
-    def _kind(self, row: QueuedEffect) -> type[Effect]:
-        kind = self.tools.kinds.get(row.kind)
-        if kind is None:
-            raise PlanError(f"the plan has an effect of the kind {row.kind!r}, which this program does not know")
-        return kind
-
-    def _effect(self, row: QueuedEffect) -> Effect:
-        """The effect as it was planned: by this execution, or as the journal has it."""
-        return self._planned.get(row.slot) or self._kind(row).model_validate(row.data)
-
-    def _ready(self, row: QueuedEffect, results: Mapping[str, Mapping[str, Any]]) -> Effect:
-        """The effect with the results of earlier ones filled in."""
-        effect = self._effect(row)
-        return effect.resolved(results) if RESULT_MARK in row.data_json else effect
+    def _end(self, rows: Sequence[QueuedEffect]) -> Ending:
+        """All effects are settled; messages may still be on their way."""
+        waiting = sum(row.state == "queued" for row in rows)
+        if waiting:
+            return Ending("waiting", f"{_count(waiting, 'message')} in the outbox", lane="outbox", due=NEVER)
+        return ending_of(self.journal, self.run, self.batch, rows)
 
     def _without_lost(self, rows: Sequence[QueuedEffect]) -> list[QueuedEffect]:
         """What is still to do; steps of an entity that failed already are skipped."""
@@ -233,266 +197,6 @@ class PlanWork:
         if self.lever and Levers(self.journal).of(self.lever, self.run.project).position == "off":
             raise Cut("stopped in the middle: the lever was moved to Off; resume it, or leave it")
 
-    def _change_lane(self, via: str, row: QueuedEffect) -> Ending:
-        self.journal.keep_plan(self.run.id)
-        return Ending("queued", f"next: {row.words}", lane="heavy" if via == "slow" else "main")
-
-    def _apply_ftrack(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
-        steps = self._steps(rows, results)
-        work = FtrackTransaction(self.journal, self.tools.site, self.run, self.tools.settings.chunk, self.leave)
-        work.apply(steps)
-        for text in dict.fromkeys(work.failed.values()):
-            self.tools.log.error("the site refused: %s", text)
-
-    def _steps(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> list[Step]:
-        steps = []
-        for row in rows:
-            effect = self._ready(row, results)
-            assert isinstance(effect, FtrackEffect)
-            steps.append(Step(row.id, effect))
-        return steps
-
-    def _apply_disk(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
-        disk = self.tools.doors.disk
-        todo: list[tuple[QueuedEffect, DiskEffect, dict[str, Any]]] = []
-        for row in rows:
-            effect = self._ready(row, results)
-            assert isinstance(effect, DiskEffect)
-            try:
-                before = effect.before(disk)
-            except EffectFailed as error:
-                self._fail(row, str(error))
-                break
-            except LeaveAlone as error:
-                self.journal.mark_effects([row.id], "kept", error=str(error))
-                continue
-            if before is None:
-                self.journal.mark_effects([row.id], "already")
-            else:
-                todo.append((row, effect, before))
-        if not todo:
-            return
-        self.journal.mark_applying({row.id: before for row, _, before in todo}, [])
-        crash_point("applying")
-        done: dict[int, dict[str, Any]] = {}
-        try:
-            for row, effect, before in todo:
-                done[row.id] = effect.apply(disk, before)
-        except EffectFailed as error:
-            self._fail(row, str(error))
-        except LeaveAlone as error:
-            self.journal.mark_effects([row.id], "kept", error=str(error))
-        finally:
-            crash_point("committed")
-            self.journal.mark_effects(done, "applied", after=done)
-            rest = [row.id for row, _, _ in todo if row.id not in done]
-            still = {each.id for each in self.journal.effects_of(self.run.id) if each.state == "applying"}
-            self.journal.mark_effects([each for each in rest if each in still], "planned")
-            crash_point("applied")
-        for after in done.values():
-            if after.get("warning"):
-                self.tools.log.warning("%s", after["warning"])
-
-    def _apply_outbox(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
-        now = self.journal.now()
-        entities = []
-        for row in rows:
-            effect = self._ready(row, results)
-            assert isinstance(effect, OutboxEffect)
-            lifetime = effect.lifetime()
-            window = self.tools.doors.settings("slack").digest_window if effect.digest_key() else 0.0
-            entities.append(
-                NewMessage(
-                    dedupe=effect.dedupe,
-                    effect_id=row.id,
-                    run_id=self.run.id,
-                    kind=effect.kind,
-                    lane=effect.lane(),
-                    digest=effect.digest_key(),
-                    words=row.words,
-                    data=effect.model_dump(mode="json"),
-                    due=now + window,
-                    expires=self.run.received + lifetime if lifetime is not None else None,
-                )
-            )
-        with self.journal.write(durable=True):
-            for row, (_, earlier) in zip(rows, self.journal.post(entities), strict=True):
-                if earlier is None:
-                    self.journal.mark_effects([row.id], "queued")
-                else:
-                    self.journal.mark_effects([row.id], "already", error="the same message was sent before")
-
-    def _apply_slow(self, rows: Sequence[QueuedEffect], results: Mapping[str, Mapping[str, Any]]) -> None:
-        row = rows[0]
-        effect = self._ready(row, results)
-        assert isinstance(effect, SlowEffect)
-        tools = self._slow_tools(results)
-        self.journal.mark_applying({row.id: {}}, [])
-        crash_point("applying")
-        tools.progress(row.words)
-        try:
-            after = effect.apply(tools)
-        except EffectFailed as error:
-            self._fail(row, str(error))
-            return
-        finally:
-            # Cancelled, or silent for too long: what the effect raised is only how it noticed.
-            self.tools.check_cancel(self.run.id)
-        crash_point("committed")
-        self.journal.mark_effects([row.id], "applied", after={row.id: after})
-        crash_point("applied")
-
-    def _slow_tools(self, results: Mapping[str, Mapping[str, Any]]) -> SlowTools:
-        return SlowTools(
-            site=self.tools.site,
-            doors=self.tools.doors,
-            cancel=self.tools.cancel,
-            progress=lambda words: self.tools.sign_of_life(self.run.id, words),
-            log=self.tools.log,
-            results=results,
-        )
-
-    def _fail(self, row: QueuedEffect, text: str) -> None:
-        self.tools.log.error("%s: %s", row.words, text)
-        self.journal.mark_effects([row.id], "failed", error=text)
-
-    def _settle(self, rows: Sequence[QueuedEffect]) -> None:
-        """After a crash: find out what of the steps that were being applied happened."""
-        results = _results(rows)
-        rows = [row for row in rows if row.state == "applying"]
-        ftrack = [row for row in rows if self._kind(row).via == "ftrack"]
-        if ftrack:
-            work = FtrackTransaction(self.journal, self.tools.site, self.run, self.tools.settings.chunk)
-            work.settle(self._steps(ftrack, results))
-        for row in rows:
-            effect = self._ready(row, results)
-            done: dict[str, Any] | None = None
-            if isinstance(effect, DiskEffect):
-                done = effect.is_done(self.tools.doors.disk, row.before)
-            elif isinstance(effect, SlowEffect):
-                done = effect.is_done(self._slow_tools(results))
-            else:
-                continue
-            if done is None:
-                self.journal.mark_effects([row.id], "planned")
-            else:
-                self.journal.mark_effects([row.id], "applied", after={row.id: done})
-
-    def _end(self, read: Sequence[QueuedEffect] | None = None) -> Ending:
-        """All effects are settled; messages may still be on their way. ``read``: the effects as just read."""
-        rows = self.journal.effects_of(self.run.id) if read is None else read
-        if any(row.state == "queued" for row in rows):
-            waiting = _count(sum(row.state == "queued" for row in rows), "message")
-            return Ending("waiting", f"{waiting} in the outbox", lane="outbox", due=NEVER)
-        return ending_of(self.journal, self.run, self.batch, rows)
-
-
-# -- how a plan ended ----------------------------------------------------------------------------------------------
-
-
-def ending_of(
-    journal: Journal, run: QueuedRun, batch: Sequence[QueuedRun], read: Sequence[QueuedEffect] | None = None
-) -> Ending:
-    """How a run whose effects are all settled ended, for each run of its batch, with what follows it."""
-    stored = journal.queued_run(run.id).plan or {}
-    rows = journal.effects_of(run.id) if read is None else read
-    notes = [Note(**note) for note in stored.get("notes", ())]
-    each = endings(batch, rows, notes)
-    state, reason = each[run.id]
-    follow: tuple[NewRun, ...] = ()
-    if stored.get("continue_with") is not None and state == "done":
-        follow = (_continuation(run, batch, stored["continue_with"]),)
-    return Ending(state, reason, each=each, follow_up=follow)
-
-
-def endings(
-    batch: Sequence[QueuedRun],
-    rows: Sequence[QueuedEffect],
-    notes: Sequence[Note],
-) -> dict[int, tuple[RunState, str]]:
-    """State and reason of each run of a batch, from its own effects and notes."""
-    found: dict[int, tuple[RunState, str]] = {}
-    alone = len(batch) == 1
-    for run in batch:
-        mine = [row for row in rows if alone or row.entity_id in (None, run.entity_id)]
-        said = [note for note in notes if alone or note.entity_id in ("", run.entity_id)]
-        found[run.id] = _ending(mine, said)
-    return found
-
-
-def _ending(rows: Sequence[QueuedEffect], notes: Sequence[Note]) -> tuple[RunState, str]:
-    failed = [row.error for row in rows if row.state == "failed"] + [n.reason for n in notes if n.outcome == "failed"]
-    if failed:
-        more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
-        return "failed", failed[0] + more
-    if any(row.state == "in_doubt" for row in rows):
-        return "in_doubt", next(row.error for row in rows if row.state == "in_doubt")
-    old = next((row.error for row in rows if row.error.startswith(_SUPERSEDED)), "")
-    if old:
-        return "superseded", old
-    said = "; ".join(dict.fromkeys(note.reason for note in notes if note.reason))
-    if rows:
-        return "done", "; ".join(part for part in (_done(rows), said) if part)
-    outcomes = {note.outcome for note in notes}
-    if "already" in outcomes:
-        return "done", said
-    if "superseded" in outcomes:
-        return "superseded", said
-    return "skipped", said or "nothing to do"
-
-
-def _done(rows: Sequence[QueuedEffect]) -> str:
-    parts = []
-    for state, words in (
-        ("applied", "done"),
-        ("sent", "sent"),
-        ("already", "already so"),
-        ("kept", "left alone"),
-        ("dropped", "dropped"),
-        ("skipped", "skipped"),
-    ):
-        number = sum(row.state == state for row in rows)
-        if number:
-            parts.append(f"{number} {words}")
-    errors = dict.fromkeys(row.error for row in rows if row.state in ("kept", "dropped") and row.error)
-    return ", ".join(parts) + (f": {'; '.join(errors)}" if errors else "")
-
-
-def _continuation(run: QueuedRun, batch: Sequence[QueuedRun], facts: Mapping[str, Any]) -> NewRun:
-    return NewRun(
-        kind=run.kind,
-        handler=run.handler,
-        identity=f"continue:{run.id}:{run.plan_no}:{run.identity}",
-        key=run.key,
-        seq=run.seq,
-        received=run.received,
-        event_row=run.event_row,
-        depth=run.depth,
-        project=run.project,
-        project_id=run.project_id,
-        entity_type=run.entity_type,
-        entity_id=run.entity_id,
-        entity=run.entity,
-        user=run.user,
-        change=run.change,
-        facts={
-            **{key: value for key, value in run.facts.items() if key == "launch"},
-            "continued": facts,
-            "changes": [each.change for each in batch if each.change is not None],
-        },
-    )
-
-
-# -- what a plan is made from --------------------------------------------------------------------------------------
-
-
-def changes_of(batch: Sequence[QueuedRun]) -> list[Change]:
-    """The changes a plan is made for."""
-    kept = batch[0].facts.get("changes")
-    if kept:
-        return [change_from_json(each) for each in kept]
-    return [change_from_json(run.change) for run in batch if run.change is not None]
-
 
 def context_for(run: QueuedRun, tools: Tools, settings: Callable[[str], Any]) -> Context:
     """The facts a plan may read."""
@@ -509,13 +213,8 @@ def context_for(run: QueuedRun, tools: Tools, settings: Callable[[str], Any]) ->
         run_mark=run.mark,
         doors=tools.doors,
         facts=run.facts.get("continued") or run.facts.get("launch") or {},
-        results=_results(tools.journal.effects_of(run.id, whole=True)),
+        results=results_of(tools.journal.effects_of(run.id, whole=True)),
     )
-
-
-def _results(rows: Sequence[QueuedEffect]) -> dict[str, Mapping[str, Any]]:
-    """Results by slot, as later effects refer to them."""
-    return {row.slot: row.after for row in rows if row.after_json is not None}
 
 
 def plan_hash_of(plan: Plan) -> str:
@@ -549,80 +248,3 @@ def _in_order(plan: Plan) -> None:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-# -- the kind "handler" --------------------------------------------------------------------------------------------
-
-
-class HandlerPlans:
-    """Executes runs of the kinds "handler" and "preview".
-
-    Args:
-        handlers: By id.
-    """
-
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        self._handlers = handlers
-
-    def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
-        """Plan the changes of the batch and apply the plan, as the handler's lever says."""
-        run = batch[0]
-        handler = self._handlers.get(run.handler)
-        if handler is None:
-            raise PlanError(f"there is no handler {run.handler!r} here (any more)")
-        changes = changes_of(batch)
-        preview = run.kind == "preview"
-        lever = Levers(tools.journal).of(run.handler, run.project)
-        ordered = bool(run.facts.get("plan_hash"))
-        if lever.position == "off" and not preview and not run.dry:
-            raise Cut("the lever is Off: resume the run after it was moved")
-        work = PlanWork(
-            batch=batch,
-            tools=tools,
-            decide=lambda ctx: handler.plan(changes, ctx),
-            dry=preview or run.dry or (lever.position == "dry" and not ordered),
-            lever="" if preview else run.handler,
-            settings=lambda project: tools.doors.settings(f"handlers.{handler.id}", project=project or None),
-        )
-        return work.execute()
-
-
-class ActionPlans:
-    """Executes runs of the kind "action"; ``facts["launch"]`` carries selection, values and user.
-
-    Args:
-        actions: By id.
-    """
-
-    def __init__(self, actions: Mapping[str, Action]) -> None:
-        self._actions = actions
-
-    def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
-        """Plan the launch and apply the plan; a lever on Off stops it, Dry run only plans."""
-        run = batch[0]
-        action = self._actions.get(run.handler)
-        if action is None:
-            raise PlanError(f"there is no action {run.handler!r} here (any more)")
-        lever = Levers(tools.journal).of(run.handler, run.project)
-        if lever.position == "off":
-            raise Cut("the lever is Off: resume the run after it was moved")
-        work = PlanWork(
-            batch=batch,
-            tools=tools,
-            decide=lambda ctx: action.plan(launch_of(run), ctx),
-            dry=run.dry or (lever.position == "dry" and not run.facts.get("plan_hash")),
-            lever=run.handler,
-            settings=lambda project: tools.doors.settings(f"actions.{action.id}", project=project or None),
-        )
-        return work.execute()
-
-
-def launch_of(run: QueuedRun) -> Launch:
-    """What the run's action was launched with."""
-    facts = run.facts.get("launch") or {}
-    return Launch(
-        selection=tuple((str(each[0]), str(each[1])) for each in facts.get("selection", ())),
-        values=facts.get("values") or {},
-        user_id=facts.get("user_id"),
-        username=facts.get("username"),
-    )

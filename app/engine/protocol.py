@@ -26,6 +26,7 @@ __all__ = [
     "RESULT_MARK",
     "Action",
     "Change",
+    "Channel",
     "Context",
     "Effect",
     "Expect",
@@ -136,6 +137,10 @@ class Expect:
     value: Any
 
 
+#: How the engine applies a kind of effect, see `app.engine.kinds`.
+Channel = Literal["ftrack", "disk", "outbox", "slow"]
+
+
 class Effect(BaseModel, ABC):
     """One thing to do, as data. Subclasses live in `app.effects`, one file a kind.
 
@@ -149,7 +154,7 @@ class Effect(BaseModel, ABC):
 
     kind: ClassVar[str]
     #: How the engine applies it: in a server transaction, on disk, through the outbox, or in the heavy pool.
-    via: ClassVar[Literal["ftrack", "disk", "outbox", "slow", "engine"]]
+    via: ClassVar[Channel]
 
     slot: str
     reason: str
@@ -158,6 +163,19 @@ class Effect(BaseModel, ABC):
     @abstractmethod
     def describe(self) -> str:
         """What it does, in words a TD understands, with the real names and paths."""
+
+    def inverse(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
+    ) -> Sequence[Effect] | str:
+        """Effects that take this one back; a text says why it cannot be taken back.
+
+        Args:
+            before: What was recorded before it was applied.
+            after: Its results.
+            own: Ids of everything the same run created.
+        """
+        del before, after, own
+        return "it cannot be taken back"
 
     def resolved(self, results: Mapping[str, Mapping[str, Any]]) -> Self:
         """The same effect with every `Result(slot, field)` replaced by the journalled value.

@@ -6,7 +6,6 @@ What has changed since is listed and left alone; messages that were sent cannot 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from app.engine.executor import Ending, Tools
 from app.engine.plans import PlanWork
@@ -60,11 +59,7 @@ class Undo:
         kind = tools.kinds.get(row.kind)
         if kind is None:
             return "this program does not know its kind"
-        inverse: Any = getattr(kind.model_validate(row.data), "inverse", None)
-        if inverse is None:
-            return "what was sent cannot be called back"
-        found: Sequence[Effect] | str = inverse(row.before, row.after, own)
-        return found
+        return kind.model_validate(row.data).inverse(row.before, row.after, own)
 
     def _tell_origin(self, undone: int, run: QueuedRun, tools: Tools) -> None:
         """Mark the undone run's effects: taken back, or left alone and why."""

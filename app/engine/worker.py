@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from app.engine.catalogue import write_catalogue
 from app.engine.catch_up import CatchUp
 from app.engine.crash import crash_point
+from app.engine.deciding import ActionPlans, HandlerPlans
 from app.engine.dispatch import Dispatcher
 from app.engine.doors import Doors
 from app.engine.executor import Ending, RunExecutor, Tools
 from app.engine.orders import Orders
 from app.engine.outbox import OutboxSender
-from app.engine.plans import ActionPlans, HandlerPlans
 from app.engine.protocol import Action, Effect, Handler
 from app.engine.recovery import recover_runs
 from app.engine.registry import HandlerRegistry

@@ -11,7 +11,7 @@ from sandbox_process import SandboxProcess
 
 from app.actions import all_actions
 from app.actions.reporting import ReportedActions
-from app.engine.plans import ActionPlans
+from app.engine.deciding import ActionPlans
 from app.handlers import all_handlers
 from app.journal.rows import EffectRow, RunRow
 from app.site.cache import LookUps
