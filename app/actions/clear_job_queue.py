@@ -12,6 +12,7 @@ from pydantic import Field as Setting
 from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Choice, Field, Form, read
 from app.actions.job_report import OWN_JOB
+from app.actions.who import is_one_of, roles_of
 from app.effects.ftrack import UpdateEntity
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Context, Effect, Expect, HandlerSettings, Launch, Note, Plan
@@ -38,7 +39,7 @@ class ClearJobQueueSettings(ActionSettings):
     )
     most: int = Setting(default=200, ge=1, le=2000, description="At most so many jobs are listed, the oldest first.")
     supervisors: list[str] = Setting(
-        default_factory=list, description="Security roles whose people see the jobs of everybody; empty: nobody does."
+        default_factory=list, description="Security roles whose people may clear the jobs of everybody; empty: nobody."
     )
 
 
@@ -72,14 +73,21 @@ class ClearJobQueue(Action):
         )
 
     def _page(self, asked: Asked) -> Form:
-        jobs = _open_jobs(asked.site, asked.settings, asked.user_id)
+        everybody = _supervises(asked.site, asked.settings, asked.user_id)
+        jobs = _open_jobs(asked.site, asked.settings, "" if everybody else asked.user_id)
         if not jobs:
-            words = "You have no queued or running jobs."
+            words = "Nobody has queued or running jobs." if everybody else "You have no queued or running jobs."
             return Form(title=self.title, fields=(Field(kind="note", label=words),), submit="Close")
         choices = tuple(
-            Choice(value=str(job["id"]), label=_label(job), description=str(job.get("status", ""))) for job in jobs
+            Choice(
+                value=str(job["id"]),
+                label=f"{_owner(job)}: {_label(job)}" if everybody else _label(job),
+                description=str(job.get("status", "")),
+            )
+            for job in jobs
         )
-        ticks = Field(kind="choices", name="jobs", label="Jobs", choices=choices, value=[one.value for one in choices])
+        own = [str(job["id"]) for job in jobs if job["user_id"] == asked.user_id]
+        ticks = Field(kind="choices", name="jobs", label="Jobs", choices=choices, value=own)
         return Form(title=self.title, fields=(ticks,), submit=f"Set to {asked.settings.target}")
 
     def plan(self, launch: Launch, ctx: Context) -> Plan:
@@ -90,11 +98,12 @@ class ClearJobQueue(Action):
                 f"select id, status, type, user_id, data, created_at from Job where id in {id_list(some)}"
             )
             found.update({str(row["id"]): row for row in rows})
+        everybody = _supervises(ctx.site, ctx.settings, launch.user_id or "")
         effects: list[Effect] = []
         notes: list[Note] = []
         for key in dict.fromkeys(ticked):
             job = found.get(key)
-            refusal = _refusal(job, launch, ctx)
+            refusal = _refusal(job, launch, ctx, everybody=everybody)
             if refusal is not None:
                 notes.append(Note(key, *refusal))
                 continue
@@ -114,23 +123,29 @@ class ClearJobQueue(Action):
         return Plan(tuple(effects), tuple(notes))
 
 
-def _refusal(job: Mapping[str, Any] | None, launch: Launch, ctx: Context) -> tuple[Any, str] | None:
+def _refusal(job: Mapping[str, Any] | None, launch: Launch, ctx: Context, *, everybody: bool) -> tuple[Any, str] | None:
     if job is None:
         return "skipped", "the job no longer exists"
     if job["status"] not in _OPEN:
         return "already", f"the job is {job['status']} already"
-    if job["user_id"] != launch.user_id and not launch.values.get("everybody"):
+    if job["user_id"] != launch.user_id and not everybody:
         return "skipped", "the job belongs to somebody else"
     if _ours(job, ctx.clock.now()):
         return "skipped", "this server is running the job; cancel its run in the panel instead"
     return None
 
 
+def _supervises(site: SiteDoor, settings: ClearJobQueueSettings, user_id: str) -> bool:
+    return bool(settings.supervisors) and is_one_of(roles_of(site, user_id), settings.supervisors)
+
+
 def _open_jobs(site: SiteDoor, settings: ClearJobQueueSettings, user_id: str) -> list[Mapping[str, Any]]:
+    """Queued and running jobs, the oldest first; "" takes everybody's."""
+    whose = f"and user_id is {quoted(user_id)} " if user_id else ""
     types = id_list(settings.types) if settings.types else '("")'
     rows = site.rows(
-        f'select id, status, type, user_id, data, created_at from Job where status in ("queued", "running") '
-        f"and type in {types} and user_id is {quoted(user_id)} order by created_at limit {settings.most}"
+        "select id, status, type, user_id, user.username, data, created_at from Job "
+        f'where status in ("queued", "running") and type in {types} {whose}order by created_at limit {settings.most}'
     )
     now = dt.datetime.now(dt.UTC)
     youngest = now - dt.timedelta(minutes=settings.protect_minutes)
@@ -162,6 +177,10 @@ def _data(job: Mapping[str, Any]) -> Mapping[str, Any]:
         except ValueError:
             return {"description": data[:120]}
     return data if isinstance(data, Mapping) else {}
+
+
+def _owner(job: Mapping[str, Any]) -> str:
+    return str((job.get("user") or {}).get("username") or "a user who is gone")
 
 
 def _label(job: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from app.actions.base import Action, Again, Asked, Selected
 from app.actions.forms import TOKEN, Form, web
 from app.actions.job_report import JobReport
+from app.actions.who import groups_of, is_one_of, roles_of
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Launch
 from app.site.query import quoted
@@ -252,22 +253,11 @@ class _People:
         with self._lock:
             known = self._known.get(key)
         if known is None or time.monotonic() - known[0] > _WHO_SECONDS:
-            known = (time.monotonic(), *self._ask(user_id, username, site))
+            known = (time.monotonic(), roles_of(site, user_id, username), groups_of(site, user_id, username))
             with self._lock:
                 self._known[key] = known
         _, own_roles, own_groups = known
-        wanted_roles, wanted_groups = ({name.casefold() for name in names} for names in (roles, groups))
-        return bool(own_roles & wanted_roles or own_groups & wanted_groups)
-
-    @staticmethod
-    def _ask(user_id: str, username: str, site: SiteDoor) -> tuple[frozenset[str], frozenset[str]]:
-        who = f"user_id is {quoted(user_id)}" if user_id else f"user.username is {quoted(username)}"
-        roles = site.rows(f"select security_role.name from UserSecurityRole where {who}")
-        groups = site.rows(f"select group.name from Membership where {who}")
-        return (
-            frozenset(str((row.get("security_role") or {}).get("name", "")).casefold() for row in roles),
-            frozenset(str((row.get("group") or {}).get("name", "")).casefold() for row in groups),
-        )
+        return is_one_of(own_roles, roles) or is_one_of(own_groups, groups)
 
 
 def _raw_selection(event: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -314,3 +314,46 @@ def test_names_with_quotes_percent_and_emoji_are_published_from_such_folders_too
         assert meta.get("frameOut", 0) == frames
         if frames != 4:
             assert {one["key"]: one["value"] for one in made[0]["metadata"]}["source_file"] == file
+
+
+def job_of(machine: ActionRoom, user: str, status: str = "running", **data: Any) -> str:
+    """A Job that some program left open; its id."""
+    key = str(uuid.uuid4())
+    person = machine.all(f'select id from User where username is "{user}"')[0]["id"]
+    machine.write("create", "Job", key, user_id=person, status=status, type="api_job", data=json.dumps(data))
+    return key
+
+
+def test_ticked_jobs_are_cleared_others_are_not_and_undo_opens_them_again(room: Room) -> None:
+    machine = room()
+    own, done, ours = (job_of(machine, "sana.malik", status) for status in ("queued", "done", "running"))
+    machine.write("update", "Job", ours, data=json.dumps({"description": "an upload", "signalbox_run": 7}))
+    strange = job_of(machine, "hugo.lefevre")
+    machine.write("update", "Job", own, data="not JSON at all")
+    ticked = [own, done, ours, strange, str(uuid.uuid4())]
+
+    def states() -> list[str]:
+        found = {row["id"]: row["status"] for row in machine.all("select status from Job")}
+        return [found[key] for key in (own, done, ours, strange)]
+
+    before = states()
+    run = machine.launch("clear_job_queue", ("Project", "any"), user="sana.malik", jobs=ticked)
+    assert states() == ["done", "done", "running", "running"]
+    for words in ("belongs to somebody else", "this server is running", "is done already", "no longer exists"):
+        assert words in run.reason
+    machine.undo(run.id)
+    assert states() == before
+
+
+def test_a_supervisor_may_clear_everybodys_jobs_and_nobody_else(room: Room) -> None:
+    machine = room("machine", **{"actions.clear_job_queue.supervisors": ["Administrator"]})
+    role, link = str(uuid.uuid4()), str(uuid.uuid4())
+    person = machine.all('select id from User where username is "sana.malik"')[0]["id"]
+    jobs = [job_of(machine, "hugo.lefevre") for _ in range(2)]
+    machine.launch("clear_job_queue", ("Project", "any"), user="sana.malik", jobs=jobs[:1])
+    machine.write("create", "SecurityRole", role, name="Administrator", type="PROJECT")
+    machine.write("create", "UserSecurityRole", link, user_id=person, security_role_id=role)
+    machine.launch("clear_job_queue", ("Project", "any"), user="sana.malik", jobs=jobs[1:])
+    found = {row["id"]: row["status"] for row in machine.all("select status from Job")}
+    assert [found[key] for key in jobs] == ["running", "done"]
+    machine.write("delete", "UserSecurityRole", link)
