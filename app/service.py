@@ -314,7 +314,8 @@ class Service:
     # -- housekeeping ------------------------------------------------------------------------------------------------
 
     def _keep_house(self) -> None:
-        health = HealthWatch(self.journal, self.built, lambda: self._worker_state)
+        store = self.installation.store
+        health = HealthWatch(self.journal, self.built, lambda: self._worker_state, lambda: store.problem)
         alarms = SlackAlarms(
             self.journal, self.built.slack, lambda: self.installation.store.section("slack", SlackSettings)
         )
@@ -370,7 +371,7 @@ class Service:
             self._logs.forget(time.time() - settings.keep_log_days * _DAY)
 
     def _lamps_off(self) -> None:
-        for name in ("site", "workers", "slack", "drives", "journal", "menus"):
+        for name in ("site", "workers", "slack", "drives", "journal", "menus", "settings"):
             try:
                 self.journal.set_health(name, "off", "the event server does not run")
             except Exception:

@@ -26,6 +26,7 @@ State = Literal["ok", "warning", "error", "off"]
 _SLACK_SECONDS = 120.0
 _DRIVES_SECONDS = 30.0
 _SPACE_SECONDS = 30.0
+_SETTINGS_SECONDS = 2.0
 _LITTLE_SPACE = 500 * 1024 * 1024
 
 
@@ -36,12 +37,20 @@ class HealthWatch:
         journal: Keeps the lamps.
         built: The doors.
         workers: Gives the worker's state: (alive, words).
+        problem: Why the settings file as it is now is not in force; "" when it is.
     """
 
-    def __init__(self, journal: Journal, built: BuiltDoors, workers: Callable[[], tuple[bool, str]]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        built: BuiltDoors,
+        workers: Callable[[], tuple[bool, str]],
+        problem: Callable[[], str],
+    ) -> None:
         self._journal = journal
         self._built = built
         self._workers = workers
+        self._problem = problem
         self._due: dict[str, float] = {}
         self._worker_state: tuple[bool, str] | None = None
 
@@ -53,6 +62,7 @@ class HealthWatch:
             self._worker_state = worker
             self._set("workers", "ok" if worker[0] else "error", worker[1])
         for name, pause, look in (
+            ("settings", _SETTINGS_SECONDS, self._settings),
             ("journal", _SPACE_SECONDS, self._space),
             ("slack", _SLACK_SECONDS, self._slack),
             ("drives", _DRIVES_SECONDS, self._drives),
@@ -64,6 +74,10 @@ class HealthWatch:
 
     def _set(self, name: str, state: State, words: str) -> None:
         self._journal.set_health(name, state, redact(words))
+
+    def _settings(self) -> tuple[State, str]:
+        problem = self._problem()
+        return ("error", f"{problem}; the settings before it stay in force") if problem else ("ok", "in force")
 
     def _space(self) -> tuple[State, str]:
         free = shutil.disk_usage(self._journal.folder).free

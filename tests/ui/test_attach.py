@@ -109,7 +109,10 @@ def test_what_is_set_in_an_attached_window_is_the_services_own(
         own.write_text("[broken\n")
         assert panel.open_settings() is None
         assert "not valid TOML" in panel.notice.text.whole()
+        qtbot.waitUntil(lambda: panel.health.lamp("settings").isVisible(), timeout=30_000)
+        assert "the settings before it stay in force" in panel.health.lamp("settings").toolTip()
         shutil.copy(studio.home / "settings.toml", own)
+        qtbot.waitUntil(lambda: not panel.health.lamp("settings").isVisible(), timeout=30_000)
 
 
 def test_a_window_sees_the_service_go_and_come_back(

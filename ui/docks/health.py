@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from app.journal.rows import HealthRow
 
 ORDER = ("site", "listener", "queue", "workers", "slack", "drives")
+_QUIET = frozenset({"settings"})
+"""Lamps that are only there while something is wrong."""
 TITLES = {
     "site": "Site",
     "listener": "Last event",
@@ -130,7 +132,10 @@ class HealthStrip(QFrame):
         rows = dict(self._hub.snapshot.health)
         for name, row in rows.items():
             # A second site, the farm: lamps beyond the usual six stand at the end while there is room.
-            if name in ORDER or len(self._lamps) < 9:
+            if name in _QUIET:
+                self._show_row(self._lamp(name), row)
+                self._lamp(name).setVisible(self._served and row.state == "error")
+            elif name in ORDER or len(self._lamps) < 9:
                 self._show_row(self._lamp(name), row)
         if "queue" not in rows:
             self._show_queue()
