@@ -37,7 +37,7 @@ from ui.docks.handlers import HandlersDock
 from ui.docks.health import HealthStrip
 from ui.docks.lever import use_motion
 from ui.docks.log import LogDock
-from ui.docks.notice import Chip, Notice
+from ui.docks.notice import SITE_EMBEDDED, SITE_WORDS, Chip, Notice
 from ui.models.alarms import Alarms
 from ui.models.hub import Hub
 from ui.models.words import many, use_clock
@@ -401,11 +401,14 @@ class Panel(QMainWindow):
 
     def _show_site(self) -> None:
         site = self.site
+        where = "embedded demo site" if site.embedded else site.name
+        words = f"Real site: {site.name}" if site.name else ""
         if site.embedded:
             self.site_chip.say("Embedded demo site: nothing here is real", Role.DRY, Role.DRY_FILL)
         else:
-            self.site_chip.say(f"Real site: {site.name}" if site.name else "", Role.TEXT, Role.RAISED)
-        where = "embedded demo site" if site.embedded else site.name
+            self.site_chip.say(words, Role.TEXT, Role.RAISED)
+        self.setProperty(SITE_WORDS, "Embedded demo site" if site.embedded else words)
+        self.setProperty(SITE_EMBEDDED, site.embedded)
         self.setWindowTitle(f"Signalbox: {where}" if where else "Signalbox")
 
     def _draw_mark(self) -> None:

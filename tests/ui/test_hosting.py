@@ -96,3 +96,15 @@ def test_the_window_follows_its_own_settings(
     finally:
         use_clock("24h")
     assert clock_ms(1_700_000_000.25).endswith(".250")
+
+
+def test_every_confirmation_says_which_site_it_is_about(show_panel: Callable[..., Panel], day: Day) -> None:
+    panel = show_panel(day.folder)
+    asked = panel.open_kept("create_task_folder", 3)
+    assert asked.site_chip.text() == "Embedded demo site"
+    asked.reject()
+    panel.set_site(PanelSite("https://studio.ftrackapp.com"))
+    for dialog in (panel.open_kept("create_task_folder", 3), panel.open_undo(1), panel.open_settings()):
+        assert dialog.site_chip.text() == "Real site: https://studio.ftrackapp.com"
+        assert dialog.site_chip.isVisible()
+        dialog.reject()

@@ -19,11 +19,12 @@ from PySide6.QtWidgets import (
 )
 
 from ui import theme
+from ui.docks.notice import site_chip
 from ui.theme import Role
 
 
 class Dialog(QDialog):
-    """A title, a line of explanation, a body, and a foot with buttons; gone when it is closed."""
+    """A title, which site it is, a line of explanation, a body, and a foot with buttons; gone when it is closed."""
 
     def __init__(self, title: str, about: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,7 +39,11 @@ class Dialog(QDialog):
         heading = QLabel(title)
         theme.mark(heading, kind="title")
         heading.setWordWrap(True)
-        head.addWidget(heading)
+        row = QHBoxLayout()
+        row.addWidget(heading, 1)
+        self.site_chip = site_chip(self)
+        row.addWidget(self.site_chip, 0, Qt.AlignmentFlag.AlignTop)
+        head.addLayout(row)
         self.about = QLabel(about)
         self.about.setWordWrap(True)
         theme.mark(self.about, kind="muted")

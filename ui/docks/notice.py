@@ -17,6 +17,9 @@ NEWS_MS = 6_000
 _ICONS = {"ok": "ok", "info": "info", "warning": "warning", "error": "error", "dry": "info"}
 _ROLES = {"ok": Role.OK, "info": Role.INFO, "warning": Role.WARNING, "error": Role.ERROR, "dry": Role.DRY}
 
+SITE_WORDS, SITE_EMBEDDED = "site_words", "site_embedded"
+"""Properties of a window that works on a site: its dialogs say which one, so that none is taken for another."""
+
 
 class Chip(QWidget):
     """A short text on a rounded ground."""
@@ -57,6 +60,19 @@ class Chip(QWidget):
         painter.setPen(theme.current().colour(self._role))
         shown = self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, self.width() - 22)
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter, shown)
+
+
+def site_chip(dialog: QWidget) -> Chip:
+    """Which site the window above a dialog works on; hidden where that is not known."""
+    chip = Chip(dialog)
+    parent: QWidget | None = dialog
+    while parent is not None and not parent.property(SITE_WORDS):
+        parent = parent.parentWidget()
+    if parent is not None:
+        embedded = bool(parent.property(SITE_EMBEDDED))
+        role, ground = (Role.DRY, Role.DRY_FILL) if embedded else (Role.TEXT, Role.RAISED)
+        chip.say(str(parent.property(SITE_WORDS)), role, ground)
+    return chip
 
 
 class Notice(QFrame):
