@@ -22,6 +22,7 @@ from app.engine.protocol import (
 )
 from app.handlers.common import (
     STATUS_KEY,
+    TimeOfDay,
     added_since,
     folded,
     id_list,
@@ -58,11 +59,10 @@ class AddVersionToListSettings(HandlerSettings):
     )
     category: str = setting("Reviews", "Category of the list.", per_project=True)
     make_category: bool = setting(True, "Make the category where the site has none of this name.")
-    cut_off: str = setting(
+    cut_off: TimeOfDay = setting(
         "10:00",
         "Before this time of the studio's day the version goes on today's list, from it on the next day's.",
         per_project=True,
-        pattern=r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?$",
     )
     skip_weekends: bool = setting(
         False, "What falls on Saturday or Sunday goes on the next working day's list.", per_project=True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 from app.engine.protocol import Change, Context, Parent, PlanError
 from app.rules.dailies import parse_cut_off
@@ -22,6 +22,7 @@ __all__ = [
     "Context",
     "Place",
     "TimeOfDay",
+    "TimeOfDayOrNone",
     "added_since",
     "anchor",
     "folded",
@@ -59,17 +60,21 @@ def template_with(*names: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _time_or_empty(text: str) -> str:
-    if text.strip():
-        try:
-            parse_cut_off(text)
-        except PlanError as error:
-            raise ValueError(str(error)) from error
+def _time(text: str) -> str:
+    try:
+        parse_cut_off(text)
+    except PlanError as error:
+        raise ValueError(str(error)) from error
     return text.strip()
 
 
-TimeOfDay = Annotated[str, AfterValidator(_time_or_empty)]
-"""``H:MM`` or ``H:MM:SS``; empty where the setting may be."""
+# Windows without the handler's code check by the pattern alone.
+_CLOCK = {"type": "string", "pattern": r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"}
+TimeOfDay = Annotated[str, AfterValidator(_time), WithJsonSchema(_CLOCK)]
+"""``H:MM`` or ``H:MM:SS``."""
+
+TimeOfDayOrNone = Annotated[str, AfterValidator(lambda text: _time(text) if text.strip() else "")]
+"""The same, or empty."""
 
 
 def folded(names: Iterable[str]) -> frozenset[str]:

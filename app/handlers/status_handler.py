@@ -25,7 +25,7 @@ from app.engine.protocol import (
 )
 from app.handlers.common import (
     PLACE_FIELDS,
-    TimeOfDay,
+    TimeOfDayOrNone,
     added_since,
     folded,
     id_list,
@@ -99,10 +99,10 @@ class StatusHandlerSettings(HandlerSettings):
     digest: bool = setting(
         True, "Many shots for one person may be gathered into one message (see slack.digest_window).", per_project=True
     )
-    quiet_from: TimeOfDay = setting(
+    quiet_from: TimeOfDayOrNone = setting(
         "", "Messages wait from this time of day (studio time, e.g. 20:00); empty: none waits.", per_project=True
     )
-    quiet_until: TimeOfDay = setting("", "Until this time of day (e.g. 08:00).", per_project=True)
+    quiet_until: TimeOfDayOrNone = setting("", "Until this time of day (e.g. 08:00).", per_project=True)
     link: Annotated[str, template_with("server", "task_id", "shot_id", "project_id")] = setting(
         "{{ server }}/#slideEntityId={{ task_id }}&slideEntityType=task&itemId=projects"
         "&entityId={{ project_id }}&entityType=show",

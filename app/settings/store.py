@@ -358,7 +358,8 @@ class SettingsStore:
         if first["type"] == "extra_forbidden":
             name = str(first["loc"][-1])
             return f"{self.path}: there is no setting {where}{_meant(name, self._models[section].model_fields)}"
-        return f"{self.path}: {where}: {first['msg']} (got {first['input']!r})"
+        words = str(first["msg"]).removeprefix("Value error, ")
+        return f"{self.path}: {where}: {words} (got {first['input']!r})"
 
 
 def _meant(name: str, allowed: Iterable[str]) -> str:

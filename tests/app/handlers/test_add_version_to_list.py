@@ -12,6 +12,7 @@ from production import Production
 
 from app.engine.protocol import Change, PlanError
 from app.handlers.add_version_to_list import AddVersionToList
+from app.settings.store import SettingsError, SettingsStore
 from app.site.types import SiteRefusal
 
 HANDLER = AddVersionToList()
@@ -202,6 +203,13 @@ def test_the_cut_off_stays_at_ten_when_the_clocks_change(show: Production, momen
     change = pending(show, local(moment, BERLIN))
     show.run(HANDLER, change)
     assert lists(show) == {f"Dailies_{day}": [change.entity_id]}
+
+
+@pytest.mark.parametrize("written", ["25:99", "ten", ""])
+def test_a_cut_off_that_is_no_time_is_named_with_the_way_to_write_it(show: Production, written: str) -> None:
+    show.settings.path.write_text(f'[handlers.add_version_to_list]\ncut_off = "{written}"\n')
+    with pytest.raises(SettingsError, match=rf"cut_off: '{written}' is no time of day: write it like 10:00 or 18:30"):
+        SettingsStore(show.settings.path).section("handlers.add_version_to_list", HANDLER.settings_model)
 
 
 @pytest.mark.parametrize("server_zone", ["America/Los_Angeles", "Asia/Tokyo"])
