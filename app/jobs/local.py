@@ -31,7 +31,7 @@ from app.resources import resource
 from app.rules.outcomes import PlanError
 from app.settings.models import FlamencoSettings
 
-__all__ = ["Compiled", "LocalJobs", "ShownCommand", "Submission", "shown_commands"]
+__all__ = ["PLATFORM", "Compiled", "LocalJobs", "ShownCommand", "Submission", "shown", "shown_commands"]
 
 #: A job's metadata with this key is a try-out: it works in a scratch folder.
 TRY_OUT = "signalbox.try-out"
@@ -101,16 +101,23 @@ class ShownCommand:
     refused: str = ""
 
 
+def shown(
+    task: int, name: str, commands: Sequence[Mapping[str, Any]], judge: Callable[[Sequence[str]], str]
+) -> list[ShownCommand]:
+    """The exact command lines of one task; ``judge`` says why a program is not run, "" where it is."""
+    lines = [command_line(command, PLATFORM) for command in commands]
+    refusals = [line.error or (judge(line.argv) if line.argv else "") for line in lines]
+    return [
+        ShownCommand(task, name, line.argv, line.text, refused) for line, refused in zip(lines, refusals, strict=True)
+    ]
+
+
 def shown_commands(journal: Journal, job_id: int, settings: FlamencoSettings) -> list[ShownCommand]:
     """The exact command lines of a local job, in order."""
     judge = allowed_programs(settings.allowed_programs, everything=settings.allow_any_program)
-    shown = []
-    for index, name, commands in journal.job_commands(job_id):
-        for command in commands:
-            line = command_line(command, PLATFORM)
-            refused = line.error or (judge(line.argv) if line.argv else "")
-            shown.append(ShownCommand(index, name, line.argv, line.text, refused))
-    return shown
+    return [
+        each for index, name, commands in journal.job_commands(job_id) for each in shown(index, name, commands, judge)
+    ]
 
 
 class LocalJobs:

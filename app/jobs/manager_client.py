@@ -20,7 +20,7 @@ import aiohttp
 DEDUPE_KEY = "signalbox.dedupe"
 Platform = Literal["linux", "windows", "darwin"]
 _ABSENT = object()
-#: What is relied on; an object may also be absent or null.
+#: What is relied on. Only texts must be there: objects may be null, and places are told since version 3.5.
 _JOB: Mapping[str, type] = {"id": str, "status": str, "metadata": dict, "settings": dict}
 _TASK: Mapping[str, type] = {"id": str, "status": str, "index_in_job": int, "worker": dict}
 
@@ -255,7 +255,7 @@ class ManagerClient:
         for item in items:
             for key, kind in shape.items():
                 value = item.get(key)
-                if not (isinstance(value, kind) or (value is None and kind is dict)):
+                if not (isinstance(value, kind) or (value is None and kind is not str)):
                     raise ManagerNonsense(f'The Manager at {self.url} sent a job or task with a strange "{key}".')
         return items
 

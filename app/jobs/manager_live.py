@@ -261,7 +261,7 @@ class ManagerLive:
             except (ManagerUnreachable, ManagerNonsense):
                 self._stale_tasks.add(job_id)
                 raise
-            tasks.sort(key=lambda task: int(task["index_in_job"]))
+            tasks.sort(key=lambda task: int(task.get("index_in_job") or 0))
             if tasks != self.mirror.tasks.get(job_id):
                 self.mirror.tasks[job_id] = tasks
                 self._listener("tasks", job_id)

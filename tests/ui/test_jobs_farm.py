@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from job_room import Jobs, farm_jobs
 from manager_compile import StandInCompiler
-from manager_stand_in import ManagerStandIn
+from manager_stand_in import ECHO_SLEEP, ManagerStandIn
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget
 
+from ui.compiler.background import Background
 from ui.dialogs.base import Confirm
 from ui.dialogs.job_actions import TASK_ACTIONS
+from ui.dialogs.job_run import JobRunDialog, RunWish
+from ui.dialogs.settings import default_store
 from ui.docks.jobs import JobsDock
 from ui.panel import Panel
 
@@ -129,3 +132,40 @@ def test_a_farm_job_and_its_tasks_are_cancelled_and_requeued_by_dialogs_that_nam
         assert confirmed(qtbot, dock) == ["TOS_0120 lighting  (Flamenco)"]
         qtbot.waitUntil(lambda ends=ends: dock.jobs.rows()[0].status == ends, timeout=PATIENCE)
         assert {job["status"] for job in manager.jobs.values()} == {ends}
+
+
+def test_a_deployed_script_is_run_on_the_farm_after_its_command_lines_were_seen(
+    qtbot: Any, jobs: Jobs, manager: ManagerStandIn, show_panel: Callable[..., Panel]
+) -> None:
+    panel = show_panel(jobs.journal.folder, wait=False)
+    default_store().set("flamenco", "manager", manager.url)
+    background = Background(panel)
+    wish = RunWish(
+        script="echo_sleep_test.js",
+        text=ECHO_SLEEP,
+        name="from the workbench",
+        settings={"message": "hi", "sleep_repeats": 0, "sleep_duration_seconds": 1},
+        priority=60,
+        metadata={"project": "tears"},
+        variables={},
+        tasks=lambda: [{"name": "echo", "commands": [{"name": "echo", "parameters": {"message": "hi"}}]}],
+        helpers=dict,
+        deployed=False,
+        background=background,
+    )
+    dialog = JobRunDialog(panel.hub, wish, panel)
+    dialog.open()
+    try:
+        qtbot.waitUntil(dialog.farm.isEnabled, timeout=PATIENCE)
+        dialog.farm.click()
+        assert "echo hi" in dialog.lines.toPlainText()
+        assert "deploy it first" in dialog.words.text(), "the Manager has another text under this name"
+        assert not dialog.try_out.isEnabled()
+        with qtbot.waitSignal(dialog.submitted, timeout=PATIENCE) as submitted:
+            qtbot.mouseClick(dialog.submit, Qt.MouseButton.LeftButton)
+    finally:
+        background.close()
+    (remote,) = manager.jobs.values()
+    assert (remote["name"], remote["type"], remote["priority"]) == ("from the workbench", "echo-sleep-test", 60)
+    assert remote["metadata"]["project"] == "tears"
+    assert jobs.journal.job(submitted.args[0]).remote_id == remote["id"]

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.jobs.commands import command_line, expand_variables
-from app.jobs.local import ShownCommand
+from app.jobs.commands import expand_variables
+from app.jobs.local import PLATFORM, ShownCommand, shown
 from app.jobs.model import Variable
 from app.jobs.task_runs import allowed_programs
 from app.settings.models import FlamencoSettings
@@ -31,8 +31,6 @@ from ui.dialogs.job_confirm import command_text
 from ui.dialogs.settings import default_store
 from ui.models.hub import Hub
 from ui.models.words import many
-
-PLATFORM = "linux"
 
 
 @dataclass(frozen=True)
@@ -86,10 +84,8 @@ def _shown(
 ) -> list[ShownCommand]:
     found = []
     for index, task in enumerate(tasks, 1):
-        for command in expand_variables(task.get("commands") or [], variables, PLATFORM):
-            line = command_line(command, PLATFORM)
-            refused = line.error or (judge(line.argv) if line.argv else "")
-            found.append(ShownCommand(index, str(task.get("name", "")), line.argv, line.text, refused))
+        commands = expand_variables(task.get("commands") or [], variables, PLATFORM)
+        found += shown(index, str(task.get("name", "")), commands, judge)
     return found
 
 
