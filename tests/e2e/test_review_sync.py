@@ -2,136 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import ftrack_api
 import pytest
-from listening import until
-from program import Program
 from sandbox_process import SandboxProcess
-from web_client import Form, Message, WebClient, selected
-
-from app.journal.journal import Journal
+from two_sites import TwoSites, mirrored_once, new_session
 
 pytestmark = pytest.mark.e2e
 
 
-_ENDED = ("done", "skipped")
-
-
-class Studio:
-    """Both sites, a browser, somebody at the cloud site, and the event server, which can be killed.
-
-    Attributes:
-        home: The server's home.
-        page: The browser at the studio's site.
-        cloud: A session at the clients' site.
-        away: The clients' site itself.
-    """
-
-    def __init__(self, base: Path, site: SandboxProcess, away: SandboxProcess) -> None:
-        self.home = base / "home"
-        self.home.mkdir()
-        (self.home / "settings.toml").write_text(
-            f'[cloud]\nserver = "{away.url}"\napi_user = "{away.user}"\n[slack]\nenabled = false\n'
-        )
-        self.extra = {"FTRACK_SERVER": site.url, "FTRACK_API_USER": site.user, "FTRACK_API_KEY": site.key}
-        self.extra["SIGNALBOX_CLOUD_API_KEY"] = away.key
-        self.away = away
-        self.page = WebClient(site.url, site.key, site.user, base / "cache")
-        (base / "cloud-cache").mkdir()
-        self.cloud = ftrack_api.Session(
-            server_url=away.url, api_key=away.key, api_user=away.user,
-            schema_cache_path=str(base / "cloud-cache"), auto_connect_event_hub=False,
-        )  # fmt: skip
-        self.start()
-
-    def start(self) -> None:
-        """The event server, up and connected."""
-        self.server = Program("serve", "--json", home=self.home, extra=self.extra)
-        self.journal = Journal.open(Path(self.server.wait_line()["journal"]), "read")
-        wanted = {"site", "workers"}
-        assert until(lambda: {lamp.name for lamp in self.journal.health() if lamp.state == "ok"} >= wanted)
-
-    def kill(self) -> None:
-        """A power cut: the worker and the host that would start it again."""
-        self.journal.close()
-        host = self.server.process.pid
-        children = Path(f"/proc/{host}/task/{host}/children").read_text().split()
-        for pid in (host, *map(int, children)):
-            os.kill(pid, signal.SIGKILL)
-        self.server.ends()
-        self.server.__exit__(None, None, None)
-
-    def close(self) -> None:
-        self.cloud.close()
-        self.page.close()
-        self.journal.close()
-        with self.server as server:
-            assert server.stop() == 0
-        assert "Traceback" not in server.errors
-        assert self.away.key not in server.errors
-
-    def local(self, query: str) -> list[Any]:
-        self.page.session.reset()
-        return list(self.page.session.query(query))
-
-    def remote(self, query: str) -> list[Any]:
-        self.cloud.reset()
-        return list(self.cloud.query(query))
-
-    def launch(self, action: str, session: Any) -> int:
-        """Launch from the page; the run's id."""
-        known = {run.id for run in self.journal.runs(handler=action)}
-        form = self.page.launch(f"signalbox.{action}", selected(session))
-        assert isinstance(form, Form)
-        answer = self.page.submit(form)
-        assert isinstance(answer, Message)
-        assert answer.success
-        assert until(lambda: {run.id for run in self.journal.runs(handler=action)} - known)
-        return max({run.id for run in self.journal.runs(handler=action)} - known)
-
-    def ended(self, run: int) -> Any:
-        assert until(lambda: self.journal.run_row(run).finished is not None, 90), self.journal.run_row(run)
-        row = self.journal.run_row(run)
-        assert row.state in _ENDED, row.reason
-        return row
-
-    def sync(self, action: str, session: Any = None) -> Any:
-        """Launch and wait for the run's end."""
-        return self.ended(self.launch(action, session or self.local("select id, name from ReviewSession")[0]))
-
-    def sync_killed(self, action: str, session: Any, after: int) -> Any:
-        """The same with a power cut once so many effects are done, and a new start."""
-        run = self.launch(action, session)
-
-        def done() -> int:
-            return sum(effect.state == "applied" for effect in self.journal.run(run).effects)
-
-        assert until(lambda: done() >= after, 30)
-        assert self.journal.run_row(run).finished is None, "it is killed in the middle"
-        self.kill()
-        self.start()
-        return self.ended(run)
-
-
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoSites]:
     base = tmp_path_factory.mktemp("two-sites")
     with (
         SandboxProcess(base / "site", "studio", "--heartbeat", "1") as site,
         SandboxProcess(base / "cloud", "cloud", "--heartbeat", "1") as cloud,
     ):
-        made = Studio(base, site, cloud)
+        made = TwoSites(base, site, cloud)
         yield made
         made.close()
 
 
-def test_a_session_and_its_feedback_travel_and_nothing_is_doubled(studio: Studio) -> None:
+def test_a_session_and_its_feedback_travel_and_nothing_is_doubled(studio: TwoSites) -> None:
     objects = studio.local(
         "select id, name, version_id, asset_version.task_id from ReviewSessionObject order by sort_order"
     )
@@ -217,57 +109,8 @@ def test_a_session_and_its_feedback_travel_and_nothing_is_doubled(studio: Studio
     assert studio.remote(f'Note where id is "{note["id"]}"') == kept, "a sync never deletes what clients wrote"
 
 
-def second_session(studio: Studio) -> tuple[Any, list[Any]]:
-    """Another session of the same project; two of its three objects show versions that the first one shows too."""
-    page = studio.page.session
-    first = studio.local("select id, project_id from ReviewSession")[0]
-    session = page.create(
-        "ReviewSession", {"name": "Second look", "description": "", "project_id": first["project_id"]}
-    )
-    versions = studio.local(
-        'select version_id, name from ReviewSessionObject where review_session.name is_not "Second look" '
-        "order by sort_order limit 3"
-    )
-    session = page.create(
-        "ReviewSession", {"name": "Second look", "description": "", "project_id": first["project_id"]}
-    )
-    for place, one in enumerate(versions):
-        # Two objects of one name: versions of two tasks of a shot are often called alike.
-        values = {"name": "010 <b>take</b>", "version": f"Version {place}", "description": "", "sort_order": place}
-        page.create("ReviewSessionObject", {**values, "version_id": one["version_id"], "review_session": session})
-    page.commit()
-    objects = studio.local(
-        "select id, name, version_id, asset_version.task_id from ReviewSessionObject "
-        f'where review_session_id is "{session["id"]}" '
-        "order by sort_order"
-    )
-    return session, objects
-
-
-def mirrored_once(studio: Studio, session: Any, objects: list[Any]) -> dict[str, Any]:
-    """Each thing of the session is on the cloud site exactly once; its objects by the studio's version."""
-    (mirror,) = studio.remote(f'select id, name from ReviewSession where name is "{session["name"]}"')
-    rows = studio.remote(
-        "select id, asset_version.id, asset_version.metadata, asset_version.asset.versions.id, "
-        "asset_version.asset.parent.name, asset_version.asset.parent.assets.id, "
-        "asset_version.components.name, asset_version.components.component_locations.id "
-        f'from ReviewSessionObject where review_session_id is "{mirror["id"]}"'
-    )
-    by_source = {row["asset_version"]["metadata"]["source_asset_id"]: row for row in rows}
-    assert sorted(by_source) == sorted(one["version_id"] for one in objects)
-    assert len(rows) == len(objects)
-    for row in rows:
-        (part,) = row["asset_version"]["components"]
-        assert (part["name"], len(part["component_locations"])) == ("ftrackreview-mp4", 1)
-        assert len(row["asset_version"]["asset"]["versions"]) == 1
-        assert len(row["asset_version"]["asset"]["parent"]["assets"]) == 1
-    (folder,) = studio.remote(f'select id from Folder where name is "{session["name"]}"')
-    assert len(studio.remote(f'select id from Shot where parent_id is "{folder["id"]}"')) == len(objects)
-    return by_source
-
-
-def test_killed_in_the_middle_of_each_sync_both_sites_hold_each_thing_once(studio: Studio) -> None:
-    session, objects = second_session(studio)
+def test_killed_in_the_middle_of_each_sync_both_sites_hold_each_thing_once(studio: TwoSites) -> None:
+    session, objects = new_session(studio, "Second look")
     studio.away.faults(latency=0.02)
     studio.sync_killed("review_sync", session, after=4)
     by_source = mirrored_once(studio, session, objects)
