@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from app.engine.catalogue import FIRST_LEVERS
 from app.journal.journal import Journal
 from app.journal.rows import LeverPosition
+from app.service_menu import ELSEWHERE
 from app.settings.paths import cache_folder
 from app.site.session import open_session
 from app.site.types import Credentials, SiteRefusal, SiteUnreachable
@@ -107,4 +108,5 @@ def _begin_anew(journal: Journal, server: str) -> None:
         # What another site sent is not given to handlers here, and what happened before now was the old server's.
         journal.set_cursor(journal.last_event_id())
         journal.set_fact("heard", None)
+        journal.set_fact(ELSEWHERE, None)
     log.warning("%s is a real site and new here: every handler stands at Dry run, every action at Off", server)

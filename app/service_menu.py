@@ -89,8 +89,7 @@ class MenuWatch:
             for one in _same_actions(answer, self._actions, self._listener.id):
                 found.setdefault((one["action"], one["by"]), one)
         news = sorted(found.values(), key=lambda one: (one["title"], one["by"]))
-        before = self._journal.fact(ELSEWHERE)
-        if news != (before or []):
+        if news != self._journal.fact(ELSEWHERE):
             self._journal.set_fact(ELSEWHERE, news)
             for one in news:
                 log.warning("%s", _words(one))
@@ -104,7 +103,9 @@ class MenuWatch:
 
 def answered_elsewhere(journal: Journal) -> tuple[State, str]:
     """What the last look found, as state and words: a warning only where ours answers too."""
-    found = journal.fact(ELSEWHERE) or []
+    found = journal.fact(ELSEWHERE)
+    if found is None:
+        return "off", "who else answers our actions was not asked yet"
     both = [one for one in found if journal.lever(one["action"])[0] != "off"]
     if both:
         return "warning", "; ".join(_words(one) for one in both)
