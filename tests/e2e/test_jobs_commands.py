@@ -7,9 +7,20 @@ from pathlib import Path
 
 import pytest
 from job_room import script_of
+from listening import until
 from program import Program
+from studio import Studio
+
+from app.journal.journal import Journal
 
 pytestmark = pytest.mark.e2e
+#: As a TD writes it into the settings file.
+READY_FOR_COMP = """
+[[handlers.status_handler.jobs]]
+status = "Ready for Comp"
+job_type = "publish-copy"
+settings = { files = "{{ root }}/lit.exr", destination = "{{ root }}/comp/{{ shot }}" }
+"""
 
 
 def run(home: Path, *words: str) -> tuple[int, str, str]:
@@ -48,3 +59,28 @@ def test_what_cannot_be_submitted_is_said_in_one_line(tmp_path: Path) -> None:
     assert run(tmp_path, "submit", str(tmp_path / "gone.js"))[0] == 2
     code, out, _ = run(tmp_path, "jobs", "--json")
     assert (code, json.loads(out)) == (0, {"jobs": []})
+
+
+@pytest.mark.timeout(240)
+def test_a_setting_starts_a_job_at_a_transition_and_the_run_shows_how_it_ended(tmp_path: Path) -> None:
+    with Studio(tmp_path / "studio") as studio:
+        with (studio.home / "settings.toml").open("a") as settings:
+            settings.write(READY_FOR_COMP)
+        root = studio.drive / studio.project["name"]
+        (root / "lit.exr").write_text("lit")
+        with studio.server() as server:
+            journal = Journal.open(Path(server.wait_line()["journal"]), "read")
+            try:
+                assert until(lambda: any(lamp.name == "site" and lamp.state == "ok" for lamp in journal.health()))
+                task = studio.create_task("lighting", "Lighting")
+                studio.set_status("Task", task, "Ready for Comp")
+                assert until(lambda: [job.status for job in journal.jobs()] == ["completed"])
+                (job,) = journal.jobs()
+                (effect,) = [each for each in journal.run(job.run_id or 0).effects if each.kind == "job"]
+            finally:
+                journal.close()
+            assert server.stop() == 0, server.errors[-3000:]
+        assert (effect.after or {})["status"] == "completed"
+        assert (root / "comp" / studio.shot["name"] / "lit.exr").read_text() == "lit"
+        code, out, _ = run(studio.home, "jobs", "--run", str(job.run_id), "--json")
+        assert (code, [each["status"] for each in json.loads(out)["jobs"]]) == (0, ["completed"])
