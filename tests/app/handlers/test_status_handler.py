@@ -139,6 +139,16 @@ def test_inactive_people_are_not_written_to(show: Production, shot: Shot) -> Non
     assert sent(show) == ["U00000001"]
 
 
+def test_a_deleted_person_is_missed_by_nobody(show: Production, shot: Shot) -> None:
+    gone = f"gone.{uuid.uuid4().hex[:8]}"
+    person = show.make("User", username=gone, email=f"{gone}@studio.example", is_active=True)
+    assign(show, shot.lighting, gone, "hugo.lefevre")
+    change = show.set_status("Task", shot.animation, LIGHTING)
+    show.delete("User", person)
+    show.run(HANDLER, change)
+    assert sent(show) == ["U00000001"]
+
+
 def test_only_inactive_people_assigned_means_the_projects_channel(show: Production, shot: Shot) -> None:
     assign(show, shot.lighting, "nils.berg")
     done = show.run(HANDLER, show.set_status("Task", shot.animation, LIGHTING))
