@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +124,19 @@ def test_a_search_finds_forwards_and_backwards_over_pages(file: TextFile) -> Non
     assert find("frame 000007", 200_000, backwards=True) == 8
     assert find("saved", 5) == 5
     assert find("saved", 5, backwards=True) == 5
+
+
+def test_the_only_error_of_a_long_coloured_log_is_found_at_once(file: TextFile) -> None:
+    lines = [f"\x1b[32mframe {number:06d}\x1b[0m saved" for number in range(200_000)]
+    lines[199_000] = "\x1b[31mTrace\x1b[0mback (most recent call last):"
+    write(file, "\n".join(lines).encode())
+    while file.rows() < len(lines):
+        file.data_version()
+    began, row, hit = time.thread_time(), 1, 0
+    while row and not hit:
+        hit, row = file.find(ERROR, row)
+    assert hit == 199_001
+    assert time.thread_time() - began < 1.0
 
 
 @pytest.mark.parametrize(

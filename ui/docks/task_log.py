@@ -47,7 +47,7 @@ from ui.docks.rows_view import PAD, Column, RowsView
 from ui.models.ansi import Style, colour, plain, spans
 from ui.models.paged import Row
 from ui.models.reader import Reader
-from ui.models.text_file import ERROR, TextFile, TextRows, TextSource
+from ui.models.text_file import ERROR, Searcher, TextFile, TextRows, TextSource
 from ui.models.words import amount
 from ui.theme import Role
 
@@ -58,6 +58,16 @@ _COLUMNS = (
 _SEARCH_MS = 150
 _LONGEST_WAIT = 0.25
 """Seconds after which a storm is painted as far as it is known."""
+
+
+_LONG = 600
+"""Signs from which on a text is not measured: each is taken to be as wide as a letter."""
+_AROUND = 200
+
+
+def _even(text: str) -> bool:
+    """Whether every sign of a text is as wide as the next."""
+    return text.isascii() or len(text) > _LONG
 
 
 class TaskLogView(RowsView):
@@ -170,7 +180,7 @@ class TaskLogView(RowsView):
         left, room = float(x), self.viewport().width()
         for piece in pieces:
             text = piece.text
-            wide = len(text) * self._wide if text.isascii() else self._advance(text)
+            wide = len(text) * self._wide if _even(text) else self._advance(text)
             if left < room and left + wide > 0:
                 self._paint_piece(painter, text, piece.style, left, y, base, wide)
             left += wide
@@ -180,6 +190,19 @@ class TaskLogView(RowsView):
             self._widest = whole
             if whole > self.header.sectionSize(1):
                 QTimer.singleShot(0, self, self._columns_changed)
+
+    def _paint_hits(self, painter: QPainter, text: str, metrics: QFontMetrics, x: int, y: int) -> None:
+        assert self._highlight is not None
+        if not _even(text):
+            super()._paint_hits(painter, text, metrics, x, y)
+            return
+        # Only what is in sight and a little around it is looked at: a line may have thousands of hits.
+        first = max(0, int(-x / self._wide) - _AROUND)
+        last = int((self.viewport().width() - x) / self._wide) + _AROUND
+        fill = theme.current().colour(Role.WARNING, 0.34)
+        for start, length in self._highlight(text[first:last]):
+            left = x + (first + start) * self._wide
+            painter.fillRect(QRectF(left - 1, y + 3, length * self._wide + 2, self._height - 6), fill)
 
     def _advance(self, text: str) -> float:
         return QFontMetricsF(self._mono).horizontalAdvance(text)
@@ -192,7 +215,7 @@ class TaskLogView(RowsView):
         back = colour(style.bg, ground, self._colours) if style.bg else ""
         if style.inverse:
             ink, back = (back or ground), ink
-        if len(text) > 600:
+        if len(text) > _LONG:
             # Of a very long line only what is in sight is handed to Qt.
             first = max(0, int(-left / self._wide))
             text = text[first : first + int(self.viewport().width() / self._wide) + 2]
@@ -395,7 +418,7 @@ class TaskLogPane(QWidget):
         """Go to the first line that tells of an error."""
         self._find(ERROR, 1, backwards=False, wrap=False)
 
-    def _find(self, pattern: re.Pattern[str] | None, row: int, *, backwards: bool, wrap: bool = True) -> None:
+    def _find(self, pattern: Searcher | None, row: int, *, backwards: bool, wrap: bool = True) -> None:
         if pattern is None or not self.model.count():
             return
         self._search_round += 1

@@ -87,6 +87,11 @@ def plain(raw: str) -> str:
     return "".join(span.text for span in spans(raw))
 
 
+def bare(text: str) -> str:
+    """A text of many lines without its sequences, and else as it was written."""
+    return _ESCAPE.sub("", text) if "\x1b" in text else text
+
+
 def colour(code: str, ground: str, colours: tuple[tuple[Role, str], ...]) -> str:
     """A code's colour as `#rrggbb`, readable on `ground` (`#rrggbb`); `colours` are the theme's."""
     return _colour(code, ground, colours)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ui.models.ansi import plain
+from ui.models.ansi import bare, plain
 from ui.models.paged import Row
 from ui.models.text_file import TextFile, TextSource
 from ui.models.words import clock, clock_ms, level_name, level_role
@@ -170,8 +170,7 @@ class FileSource(TextSource):
         for page in range(store.page_of(low), store.page_of(high) + 1):
             first, lines = store.lines(page)
             # Most pages have no hit, and a page is searched faster than its lines.
-            whole = "\n".join(lines) if self._plain else "\x1b"
-            if "\x1b" in whole or self._pattern.search(whole):
+            if not self._plain or self._pattern.search(bare("\n".join(lines))):
                 found.extend(number for number, line in enumerate(lines, first) if self._passes(line))
         return found[bisect_left(found, low) : bisect_right(found, high)]
 

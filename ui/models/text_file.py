@@ -13,11 +13,11 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from PySide6.QtCore import QObject
 
-from ui.models.ansi import PLAIN, carry, plain
+from ui.models.ansi import PLAIN, bare, carry, plain
 from ui.models.paged import PagedRows, Row
 from ui.models.reader import Reader
 
@@ -29,12 +29,32 @@ FIND_PAGES = 128
 _TAIL = 48
 KEPT_CHARACTERS = 4 << 20
 """Text kept for painting."""
-ERROR = re.compile(
+_ERROR = re.compile(
     r"(?i)(?<!\b0 )(?<!\bno )(?<![\w/.-])"
     r"(?:\w*error|fatal|traceback|\w*exception|failed|failure|panic)\b(?! ?[:=] ?0\b)"
     r"|segmentation fault|command not found"
 )
-"""What a line says when something went wrong; "0 errors" and "no error" do not."""
+_ERROR_WORDS = ("error", "fatal", "traceback", "exception", "fail", "panic", "segmentation", "not found")
+
+
+class Searcher(Protocol):
+    """A regular expression, or what searches as one does."""
+
+    def search(self, text: str, /) -> object:
+        """Something true where the text has a hit."""
+
+
+class ErrorSearcher:
+    """Finds what a line says when something went wrong; "0 errors" and "no error" do not."""
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """The hit in a line, or in a text of many."""
+        # The expression takes a hundred times as long as a look for its words, and most texts have none of them.
+        small = text.lower()
+        return _ERROR.search(text) if any(word in small for word in _ERROR_WORDS) else None
+
+
+ERROR = ErrorSearcher()
 
 
 class TextFile:
@@ -190,7 +210,7 @@ class TextFile:
                 if "\x1b" in line:
                     style = carry(line, style)
 
-    def find(self, pattern: re.Pattern[str], row: int, *, backwards: bool = False) -> tuple[int, int]:
+    def find(self, pattern: Searcher, row: int, *, backwards: bool = False) -> tuple[int, int]:
         """Look for a row that matches, from `row` on (itself included).
 
         Returns:
@@ -210,10 +230,9 @@ class TextFile:
             return 0, 0
         return 0, self._before[following] + 1 if not backwards else self._before[following + 1]
 
-    def _hit(self, page: int, pattern: re.Pattern[str], row: int, backwards: bool) -> int:
+    def _hit(self, page: int, pattern: Searcher, row: int, backwards: bool) -> int:
         first, lines = self.lines(page)
-        whole = "\n".join(lines)
-        if "\x1b" not in whole and not pattern.search(whole):
+        if not pattern.search(bare("\n".join(lines))):
             return 0
         numbered: Iterable[tuple[int, str]] = enumerate(lines, first)
         if backwards:
