@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_serializer, model_validator
 
 from app.engine.protocol import RESULT_MARK
+from app.site.encoding import same
 
 __all__ = ["Result", "Values", "same", "wire"]
 
@@ -62,34 +63,3 @@ def wire(value: Any) -> Any:
 
 #: Attribute to value, as the wire carries them.
 Values = Annotated[dict[str, Any], BeforeValidator(wire)]
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values mean the same to the site: moments to the second, whole numbers and decimals alike."""
-    return bool(_plain(one) == _plain(other))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping) and "__type__" in value:
-        value = value.get("value")
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, dt.datetime):
-        value = value.isoformat()
-    if isinstance(value, str) and len(value) >= 10 and value[4:5] == "-" and value[7:8] == "-":
-        return _moment(value)
-    return value
-
-
-def _moment(text: str) -> str:
-    try:
-        moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return text
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-    return moment.replace(microsecond=0).isoformat()

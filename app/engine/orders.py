@@ -18,6 +18,8 @@ __all__ = ["Orders"]
 
 log = logging.getLogger("signalbox.orders")
 
+#: Characters of an order's arguments that the log shows: those of a batch are a sheet of a thousand shots.
+_SHOWN = 300
 _WAITING: tuple[RunState, ...] = ("queued", "retry", "waiting", "paused")
 _ENDED: tuple[RunState, ...] = (
     "planned",
@@ -91,7 +93,7 @@ class Orders:
             return {"refused": text if " " in text else f"the order {order.kind} lacks {text!r}"}
         except (TypeError, ValueError) as error:
             return {"refused": f"the order {order.kind} cannot be understood: {error}"}
-        log.info("%s ordered %s %s", order.who, order.kind, dict(order.args))
+        log.info("%s ordered %s %s", order.who, order.kind, str(dict(order.args))[:_SHOWN])
         return result
 
     # -- levers --------------------------------------------------------------------------------------------------

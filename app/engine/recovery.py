@@ -24,8 +24,5 @@ def recover_runs(journal: Journal) -> int:
             journal.set_state([run.id], "queued", "the program ended in the middle: taken up again")
             journal.set_state(followers, "queued", "", release=run.plan is None)
     for run in orphans:
-        log.warning(
-            "taken up again after the program ended in the middle",
-            extra={"handler": run.handler, "run_id": run.id, "event_row": run.event_row},
-        )
+        log.warning("taken up again after the program ended in the middle", extra=run.log_fields)
     return len(orphans)

@@ -50,15 +50,8 @@ class Runner:
 
     def tools(self, batch: Sequence[QueuedRun], lane: str) -> Tools:
         """The tools of one execution, made before it starts so that others can cancel it."""
-        run = batch[0]
-        extra = {
-            "handler": run.handler,
-            "run_id": run.id,
-            "event_row": run.event_row,
-            "project": run.project,
-            "entity": run.entity,
-        }
-        return Tools(self.journal, self.doors, self.kinds, self.settings(), lane, logging.LoggerAdapter(log, extra))
+        own = logging.LoggerAdapter(log, batch[0].log_fields)
+        return Tools(self.journal, self.doors, self.kinds, self.settings(), lane, own)
 
     def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> None:
         """Execute claimed runs and write down how they ended. Never raises for what a run does."""
@@ -157,7 +150,7 @@ class Runner:
         if settings.breaker_failures and failures >= settings.breaker_failures and not self._open(run.handler):
             reason = f"paused after {failures} failures in a row; the last: {ending.reason}"
             self.journal.open_breaker(run.handler, reason)
-            log.error("%s is %s", run.handler, reason, extra={"handler": run.handler, "run_id": run.id})
+            log.error("%s is %s", run.handler, reason, extra=run.log_fields)
 
     def _open(self, handler: str) -> bool:
         return bool(self.journal.lever(handler)[1])
@@ -169,15 +162,8 @@ def _say(batch: Sequence[QueuedRun], ending: Ending) -> None:
         state, reason = ending.each.get(run.id, (ending.state, ending.reason))
         if state not in _SAID:
             continue
-        extra = {
-            "handler": run.handler,
-            "run_id": run.id,
-            "event_row": run.event_row,
-            "project": run.project,
-            "entity": run.entity,
-        }
         subject = run.entity or run.entity_id or run.handler
-        log.info("%s: %s%s", subject, state, f": {reason}" if reason else "", extra=extra)
+        log.info("%s: %s%s", subject, state, f": {reason}" if reason else "", extra=run.log_fields)
 
 
 def _words(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """Neighbouring ftrack effects as one server transaction: re-read, compare, journal, commit, journal again.
 
 Requests: one read (what the effects expect and what is there now, in one call) and one commit a chunk; many creations
-at once need no read. A refusal rolls
-the chunk back; what was refused is found by halving, so that one refusal does not spoil the rest.
+at once need no read. A refusal rolls the chunk back; what was refused is found by halving, so that one refusal does
+not spoil the rest.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from app.engine.echo import echo_rows
 from app.engine.kinds import FtrackEffect, Seen, Wanted
 from app.journal.journal import Journal
 from app.journal.queue import QueuedRun
+from app.site.encoding import same
+from app.site.query import chunks, id_list
 
 __all__ = ["FtrackTransaction", "Mismatch", "Step", "look"]
 
-#: Ids an ``in (...)`` of one query carries at most.
-_IDS = 500
 #: So many creations in one chunk are committed without reading first: should one be there already, the site refuses
 #: the whole chunk, and then it is read.
 _UNREAD = 20
@@ -224,12 +224,12 @@ def look(site: SiteDoor, effects: Sequence[FtrackEffect]) -> Seen:
     for entity_type, entities in attributes.items():
         names = sorted({"id"}.union(*entities.values()))
         asked += [
-            ("rows", entity_type, f"select {', '.join(names)} from {entity_type} where id in ({ids})")
-            for ids in _id_lists(entities)
+            ("rows", entity_type, f"select {', '.join(names)} from {entity_type} where id in {id_list(ids)}")
+            for ids in chunks(filter(None, entities))
         ]
     asked += [
-        ("metadata", "", f"select parent_id, key, value from Metadata where parent_id in ({ids})")
-        for ids in _id_lists(dict.fromkeys(metadata))
+        ("metadata", "", f"select parent_id, key, value from Metadata where parent_id in {id_list(ids)}")
+        for ids in chunks(filter(None, metadata))
     ]
     asked += [("found", query, f"select id from {query}") for query in dict.fromkeys(queries)]
     if not asked:
@@ -259,27 +259,11 @@ def _unmet(effect: FtrackEffect, seen: Seen, created: set[str]) -> str:
         if expect.entity_id in created:
             continue
         now = seen.value(expect.entity_type, expect.entity_id, expect.attribute)
-        if not _alike(now, expect.value):
+        if not same(now, expect.value):
             return (
                 f"{expect.attribute} of {expect.entity_type} is {_shown(now)} now, the plan saw {_shown(expect.value)}"
             )
     return ""
-
-
-def _alike(one: Any, other: Any) -> bool:
-    if one == other:
-        return True
-    if isinstance(one, Mapping) and "value" in one:
-        one = one["value"]
-    if isinstance(other, Mapping) and "value" in other:
-        other = other["value"]
-    # Moments come with and without zone and fraction.
-    return str(one)[:19] == str(other)[:19] if _moment_like(one) and _moment_like(other) else bool(one == other)
-
-
-def _moment_like(value: Any) -> bool:
-    text = str(value)
-    return len(text) >= 19 and text[4:5] == "-" and text[10:11] in ("T", " ")
 
 
 def _shown(value: Any) -> str:
@@ -317,9 +301,3 @@ def _chunks(steps: Sequence[Step], size: int) -> Iterable[list[Step]]:
         chunk += unit
     if chunk:
         yield chunk
-
-
-def _id_lists(ids: Iterable[str]) -> Iterable[str]:
-    known = [each for each in ids if each]
-    for at in range(0, len(known), _IDS):
-        yield ", ".join(f'"{each}"' for each in known[at : at + _IDS])

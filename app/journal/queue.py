@@ -85,6 +85,17 @@ class QueuedRun:
     plan_hash: str
 
     @property
+    def log_fields(self) -> dict[str, Any]:
+        """What a line of the log says of whose it is (``extra=``)."""
+        return {
+            "handler": self.handler,
+            "run_id": self.id,
+            "event_row": self.event_row,
+            "project": self.project,
+            "entity": self.entity,
+        }
+
+    @property
     def mark(self) -> str:
         """What no other run has in any journal: its number and the moment it was made. Ids are made of it."""
         return f"{self.id} {self.created}"

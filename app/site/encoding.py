@@ -1,8 +1,12 @@
-"""Answers of the site as plain Python values: no entity objects, so nothing is cached, merged or loaded later."""
+"""Answers of the site as plain Python values, and when two of them mean the same.
+
+No entity objects: so nothing is cached, merged or loaded later.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 Row = dict[str, Any]
@@ -53,3 +57,34 @@ def instant(text: Any) -> dt.datetime | None:
         return None
     moment = dt.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values mean the same to the site: moments to the second, whole numbers and decimals alike."""
+    return bool(_comparable(one) == _comparable(other))
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, Mapping) and "__type__" in value:
+        value = value.get("value")
+    if isinstance(value, Mapping):
+        return {key: _comparable(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_comparable(each) for each in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, dt.datetime):
+        value = value.isoformat()
+    if isinstance(value, str) and len(value) >= 10 and value[4:5] == "-" and value[7:8] == "-":
+        return _moment(value)
+    return value
+
+
+def _moment(text: str) -> str:
+    try:
+        moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return text
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return moment.replace(microsecond=0).isoformat()
