@@ -42,6 +42,7 @@ _IDLE_SECONDS = 1.0
 _TIDY_SECONDS = 60.0
 _DAY = 86_400.0
 _TELL_SECONDS = 1.0
+_FULL_DISK_SECONDS = 2.0
 STOPPING = "Signalbox is stopping"
 UNTAKEN = "this machine takes no such tasks (settings: flamenco.task_types, flamenco.local_workers)"
 
@@ -178,6 +179,9 @@ class JobRoom:
         while not self._stop.is_set():
             try:
                 target()
+            except JournalUnwritable as error:
+                log.error("%s waits: %s", threading.current_thread().name, error)
+                self._stop.wait(_FULL_DISK_SECONDS)
             except Exception:
                 log.exception("%s failed, goes on", threading.current_thread().name)
                 self._stop.wait(1.0)
@@ -277,7 +281,15 @@ class JobRoom:
         except Exception as error:  # a defect is told to whoever gave the order
             log.exception("the order %s failed", order.kind)
             result = {"refused": f"the order {order.kind} failed: {type(error).__name__}"}
-        self._journal.answer(order.id, result)
+        # An order whose answer nobody could write down would be open for ever.
+        while not self._stop.is_set():
+            try:
+                self._journal.answer(order.id, result)
+            except JournalUnwritable as error:
+                log.error("the answer to the order %s waits: %s", order.kind, error)
+                self._stop.wait(_FULL_DISK_SECONDS)
+            else:
+                break
         self._in_hand.discard(order.id)
         self._ring()
 

@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from app.jobs.manager_client import (
@@ -29,7 +29,7 @@ from app.jobs.task_log import TaskLog
 from app.journal.farm_jobs import RemoteJob, RemoteTask
 from app.journal.jobs import FINAL_JOB
 from app.journal.journal import Journal
-from app.journal.rows import JobRow
+from app.journal.rows import JobRow, JournalUnwritable
 from app.rules.outcomes import Later, PlanError
 from app.settings.models import FlamencoSettings
 
@@ -221,6 +221,7 @@ class _Link:
         self._watched: dict[str, float] = {}
         self._young: dict[str, float] = {}
         self._deleted: set[str] = set()
+        self._behind = False
         self._chores: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -258,8 +259,22 @@ class _Link:
 
     # -- jobs and tasks --------------------------------------------------------------------------------------------
 
-    def _hear(self, what: Literal["jobs", "tasks", "log", "connection"], which: str) -> None:
+    def _hear(self, what: Literal["jobs", "tasks", "connection"], which: str) -> None:
         """The mirror changed."""
+        with self._for_later():
+            self._take_up(what, which)
+
+    @contextlib.contextmanager
+    def _for_later(self) -> Iterator[None]:
+        """While the journal's disk is full what is heard is not written; all of it is once there is room (`tidy`)."""
+        try:
+            yield
+        except JournalUnwritable as error:
+            if not self._behind:
+                log.error("what the Manager tells is not kept: %s", error)
+            self._behind = True
+
+    def _take_up(self, what: Literal["jobs", "tasks", "connection"], which: str) -> None:
         if what == "connection":
             url = self.client.url
             words = f"connected to {url}" if self._live.mirror.connected else self._live.mirror.problem
@@ -303,12 +318,18 @@ class _Link:
         tasks = self._live.mirror.tasks.get(remote_id)
         job_id = self._journal.job_of_remote(remote_id)
         if tasks is not None and job_id is not None:
-            self._journal.mirror_tasks(job_id, [remote_task(task, place, needs) for place, task in enumerate(tasks)])
+            found = [remote_task(task, place, needs) for place, task in enumerate(tasks)]
+            with self._for_later():
+                self._journal.mirror_tasks(job_id, found)
 
     async def tidy(self) -> None:
         """Stop looking at jobs that have rested for a while, and fetching logs nobody has asked for."""
-        if self._young and self._live.mirror.read:
-            self._mirror_jobs()
+        if self._behind or (self._young and self._live.mirror.read):
+            with self._for_later():
+                self._mirror_jobs()
+                for remote_id in self._live.mirror.tasks if self._behind else ():
+                    self._chore(self._mirror_tasks(remote_id))
+                self._behind = False
         for remote_id, since in list(self._watched.items()):
             if remote_id not in self._live.mirror.jobs or time.monotonic() - since > _REST_SECONDS:
                 del self._watched[remote_id]

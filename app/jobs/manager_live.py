@@ -23,7 +23,6 @@ import aiohttp
 from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable
 
 _LOG = logging.getLogger("signalbox.flamenco")
-FINAL_TASK = frozenset({"completed", "failed", "canceled", "soft-failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Mirror:
     asked_at: float = 0.0
 
 
-Listener = Callable[[Literal["jobs", "tasks", "log", "connection"], str], None]
+Listener = Callable[[Literal["jobs", "tasks", "connection"], str], None]
 
 
 class ManagerLive:

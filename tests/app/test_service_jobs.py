@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disk import Disk
 from job_room import Jobs, python, script_of
 
 from app.effects.job import SubmitJob
@@ -232,19 +232,6 @@ def disk() -> Iterator[Disk]:
     found = Disk()
     yield found
     found.make_room()
-
-
-class Disk:
-    """The disk as this process sees it: while it is full no file grows beyond its first page."""
-
-    def __init__(self) -> None:
-        self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def fill(self) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, self._limits[1]))
-
-    def make_room(self) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
 
 
 def test_a_task_that_ends_while_the_journals_disk_is_full_has_ended_once_there_is_room(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disk import Disk
 from job_room import Jobs, farm_jobs
 from manager_compile import StandInCompiler
 from manager_stand_in import Chaos, ManagerStandIn
@@ -125,6 +126,23 @@ def test_a_followed_log_for_which_the_disk_had_no_room_is_whole_once_there_is_ro
     path.unlink()
     manager.work(jobs.journal.job_tasks(row.id)[0].remote_id, "active", b"second line\n")
     jobs.wait(followed)
+
+
+def test_what_the_manager_told_while_the_journals_disk_was_full_is_there_once_there_is_room(
+    jobs: Jobs, manager: ManagerStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = submitted(jobs)
+    jobs.wait(lambda: len(jobs.states(row.id)) == 3)
+    disk = Disk()
+    disk.fill()
+    try:
+        for task in jobs.journal.job_tasks(row.id):
+            manager.work(task.remote_id, "completed")
+        jobs.wait(lambda: any("what the Manager tells is not kept" in record.getMessage() for record in caplog.records))
+    finally:
+        disk.make_room()
+    jobs.wait(lambda: jobs.journal.job(row.id).status == "completed")
+    jobs.wait(lambda: jobs.states(row.id) == ["completed"] * 3)
 
 
 def test_the_last_rendered_picture_is_at_hand(jobs: Jobs, manager: ManagerStandIn) -> None:
