@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -528,7 +528,18 @@ class Panel(QMainWindow):
         args: dict[str, Any] = {"event_row": event_row, "dry": dry}
         if handler:
             args["handler"] = handler
-        self.hub.order("replay", args, "Dry run of the event" if dry else "Replay of the event")
+
+        words = "Dry run of the event" if dry else "Replay of the event"
+
+        def made(result: Mapping[str, Any]) -> None:
+            if not result.get("run"):
+                return
+            self.hub.said.emit(f"{words}: done.")
+            # The newest run is the last of the list: whoever asked for it sees it.
+            if self.detail.event_row == event_row:
+                self.detail.show_event(event_row, int(result["run"]))
+
+        self.hub.order("replay", args, words, made)
 
     def _event_order(self, kind: str, event_row: int) -> None:
         if kind == "raw":

@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton
 
 from app.journal.journal import Journal
+from app.journal.queue import NewRun
 from app.journal.rows import EventFilter, RawEvent
 from ui.compiler.workbench import Workbench
 from ui.dialogs.preview import PreviewDialog
@@ -107,6 +108,39 @@ def test_a_failed_run_is_retried_and_the_event_replayed(panel: Panel, day: Day, 
         ("replay", json.dumps({"dry": False, "event_row": row})),
         ("replay", json.dumps({"dry": True, "event_row": row})),
     }
+
+
+def test_the_run_that_a_replay_made_is_brought_into_sight(panel: Panel, day: Day, engine: Journal, qtbot: Any) -> None:
+    row, run = day.missing_folder
+    first = engine.run(run).row
+
+    def once_more(number: int) -> int:
+        (made,) = engine.add_runs(
+            [
+                NewRun(
+                    kind="handler",
+                    handler=first.handler,
+                    identity=f"again {number}",
+                    key="task:x",
+                    seq=row,
+                    received=first.created,
+                    event_row=row,
+                )
+            ]
+        )
+        assert made is not None
+        return made
+
+    for number in range(6):
+        once_more(number)
+    panel.go_to_event(row)
+    qtbot.waitUntil(lambda: len(panel.detail._cards) == 7, timeout=15_000)
+    qtbot.mouseClick(panel.detail.replay, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    newest = once_more(7)
+    engine.answer(engine.open_orders()[0].id, {"run": newest})
+    qtbot.waitUntil(lambda: newest in panel.detail._cards, timeout=15_000)
+    qtbot.waitUntil(lambda: not panel.detail.card(newest).visibleRegion().isEmpty(), timeout=15_000)
 
 
 def test_a_refused_order_is_said(panel: Panel, day: Day, engine: Journal, qtbot: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -48,6 +48,7 @@ _LOG_COLUMNS = (
 _UNDOABLE = {"done", "failed", "stopped", "in_doubt"}
 _RETRY = {"failed", "in_doubt", "cancelled"}
 _OPEN = {"queued", "running", "waiting", "retry", "paused"}
+_SETTLED_MS = 50
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,8 @@ class EventDetailDock(QWidget):
         if self._focus_run in self._cards:
             card = self._cards[self._focus_run]
             self.tabs.setCurrentIndex(0)
-            self._area.ensureWidgetVisible(card)
+            # A card that was only just made has its place when the layout, and the area around it, have settled.
+            QTimer.singleShot(_SETTLED_MS, card, lambda: self._area.ensureWidgetVisible(card))
             self._focus_run = 0
 
     def _replay_one(self, handler: str, dry: bool) -> None:
