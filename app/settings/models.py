@@ -224,6 +224,7 @@ class PanelSettings(Section):
     )
     time_format: Literal["24h", "12h"] = setting("24h", "How times are written.")
     notify_failures: bool = setting(True, "Show a notification when a run fails.")
+    motion: bool = setting(True, "Let levers swing; off, and where the desktop asks for no motion, they simply stand.")
 
 
 #: Sections with fixed names; the handlers' sections are added by whoever loads the handlers.

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hand import Hand, is_seen, texts
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QPushButton, QToolButton
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QToolButton
 
 from app.journal.journal import Journal
 from app.journal.queue import NewEffect, NewRun
 from ui.dialogs.finder import Finder
 from ui.dialogs.undo import UndoDialog
-from ui.docks.lever import Lever
+from ui.docks.lever import Lever, SmallLever, use_motion
 from ui.panel import Panel
 from ui.sample_day import Day
 
@@ -124,8 +125,12 @@ def test_undoing_a_wrongly_made_project_takes_at_most_four_clicks_with_the_list_
     hand.click(panel.why)
     (finder,) = panel.findChildren(Finder)
     qtbot.keyClicks(finder.search, "bigbukc")
-    qtbot.waitUntil(lambda: "bigbukc: project added" in texts(finder), timeout=15_000)
-    hand.click(finder.findChildren(QToolButton, "show_event")[0])
+
+    def shown() -> list[QToolButton]:
+        return [button for button in finder.findChildren(QToolButton, "show_event") if button.isVisible()]
+
+    qtbot.waitUntil(lambda: bool(shown()) and "bigbukc: project added" in texts(finder), timeout=15_000)
+    hand.click(shown()[0])
     qtbot.waitUntil(lambda: is_seen(panel.detail.findChild(QPushButton, f"undo_{run}")), timeout=15_000)
     hand.click(panel.detail.findChild(QPushButton, f"undo_{run}"))
     (dialog,) = panel.findChildren(UndoDialog)
@@ -173,3 +178,35 @@ def test_a_lever_answers_to_hand_drag_and_keyboard(qtbot: Any, dark: None) -> No
     qtbot.keyClick(lever, Qt.Key.Key_End)
     qtbot.mouseClick(lever, Qt.MouseButton.LeftButton, pos=QPoint(lever.width() - 4, y))
     assert lever.position == "off", "a read-only panel moves no lever"
+
+
+def test_a_lever_swings_but_not_for_who_wants_no_motion(qtbot: Any, dark: None, request: pytest.FixtureRequest) -> None:
+    lever = Lever("Create task folder")
+    qtbot.addWidget(lever)
+    with qtbot.waitExposed(lever):
+        lever.show()
+    qtbot.keyClick(lever, Qt.Key.Key_End)
+    assert lever.at < 1.0, "it is on its way"
+    qtbot.waitUntil(lambda: lever.at == 2.0, timeout=5_000)
+
+    request.addfinalizer(lambda: use_motion(True))
+    use_motion(False)
+    qtbot.keyClick(lever, Qt.Key.Key_Home)
+    assert lever.at == 0.0, "it simply stands there"
+
+
+def test_a_show_follows_the_handlers_own_lever_again_from_the_keyboard(qtbot: Any, dark: None) -> None:
+    lever = SmallLever("Status handler in bigbuck")
+    qtbot.addWidget(lever)
+    lever.set_own(True)
+    with qtbot.waitExposed(lever):
+        lever.show()
+    menu_key = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), lever.mapToGlobal(QPoint(5, 5)))
+    QApplication.sendEvent(lever, menu_key)
+    menu = lever.findChildren(QMenu)[0]
+    qtbot.keyClick(menu, Qt.Key.Key_Up)
+    with qtbot.waitSignal(lever.follow_wanted, timeout=5_000):
+        # Pressed only: the menu is gone before the key comes up.
+        qtbot.keyPress(menu, Qt.Key.Key_Return)
+    del menu
+    qtbot.waitUntil(lambda: not lever.findChildren(QMenu), timeout=5_000)

@@ -383,7 +383,9 @@ class LeverGrid(QWidget):
         theme.mark(self._more, kind="muted")
         self._more.hide()
         column.addWidget(self._more)
-        hint = QLabel("A lever in brackets follows the handler's own. Right-click to follow again.")
+        hint = QLabel(
+            "A lever in brackets follows the handler's own. Right-click it, or press the menu key, to follow again."
+        )
         hint.setWordWrap(True)
         hint.setContentsMargins(10, 4, 10, 8)
         theme.mark(hint, kind="muted")

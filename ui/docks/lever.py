@@ -35,7 +35,7 @@ from PySide6.QtGui import (
     QRadialGradient,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QMenu, QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QSlider, QStyle, QWidget
 
 from ui import theme
 from ui.models.words import LEVERS
@@ -43,6 +43,14 @@ from ui.theme import Role
 
 POSITIONS = ("off", "dry", "on")
 _KEYS = {Qt.Key.Key_O: 0, Qt.Key.Key_D: 1, Qt.Key.Key_N: 2, Qt.Key.Key_0: 0, Qt.Key.Key_1: 1, Qt.Key.Key_2: 2}
+
+
+_motion = {"wanted": True}
+
+
+def use_motion(wanted: bool) -> None:
+    """Let levers swing from now on, or not; a desktop that asks for no motion has the last word."""
+    _motion["wanted"] = wanted
 
 
 class Lever(QSlider):
@@ -117,13 +125,18 @@ class Lever(QSlider):
     at = Property(float, _get_at, _set_at)
 
     def _go(self, index: int) -> None:
-        if not self.isVisible():
+        self._swing.stop()
+        if not (self.isVisible() and self._may_swing()):
             self._set_at(float(index))
             return
-        self._swing.stop()
         self._swing.setStartValue(self._at)
         self._swing.setEndValue(float(index))
         self._swing.start()
+
+    def _may_swing(self) -> bool:
+        # Desktops tell "no animations" by a duration of none.
+        duration = QStyle.StyleHint.SH_Widget_Animation_Duration
+        return _motion["wanted"] and self.style().styleHint(duration, None, self) > 0
 
     def _put(self, index: int) -> None:
         """A person put it there."""
