@@ -19,10 +19,10 @@ from pathlib import Path
 
 from app.process import ProgramFailed, ProgramMissing, run_program
 from app.resources import resource
+from app.settings.paths import SERVICE_STATE
 
 #: Exit codes of ``serve`` after which a supervisor must not start it again (see app.cli).
 FINAL_CODES = (64, 65, 75, 78)
-_STATE = Path("/var/lib/signalbox")
 _SETTINGS = Path("/etc/signalbox/settings.toml")
 _LOG = Path("/tmp/ftrack_event_server.log")  # noqa: S108 - the place the studio's tools read it from
 
@@ -54,7 +54,7 @@ class ServicePlan:
     command: Path = Path("/usr/bin/signalbox")
     drives: tuple[Path, ...] = (Path("/data/production"),)
     settings: Path = _SETTINGS
-    state: Path = _STATE
+    state: Path = SERVICE_STATE
     log: Path = _LOG
     root: Path = Path("/")
     dry_run: bool = False

@@ -105,7 +105,7 @@ class _Plans:
         statuses: (task, status) -> run.
         place_runs: Task that a place was planned for, or found -> run.
         found_on: Version -> what was said of lists it was found on.
-        settled: Versions whose task had the status already.
+        settled: Version -> what was said of statuses that its task had already.
         already: Runs that found the work done.
     """
 
@@ -114,7 +114,7 @@ class _Plans:
     statuses: dict[tuple[str, str], RunRow] = field(default_factory=dict)
     place_runs: dict[str, RunRow] = field(default_factory=dict)
     found_on: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    settled: set[str] = field(default_factory=set)
+    settled: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     already: int = 0
 
 
@@ -187,7 +187,9 @@ def _plans(journal: Journal, site: SiteDoor, runs: Iterable[RunRow], lists: dict
         detail = journal.run(run.id)
         for effect in detail.effects:
             _take_effect(effect, run, plans, lists, items)
-        told = [str(note.get("reason") or "") for note in detail.notes if note.get("outcome") == "already"]
+        # Of runs that shared a plan the first has the notes of all.
+        own = [note for note in detail.notes if note.get("entity_id") in ("", run.entity_id)]
+        told = [str(note.get("reason") or "") for note in own if note.get("outcome") == "already"]
         if "already" in run.reason:
             told.append(run.reason)
         _take_found(run, told, plans)
@@ -223,7 +225,7 @@ def _take_found(run: RunRow, told: Sequence[str], plans: _Plans) -> None:
     if run.handler == "add_version_to_list":
         plans.found_on[run.entity_id] += told
     elif run.handler == "assign_task_status":
-        plans.settled.add(run.entity_id)
+        plans.settled[run.entity_id] += told
     elif run.entity_type == "Task":
         plans.place_runs[run.entity_id] = run
 
@@ -427,17 +429,16 @@ def _compare_statuses(plans: _Plans, site: SiteDoor, since: float, old_user: str
     for row in site.rows(f'{query}"{moment}"'):
         user = str((row["user"] or {}).get("username") or "")
         changes[str(row["parent_id"])].append((str(row["status_id"]), user))
-    settled = {
-        str(row["task_id"])
-        for row in _by_ids(site, "select id, task_id from AssetVersion where id in {}", plans.settled)
-    }
+    settled: dict[str, str] = defaultdict(str)
+    for row in _by_ids(site, "select id, task_id from AssetVersion where id in {}", plans.settled):
+        settled[str(row["task_id"])] += "; ".join(plans.settled[str(row["id"])])
     others = {task for task, made in changes.items() if old_user and any(user == old_user for _, user in made)}
     for task in sorted(tasks | others):
         wanted = {status: run for (one, status), run in plans.statuses.items() if one == task}
         seen = {status for status, _ in changes[task]}
         by_old = {status for status, user in changes[task] if old_user and user == old_user}
         lacking = {status: run for status, run in wanted.items() if status not in seen}
-        strange = by_old - wanted.keys() if task not in settled else set()
+        strange = {one for one in by_old - wanted.keys() if f" is {names.get(one)} already" not in settled[task]}
         report.agreed += len(wanted) - len(lacking)
         if lacking or strange:
             run = next(iter((lacking or wanted).values()), None)

@@ -7,6 +7,7 @@ to that one, and looks the same.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QDialog
 
-from app.settings.paths import journal_folder, state_folder, use_settings
+from app.settings.paths import SERVICE_STATE, home, journal_folder, state_folder, use_settings
 from ui.app import CrashHook, SingleInstance, calm_collector, make_app
 from ui.models.desk import SiteDesk
 from ui.panel import Panel, PanelSite, read_wishes
@@ -239,9 +240,20 @@ class _Demo:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _usual_journal(settings: Path | None) -> Path:
+    """That of the service that runs on this machine, where nothing else was named; else this person's own."""
+    of_service = SERVICE_STATE / "journal"
+    if settings is None and home() is None and os.access(of_service, os.R_OK):
+        from app.journal.lock import JournalLock
+
+        if JournalLock.is_held(of_service):
+            return of_service
+    return journal_folder()
+
+
 def run_panel(settings: Path | None = None, journal: Path | None = None) -> int:
     """The panel of this installation, or of another settings file or journal. Returns the program's exit code."""
-    folder = journal or journal_folder()
+    folder = journal or _usual_journal(settings)
     if settings is not None:
         use_settings(settings)
     return _run(folder, _Server(settings, folder), PanelSite())

@@ -11,6 +11,8 @@ from pathlib import Path
 import platformdirs
 
 _NAME = "signalbox"
+#: Home of the service on a machine that has one; its journal is below.
+SERVICE_STATE = Path("/var/lib/signalbox")
 _SETTINGS = "SIGNALBOX_SETTINGS"
 
 

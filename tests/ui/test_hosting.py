@@ -9,10 +9,11 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
+import ui.start
 from app.journal.journal import Journal
 from ui.panel import Panel, PanelSite
 from ui.sample_day import Day
-from ui.start import Host, _Server
+from ui.start import Host, _Server, _usual_journal
 
 
 def test_a_missing_site_is_told_with_what_to_enter(
@@ -96,6 +97,22 @@ def test_the_window_follows_its_own_settings(
     finally:
         use_clock("24h")
     assert clock_ms(1_700_000_000.25).endswith(".250")
+
+
+def test_the_panel_finds_the_running_service_of_this_machine_by_itself(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(ui.start, "SERVICE_STATE", tmp_path / "service")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "own"))
+    own = tmp_path / "home" / "journal"
+    assert _usual_journal(None) == own
+    service = Journal.open(tmp_path / "service" / "journal")
+    try:
+        assert _usual_journal(None) == own, "SIGNALBOX_HOME names another place"
+        monkeypatch.delenv("SIGNALBOX_HOME")
+        assert _usual_journal(None) == tmp_path / "service" / "journal"
+        assert _usual_journal(tmp_path / "settings.toml") != tmp_path / "service" / "journal"
+    finally:
+        service.close()
+    assert tmp_path / "own" in _usual_journal(None).parents, "where it does not run, one's own"
 
 
 def test_every_confirmation_says_which_site_it_is_about(show_panel: Callable[..., Panel], day: Day) -> None:
