@@ -171,9 +171,7 @@ def _child(role: str, folder: Path, *more: str, home: Path) -> subprocess.Popen[
     environment = {**os.environ, "SIGNALBOX_HOME": str(home)}
     environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     command = [sys.executable, __file__, "--role", role, "--folder", str(folder), *more]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    )
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def _ready(child: subprocess.Popen[str]) -> None:

@@ -457,10 +457,12 @@ class RowsView(QAbstractScrollArea):
     def _paint_hits(self, painter: QPainter, text: str, metrics: QFontMetrics, x: int, y: int) -> None:
         assert self._highlight is not None
         fill = theme.current().colour(Role.WARNING, 0.34)
+        left, place = x, 0
         for start, length in self._highlight(text):
-            left = x + metrics.horizontalAdvance(text[:start])
+            left += metrics.horizontalAdvance(text[place:start])
             wide = metrics.horizontalAdvance(text[start : start + length])
             painter.fillRect(QRectF(left - 1, y + 3, wide + 2, self._height - 6), fill)
+            left, place = left + wide, start + length
 
     def _paint_lamps(self, painter: QPainter, row: Row, x: int, y: int, size: int) -> None:
         states = dict(row.lamps)
