@@ -14,6 +14,7 @@ from app.actions.batch_create import existing_below, rows_to_json
 from app.engine.doors import SiteDoor
 from app.rules.batch import Existing, ShotRow
 from app.rules.outcomes import PlanError
+from app.site.operations import operation
 from app.site.query import id_list, quoted
 
 __all__ = ["Below", "Entity", "LookUps", "TaskRow", "VersionRow"]
@@ -258,10 +259,7 @@ class LookUps:
 
     def set_status(self, entity_type: str, entity_id: str, status_id: str) -> None:
         """Set a status as a person does on ftrack's page."""
-        body = {"__entity_type__": entity_type, "status_id": status_id}
-        self._fresh().call(
-            [{"action": "update", "entity_type": entity_type, "entity_key": [entity_id], "entity_data": body}]
-        )
+        self._fresh().call([operation("update", entity_type, [entity_id], {"status_id": status_id})])
 
     def thumbnail(self, component_id: str, folder: Path) -> Path:
         """A thumbnail's file, fetched once into ``folder``."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
 
 from app.engine.doors import SiteDoor, SiteRefusal, SiteUnreachable
+from app.site.operations import operation
 
 __all__ = ["OWN_JOB", "JobReport"]
 
@@ -45,15 +45,12 @@ class JobReport:
             if self._known is None:
                 self._known = bool(self._site.rows(f'select id from Job where id is "{self._key}"'))
             if self._known:
-                self._call("update", values)
+                self._site.call([operation("update", "Job", [self._key], values)])
             else:
-                self._call("create", {"id": self._key, "type": "api_job", "user_id": self._user, **values})
+                made = {"id": self._key, "type": "api_job", "user_id": self._user, **values}
+                self._site.call([operation("create", "Job", [self._key], made)])
                 self._known = True
         except (SiteRefusal, SiteUnreachable) as error:
             log.warning("the Job of %s (run %s) could not be written: %s", self._title, self._run or "?", error)
             return False
         return True
-
-    def _call(self, action: str, values: dict[str, Any]) -> None:
-        data = {"__entity_type__": "Job", **values}
-        self._site.call([{"action": action, "entity_type": "Job", "entity_key": [self._key], "entity_data": data}])

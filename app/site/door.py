@@ -19,6 +19,7 @@ import requests
 
 from app.site.cache import LookUps
 from app.site.encoding import plain
+from app.site.operations import operation
 from app.site.session import open_session, post
 from app.site.types import Credentials, Named, SiteRefusal, SiteUnreachable
 
@@ -189,7 +190,7 @@ class Site:
     def _create_once(self, entity_type: str, data: Mapping[str, Any], there: str) -> None:
         """Create, unless another worker that uploads the same shared picture was quicker."""
         try:
-            self.call([_create(entity_type, data)])
+            self.call([operation("create", entity_type, [data["id"]] if "id" in data else [], data)])
         except SiteRefusal:
             if not self.rows(there):
                 raise
@@ -297,13 +298,3 @@ class Site:
         middle = (sent + time.time()) / 2
         # The header has whole seconds: a smaller difference says nothing.
         self._clock_offset = told - middle if abs(told - middle) > 2.0 else 0.0
-
-
-def _create(entity_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    key = data.get("id")
-    return {
-        "action": "create",
-        "entity_type": entity_type,
-        "entity_key": [key] if key else [],
-        "entity_data": {"__entity_type__": entity_type, **data},
-    }
