@@ -259,7 +259,7 @@ def _sure(pattern: str) -> str:
     It is the longest piece of plain letters outside of groups and choices. Two of the letters have relatives abroad
     (the signs of Kelvin and a Turkish i are k and i in small), which LIKE does not know: any letter may stand there.
     """
-    if "(?" in pattern:
+    if "(?" in pattern or re.search(r"\\[xuUN\d]", pattern):
         return ""
     pieces: list[list[str]] = [[]]
     depth = 0

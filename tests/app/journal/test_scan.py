@@ -60,6 +60,8 @@ PATTERNS = [
     "(fail|refus)ed",
     "before the end",
     "refused?:? not",
+    r"\x46older",
+    r"(not_)in_(ch)an\2?",
 ]
 
 
@@ -108,6 +110,8 @@ def test_two_threads_find_every_line_once_and_in_order(tmp_path: Path) -> None:
         ("(made|copied) folders", "folders"),
         ("ab*cde{0,1}fg+", "cd"),
         ("(?i)folder", ""),
+        (r"\x46older", ""),
+        (r"(fol)der\12", ""),
         ("[abc]defg[^]x]hij", "defg"),
         ("Ünde", "nde"),
     ],
