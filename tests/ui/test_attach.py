@@ -75,6 +75,19 @@ def test_it_attaches_to_a_running_service_says_so_and_its_lever_is_obeyed(
         assert row.who == panel.hub.who
         assert row.why
 
+        # A replay and a retry are the service's work too, and say who wanted them.
+        studio.create_task("..")
+        journal = service.journal
+        qtbot.waitUntil(lambda: bool(journal.runs(handler="create_task_folder", states=("failed",))), timeout=15_000)
+        (failed,) = journal.runs(handler="create_task_folder", states=("failed",))
+        assert failed.event_row is not None
+        panel.replay(failed.event_row, "create_task_folder", dry=True)
+        qtbot.waitUntil(lambda: len(journal.runs(handler="create_task_folder")) == 2, timeout=15_000)
+        answers: list[Any] = []
+        panel.hub.order("retry", {"run": failed.id}, "Retry", answers.append)
+        qtbot.waitUntil(lambda: bool(answers), timeout=15_000)
+        assert "refused" not in answers[0]
+
 
 def test_where_none_runs_it_offers_to_and_then_hosts_the_only_one(
     studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
