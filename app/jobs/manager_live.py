@@ -36,6 +36,7 @@ class Rhythm:
         longest_reconnect: Its upper bound.
         resync: Everything is read again although nothing was heard.
         poll: The same while the line is down; and for more of a followed log.
+        breath: Between two reads: a storm of updates is read once, and the Manager's database is not kept busy.
     """
 
     ping: float = 20.0
@@ -44,6 +45,7 @@ class Rhythm:
     longest_reconnect: float = 15.0
     resync: float = 20.0
     poll: float = 1.0
+    breath: float = 0.25
 
 
 @dataclass(slots=True)
@@ -231,6 +233,7 @@ class ManagerLive:
                 await asyncio.sleep(self._rhythm.reconnect)
             else:
                 said = ""
+                await asyncio.sleep(self._rhythm.breath)
 
     async def _read_jobs(self) -> None:
         asked_at = time.monotonic()

@@ -24,7 +24,7 @@ from app.jobs.manager_client import (
 from app.jobs.manager_live import LogFollower, LogSink, ManagerLive, Rhythm
 
 QUICK = Patience(request=5.0, tries=6, pause=0.02, longest_pause=0.2)
-LIVELY = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, poll=0.05)
+LIVELY = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, poll=0.05, breath=0.01)
 JOB = {"name": "job", "type": "two", "submitter_platform": "linux", "settings": {}, "metadata": {"user.name": "me"}}
 
 
@@ -292,6 +292,27 @@ def test_without_a_live_line_jobs_tasks_and_logs_are_asked_for(manager: ManagerS
         manager.work(task, "active", b"line\n")
         await until(lambda: live.mirror.jobs[job["id"]]["status"] == "active" and ear.heard == "line\n")
         await until(lambda: live.mirror.tasks[job["id"]][0]["status"] == "active")
+        await live.stop()
+
+    run(manager.url, story)
+
+
+def test_a_storm_of_updates_is_read_a_few_times(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        live = ManagerLive(client, lambda *_: None, Rhythm(reconnect=0.02, resync=3600.0))
+        live.start()
+        await until(lambda: live.mirror.connected and live.mirror.read)
+        job = await client.submit(JOB, "k")
+        await live.watch_job(job["id"])
+        before = len(manager.requests)
+        for _ in range(300):
+            for task in list(manager.tasks):
+                manager.work(task, "active")
+            await asyncio.sleep(0)
+        for task in list(manager.tasks):
+            manager.work(task, "completed")
+        await until(lambda: {task["status"] for task in live.mirror.tasks.get(job["id"], [])} == {"completed"})
+        assert len(manager.requests) - before < 30, "not once for each of 602 updates"
         await live.stop()
 
     run(manager.url, story)

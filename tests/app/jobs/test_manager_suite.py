@@ -221,8 +221,8 @@ def test_a_job_runs_and_its_log_arrives_once_and_whole_with_its_picture(
         for task, ear in ears.items():
             await live.follow_log(task, ear)
         logged = await asyncio.to_thread(carry_out, manager, worker, job, 20)
-        await until(lambda: live.mirror.jobs[job]["status"] == "completed")
-        await until(lambda: {task["status"] for task in live.mirror.tasks[job]} == {"completed"})
+        await until(lambda: live.mirror.jobs.get(job, {}).get("status") == "completed")
+        await until(lambda: {task["status"] for task in live.mirror.tasks.get(job, [])} == {"completed"})
         said: list[str] = []
         for task in live.mirror.tasks[job]:
             whole = await whole_log(client, task["id"], ears[task["id"]])
