@@ -8,27 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent, QShowEvent
+from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QDockWidget,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
-    QPushButton,
     QStackedWidget,
     QSystemTrayIcon,
-    QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.settings.paths import state_folder
 from ui import theme
+from ui.dock_area import DockArea
 from ui.docks.actions import ActionsDock
 from ui.docks.browser import BrowserDock
 from ui.docks.detail import EventDetailDock
@@ -37,7 +31,8 @@ from ui.docks.handlers import HandlersDock
 from ui.docks.health import HealthStrip
 from ui.docks.lever import use_motion
 from ui.docks.log import LogDock
-from ui.docks.notice import SITE_EMBEDDED, SITE_WORDS, Chip, Notice
+from ui.docks.notice import SITE_EMBEDDED, SITE_WORDS, Notice
+from ui.header import Header
 from ui.models.alarms import Alarms
 from ui.models.hub import Hub
 from ui.models.words import many, use_clock
@@ -58,12 +53,6 @@ if TYPE_CHECKING:
     from ui.dialogs.upload import UploadDialog
     from ui.docks.jobs import JobsDock
     from ui.models.desk import SiteDesk
-
-LAYOUT_VERSION = 2
-"""Raised when docks come or go, so that a layout of an older window is not forced on a new one."""
-
-
-_THEMES: tuple[tuple[str, theme.Choice], ...] = (("Dark", "dark"), ("Light", "light"), ("As the desktop", "system"))
 
 
 @dataclass(frozen=True)
@@ -143,16 +132,7 @@ class Panel(QMainWindow):
     def _build(self) -> None:
         self.notice = Notice()
         self.health = HealthStrip(self.hub)
-        self.docks = QMainWindow()
-        self.docks.setWindowFlags(Qt.WindowType.Widget)
-        self.docks.setDockNestingEnabled(True)
-        self.docks.setAnimated(False)
-        self.docks.setDockOptions(
-            QMainWindow.DockOption.AllowTabbedDocks
-            | QMainWindow.DockOption.AllowNestedDocks
-            | QMainWindow.DockOption.GroupedDragging
-        )
-        self.docks.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.docks = DockArea()
         self.handlers = HandlersDock(self.hub)
         self.events = EventsDock(self.hub, lambda: self.settings)
         self.detail = EventDetailDock(self.hub)
@@ -160,9 +140,6 @@ class Panel(QMainWindow):
         self.actions_dock = ActionsDock(self.hub)
         self.browser = BrowserDock()
         self.desk: SiteDesk | None = None
-        self._dock: dict[str, QDockWidget] = {}
-        self._titles: dict[str, QWidget] = {}
-        self._bare: dict[str, QWidget] = {}
         for name, title, widget in (
             ("handlers", "Handlers", self.handlers),
             ("events", "Events", self.events),
@@ -171,13 +148,16 @@ class Panel(QMainWindow):
             ("actions", "Actions", self.actions_dock),
             ("browser", "Browser", self.browser),
         ):
-            self._add_dock(name, title, widget)
+            self.docks.add(name, title, widget)
+        self._dock = self.docks.by_name
+        self.header = self._build_header()
+        self.site_chip, self.why = self.header.chip, self.header.why
         self.pages = QStackedWidget()
         self.pages.addWidget(self.docks)
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self._build_header(), self.health, self.notice, self.pages):
+        for part in (self.header, self.health, self.notice, self.pages):
             column.addWidget(part)
         column.setStretchFactor(self.pages, 1)
         holder = QWidget()
@@ -186,117 +166,18 @@ class Panel(QMainWindow):
         self.alarms = Alarms(self.hub, self)
         self.events.view.setFocus()
 
-    def _add_dock(self, name: str, title: str, widget: QWidget) -> None:
-        dock = QDockWidget(title, self.docks)
-        dock.setObjectName(name)
-        dock.setWidget(widget)
-        self._titles[name] = DockTitle(dock, title)
-        self._bare[name] = QWidget(dock)
-        self._bare[name].setFixedHeight(0)
-        dock.setTitleBarWidget(self._titles[name])
-        dock.visibilityChanged.connect(self._sync_titles)
-        dock.topLevelChanged.connect(self._sync_titles)
-        dock.dockLocationChanged.connect(self._sync_titles)
-        self._dock[name] = dock
-
-    def _sync_titles(self, *_args: object) -> None:
-        """A dock in a tab has its name on the tab: its title bar would say it twice."""
-        for name, dock in self._dock.items():
-            tabbed = bool(self.docks.tabifiedDockWidgets(dock)) and not dock.isFloating()
-            wanted = self._bare[name] if tabbed else self._titles[name]
-            if dock.titleBarWidget() is not wanted:
-                dock.setTitleBarWidget(wanted)
-                wanted.show()
-
-    def _build_header(self) -> QWidget:
-        header = QFrame()
-        theme.mark(header, kind="bar")
-        header.setFixedHeight(44)
-        line = QHBoxLayout(header)
-        line.setContentsMargins(12, 0, 8, 0)
-        line.setSpacing(8)
-        self._mark = QLabel()
-        line.addWidget(self._mark)
-        name = QLabel("Signalbox")
-        name.setFont(theme.heading_font(2.0))
-        line.addWidget(name)
-        line.addSpacing(12)
-        self._page_buttons: list[QToolButton] = []
-        for index, (words, icon) in enumerate((("Signals", "lever"), ("Job compiler", "code"), ("Jobs", "job"))):
-            line.addWidget(self._page_button(index, words, icon))
-        line.addSpacing(8)
-        self.site_chip = Chip()
-        line.addWidget(self.site_chip)
-        line.addStretch(1)
-        self.why = QPushButton("What happened to…?")
-        self.why.setObjectName("why")
-        self.why.setToolTip("Find a task, shot or project and read why it has (or has not) a folder  (Ctrl+K)")
-        self.why.setShortcut(QKeySequence("Ctrl+K"))
-        theme.set_icon(self.why, "search", Role.MUTED)
-        self.why.clicked.connect(self.open_finder)
-        line.addWidget(self.why)
-        for tool in self._tools():
-            line.addWidget(tool)
+    def _build_header(self) -> Header:
+        header = Header([dock.toggleViewAction() for dock in self._dock.values()])
+        header.page_wanted.connect(self.show_page)
+        header.theme_wanted.connect(self.set_theme)
+        header.theme_turned.connect(self.toggle_theme)
+        header.finder_wanted.connect(self.open_finder)
+        header.settings_wanted.connect(self.open_settings)
+        header.layout_wanted.connect(self.usual_layout)
+        header.assistant_wanted.connect(self.open_assistant)
+        header.shadow_wanted.connect(self.open_shadow)
+        header.quit_wanted.connect(self.quit)
         return header
-
-    def _page_button(self, index: int, words: str, icon: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(words)
-        button.setCheckable(True)
-        button.setAutoExclusive(True)
-        button.setChecked(index == 0)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setObjectName(f"page_{index}")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setShortcut(QKeySequence(f"Ctrl+{index + 1}"))
-        theme.set_icon(button, icon, Role.MUTED)
-        button.clicked.connect(partial(self.show_page, index))
-        self._page_buttons.append(button)
-        return button
-
-    def _tools(self) -> list[QToolButton]:
-        made = []
-        for name, icon, tip, does in (
-            ("theme", "moon", "Dark or light", self.toggle_theme),
-            ("settings", "settings", "Settings", self.open_settings),
-        ):
-            button = QToolButton()
-            button.setObjectName(f"tool_{name}")
-            theme.set_icon(button, icon, Role.MUTED)
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
-            button.clicked.connect(does)
-            made.append(button)
-        menu_button = QToolButton()
-        theme.set_icon(menu_button, "menu", Role.MUTED)
-        menu_button.setToolTip("Window")
-        menu_button.setAccessibleName("Window menu")
-        menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu_button.setMenu(self._window_menu(menu_button))
-        made.append(menu_button)
-        return made
-
-    def _window_menu(self, parent: QWidget) -> QMenu:
-        menu = QMenu(parent)
-        for dock in self._dock.values():
-            menu.addAction(dock.toggleViewAction())
-        menu.addAction("Restore the usual layout", self.usual_layout)
-        menu.addSeparator()
-        menu.addAction("Connect the studio…", self.open_assistant)
-        menu.addAction("Compare with the old server…", self.open_shadow)
-        menu.addSeparator()
-        group = QActionGroup(menu)
-        for words, choice in _THEMES:
-            action = QAction(words, menu)
-            action.setCheckable(True)
-            action.setChecked(choice == self.settings.value("theme", "dark"))
-            action.triggered.connect(partial(self.set_theme, choice))
-            group.addAction(action)
-            menu.addAction(action)
-        menu.addSeparator()
-        leave = menu.addAction("Quit Signalbox", self.quit)
-        leave.setShortcut(QKeySequence(QKeySequence.StandardKey.Quit))
-        return menu
 
     def _wire(self) -> None:
         hub = self.hub
@@ -325,40 +206,12 @@ class Panel(QMainWindow):
         self.health.clicked.connect(self._lamp_clicked)
         self.alarms.raised.connect(self._alarm)
         self.settings_saved.connect(self._saved)
-        theme.notifier().changed.connect(self._draw_mark)
-        self._draw_mark()
 
     # Layout
 
     def usual_layout(self) -> None:
         """Put every dock where it belongs."""
-        docks, area = self._dock, Qt.DockWidgetArea
-        for dock in docks.values():
-            dock.setFloating(False)
-            self.docks.removeDockWidget(dock)
-        self.docks.addDockWidget(area.LeftDockWidgetArea, docks["handlers"])
-        self.docks.addDockWidget(area.RightDockWidgetArea, docks["events"])
-        self.docks.splitDockWidget(docks["events"], docks["event_detail"], Qt.Orientation.Vertical)
-        wide = self._available().width() >= 1_700
-        if wide:
-            self.docks.splitDockWidget(docks["event_detail"], docks["log"], Qt.Orientation.Horizontal)
-        else:
-            self.docks.tabifyDockWidget(docks["event_detail"], docks["log"])
-        self.docks.tabifyDockWidget(docks["handlers"], docks["actions"])
-        self.docks.tabifyDockWidget(docks["events"], docks["browser"])
-        for dock in docks.values():
-            dock.show()
-        for name in ("handlers", "events", "event_detail"):
-            docks[name].raise_()
-        self.docks.resizeDocks([docks["handlers"], docks["events"]], [430, 2_000], Qt.Orientation.Horizontal)
-        height = max(400, self.height() - 110)
-        self.docks.resizeDocks(
-            [docks["events"], docks["event_detail"]], [int(height * 0.54), int(height * 0.46)], Qt.Orientation.Vertical
-        )
-
-    def _available(self) -> QSize:
-        """The window's own width decides: a small window on a large screen is small."""
-        return self.size()
+        self.docks.usual_layout(self.size())
 
     def _restore(self) -> None:
         geometry = self.settings.value("geometry")
@@ -366,10 +219,8 @@ class Panel(QMainWindow):
             self.restoreGeometry(geometry)
         else:
             self.resize(self._first_size())
-        state = self.settings.value("docks")
         self.usual_layout()
-        if isinstance(state, QByteArray) and not state.isEmpty():
-            self.docks.restoreState(state, LAYOUT_VERSION)
+        self.docks.restore(self.settings)
         for name, view in (("events", self.events.view), ("log", self.log.view)):
             columns = self.settings.value(f"columns/{name}")
             if isinstance(columns, QByteArray):
@@ -385,7 +236,7 @@ class Panel(QMainWindow):
     def save_layout(self) -> None:
         """Remember geometry, docks and columns."""
         self.settings.setValue("geometry", self.saveGeometry())
-        self.settings.setValue("docks", self.docks.saveState(LAYOUT_VERSION))
+        self.docks.save(self.settings)
         self.settings.setValue("columns/events", self.events.view.save_columns())
         self.settings.setValue("columns/log", self.log.view.save_columns())
         if self._keep_workbench is not None:
@@ -410,9 +261,6 @@ class Panel(QMainWindow):
         self.setProperty(SITE_WORDS, "Embedded demo site" if site.embedded else words)
         self.setProperty(SITE_EMBEDDED, site.embedded)
         self.setWindowTitle(f"Signalbox: {where}" if where else "Signalbox")
-
-    def _draw_mark(self) -> None:
-        self._mark.setPixmap(theme.pixmap("signalbox", Role.ACCENT, 22, self.devicePixelRatioF()))
 
     def _tell_read_only(self, why: str) -> None:
         if why:
@@ -441,7 +289,7 @@ class Panel(QMainWindow):
 
     def show_page(self, index: int) -> None:
         """0: the signals; 1: the job compiler, 2: the jobs, both built when they are first wanted."""
-        self._page_buttons[index].setChecked(True)
+        self.header.show_page(index)
         if index == 1 and self._workbench is None:
             self._workbench = self._make_workbench()
             self.pages.addWidget(self._workbench)
@@ -492,33 +340,28 @@ class Panel(QMainWindow):
 
     def _show_event(self, row: int) -> None:
         self.detail.show_event(row)
-        self._dock["event_detail"].show()
-        self._dock["event_detail"].raise_()
+        self.docks.bring_forward("event_detail")
 
     def go_to_event(self, row: int) -> None:
         """Show an event in the list and its detail."""
         self.show_page(0)
-        self._dock["events"].show()
-        self._dock["events"].raise_()
+        self.docks.bring_forward("events")
         self.events.go_to(row)
         self._show_event(row)
 
     def go_to_run(self, run: int) -> None:
         """Show a run with its event."""
         self.show_page(0)
-        self._dock["event_detail"].show()
-        self._dock["event_detail"].raise_()
+        self.docks.bring_forward("event_detail")
         self.detail.show_run(run)
 
     def _events_of(self, handler: str) -> None:
-        self._dock["events"].show()
-        self._dock["events"].raise_()
+        self.docks.bring_forward("events")
         self.events.show_only(handler=handler)
 
     def _lamp_clicked(self, name: str) -> None:
         words = {"slack": "slack", "site": "site", "listener": "site", "drives": "drive"}.get(name, "")
-        self._dock["log"].show()
-        self._dock["log"].raise_()
+        self.docks.bring_forward("log")
         self.log.show_only(text=words)
 
     # Orders
@@ -808,29 +651,3 @@ class Panel(QMainWindow):
         if self.desk is not None:
             self.desk.close()
         self.hub.close()
-
-
-class DockTitle(QFrame):
-    """A dock's title: its name, and buttons to float and to hide it."""
-
-    def __init__(self, dock: QDockWidget, title: str) -> None:
-        super().__init__(dock)
-        theme.mark(self, kind="bar")
-        self.setFixedHeight(28)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(10, 0, 4, 0)
-        line.setSpacing(0)
-        name = QLabel(title)
-        theme.mark(name, kind="heading")
-        line.addWidget(name, 1)
-        for icon, tip, does in (
-            ("external", f"Float {title}", lambda: dock.setFloating(not dock.isFloating())),
-            ("close", f"Hide {title} (the window menu brings it back)", dock.hide),
-        ):
-            button = QToolButton()
-            button.setIconSize(QSize(13, 13))
-            theme.set_icon(button, icon, Role.MUTED)
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
-            button.clicked.connect(does)
-            line.addWidget(button)

@@ -95,6 +95,11 @@ def wear_sheet() -> None:
         app.setStyleSheet(style_sheet(current()))
 
 
+def chosen() -> Choice:
+    """What was last applied: "system" where the desktop decides."""
+    return _choice.get("choice", "dark")
+
+
 def _resolve(choice: Choice) -> Theme:
     if choice == "system":
         light = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light
