@@ -372,6 +372,7 @@ def doctor(settings: SettingsOption = None, journal: JournalOption = None, as_js
 def status(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
     """What a running event server is doing."""
     with _told():
+        from app.service_cutover import site_words
         from app.service_orders import status_of
 
         facts = status_of(settings, journal)
@@ -379,6 +380,8 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
             typer.echo(json.dumps(facts, ensure_ascii=False))
             return
         typer.echo(f"{'running' if facts['running'] else 'not running'} on {facts['journal']}")
+        if facts["site"]:
+            typer.echo(f"  for {site_words(facts['site']['server'], embedded=facts['site']['embedded'])}")
         for lamp in facts["health"]:
             typer.echo(f"  {lamp['name']}: {lamp['state']}, {lamp['words']}")
         typer.echo(f"{facts['events']} events kept, {facts['queue']} runs waiting")
@@ -430,8 +433,17 @@ def connect(
         from app.settings.store import SettingsStore
 
         def ask(question: str, default: str, hidden: bool) -> str:
-            return str(typer.prompt(question, default=default, hide_input=hidden, show_default=bool(default))).strip()
+            try:
+                said = typer.prompt(question, default=default, hide_input=hidden, show_default=bool(default))
+            except typer.Abort:
+                if sys.stdin.isatty():
+                    raise
+                _fail(f"{question}: there is no terminal to type it in; see signalbox connect --help for its option", 2)
+            return str(said).strip()
 
+        prefix, _, folder = drive.partition("=")
+        if drive and not (prefix and folder):
+            _fail(f"--drive {drive}: write the prefix on ftrack and the folder here, as /data/production=/mnt/p", 2)
         others = bool(drive or slack or people or manager)
         if server or user or not others:
             server = server or ask("Address of the ftrack site", "", False)
@@ -440,7 +452,6 @@ def connect(
         store = SettingsStore(settings or settings_path())
         try:
             if drive:
-                prefix, _, folder = drive.partition("=")
                 typer.echo(connect_drive(store, prefix, Path(folder).expanduser()))
             if slack:
                 token = os.environ.get("SIGNALBOX_SLACK_TOKEN", "") or ask("Slack bot token", "", True)

@@ -87,3 +87,21 @@ def test_a_service_gets_its_key_as_a_credential(studio: Studio, tmp_path: Path) 
     extra = {"CREDENTIALS_DIRECTORY": str(kept.parent)}
     _, report = run_program_line("doctor", "--settings", str(settings), "--json", home=studio.home, extra=extra)
     assert checks(report)["site"] == ["ok"], report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("connect", "--drive", "/mnt/production"), "--drive /mnt/production: write the prefix on ftrack"),
+        (("connect", "--server", "https://studio.example"), "API user: there is no terminal to type it in"),
+        (("lever", "create_task_folder", "follow"), "name it with --project"),
+        (("lever", "create_task_folder", "sideways"), "'sideways' is no position"),
+    ],
+)
+def test_what_is_missing_on_the_command_line_is_said_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    with Program(*arguments, home=tmp_path) as program:
+        assert program.ends() in {2, 3}
+    assert said in program.errors
+    assert "Traceback" not in program.errors
