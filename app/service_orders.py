@@ -203,7 +203,7 @@ def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
     installation = Installation.load(settings, journal)
     facts: dict[str, Any] = {"running": is_running(installation.journal), "journal": str(installation.journal)}
     if not (installation.journal / "journal.db").exists():
-        return {**facts, "events": 0, "queue": 0, "health": [], "handlers": []}
+        return {**facts, "site": None, "events": 0, "queue": 0, "health": [], "handlers": []}
     opened = Journal.open(installation.journal, "read")
     try:
         rows = opened.levers()
@@ -216,6 +216,7 @@ def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
         states = opened.run_states()
         return {
             **facts,
+            "site": opened.fact("site"),
             "events": opened.count_events(),
             "queue": opened.queue_length(),
             "health": [_lamp(one, running=bool(facts["running"])) for one in opened.health()],

@@ -53,6 +53,7 @@ def test_it_runs_with_three_variables_keeps_events_and_ends_cleanly_on_sigterm(
             code, facts = run_program_line("status", "--json", home=tmp_path)
             assert (code, facts["running"]) == (0, True)
             assert facts["events"] >= 1
+            assert facts["site"] == {"server": served_site.url, "embedded": True}
         finally:
             journal.close()
         assert server.stop(signal.SIGTERM) == 0
