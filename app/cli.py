@@ -494,7 +494,10 @@ def install_service(
             log=log or plan.log,
             drives=tuple(drives) if drives else plan.drives,
         )
-        typer.echo(install(plan).words(dry_run))
+        report = install(plan)
+        typer.echo(report.words(dry_run))
+        if dry_run:
+            typer.echo(f"\nThe service's file:\n\n{report.text}")
     except InstallError as error:
         _fail(str(error), REFUSED)
 

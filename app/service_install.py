@@ -66,8 +66,9 @@ class ServicePlan:
 
 @dataclass(slots=True)
 class Report:
-    """What was done (or would be), what was checked, and what a person does next."""
+    """What was done (or would be), what was checked, and what a person does next; ``text`` is the service's file."""
 
+    text: str = ""
     done: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -101,8 +102,8 @@ def install_service(plan: ServicePlan) -> Report:
         raise InstallError(
             "installing a service needs root: run it with sudo, or add --dry-run to see what it would do"
         )
-    target = _target(plan)
-    text = render(plan)
+    target = _target(plan, report)
+    text = report.text = render(plan)
     _make_account(plan, report)
     _make_folders(plan, report)
     _write(plan, target, text, 0o644, report)
@@ -113,7 +114,7 @@ def install_service(plan: ServicePlan) -> Report:
     return report
 
 
-def _target(plan: ServicePlan) -> Path:
+def _target(plan: ServicePlan, report: Report) -> Path:
     """The file to write, by the system's layout: Debian's conf.d, or RHEL's supervisord.d / one supervisord.conf."""
     if plan.kind == "systemd":
         return Path("/etc/systemd/system/signalbox.service")
@@ -125,10 +126,14 @@ def _target(plan: ServicePlan) -> Path:
     main = Path("/etc/supervisord.conf")
     if plan.on_disk(main).is_file():
         return _included_by(plan, main) or main
-    raise InstallError(
+    missing = (
         "supervisord is not set up here: neither /etc/supervisor/conf.d, /etc/supervisord.d nor /etc/supervisord.conf "
         "exists. Install it (apt-get install supervisor, or dnf install supervisor), or use --systemd"
     )
+    if not plan.dry_run:
+        raise InstallError(missing)
+    report.warnings.append(missing)
+    return Path("/etc/supervisor/conf.d/signalbox.conf")
 
 
 def _included_by(plan: ServicePlan, main: Path) -> Path | None:

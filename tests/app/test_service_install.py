@@ -61,6 +61,9 @@ def test_rhel_with_an_included_folder_gets_an_ini_there(root: Path) -> None:
 def test_a_machine_without_supervisord_is_told_what_to_install(root: Path) -> None:
     with pytest.raises(InstallError, match="apt-get install supervisor"):
         install_service(ServicePlan("supervisor", root=root))
+    dry = install_service(ServicePlan("supervisor", root=root, dry_run=True))
+    assert "apt-get install supervisor" in dry.words(True)
+    assert "autorestart" in dry.text
 
 
 def test_a_dry_run_touches_nothing_and_says_everything(root: Path) -> None:
