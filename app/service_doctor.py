@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from app.journal.journal import Journal
 from app.journal.rows import JournalError
+from app.journal.store import check
 from app.rules.outcomes import Later, PlanError
 from app.service_doors import BuiltDoors, Installation, build_doors
 from app.service_menu import answered_elsewhere
@@ -89,6 +90,7 @@ def _journal(folder: Path) -> Iterator[Finding]:
         yield Finding("journal", "ok", f"{folder} (made at the first start)")
     else:
         try:
+            check(folder / "journal.db")
             opened = Journal.open(folder, "read")
             try:
                 words = f"{folder}: {opened.count_events()} events, {opened.queue_length()} runs waiting"

@@ -10,6 +10,8 @@ import pytest
 from program import Program, run_program_line
 from studio import Studio
 
+from app.journal.journal import Journal
+
 pytestmark = [pytest.mark.e2e]
 
 
@@ -55,11 +57,19 @@ def test_doctor_names_what_is_wrong_and_what_to_do(studio: Studio) -> None:
     assert slack["state"] == "error"
     assert "xoxb-of-another" not in str(report)
     wrong = {**studio.environment(), "FTRACK_API_KEY": "a-key-of-nobody"}
+    Journal.open(studio.home / "journal").close()
+    with (studio.home / "journal" / "journal.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 20_000)
     code, report = run_program_line("doctor", "--json", home=studio.home, extra=wrong)
     site = next(one for one in report["checks"] if one["name"] == "site")
     assert (code, site["state"]) == (4, "error")
     assert "does not accept the API key" in site["words"]
     assert "a-key-of-nobody" not in str(report)
+    journal = next(one for one in report["checks"] if one["name"] == "journal")
+    assert journal["state"] == "error"
+    assert "cannot be used" in journal["words"]
+    assert "move the file aside" in journal["words"]
 
 
 def test_a_site_is_entered_once_and_the_key_is_in_no_settings_file(studio: Studio) -> None:
