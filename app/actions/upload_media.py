@@ -353,6 +353,7 @@ class _Upload:
             UploadComponent(
                 slot=f"upload {name}", reason="ftrack shows it", entity_id=self._facts.task["id"],
                 path=Result(slot="review", field=field), component_id=self._id(name), name=name, version_id=version,
+                shown_on=self._version,
             )
             for name, field, version in wanted
         ]  # fmt: skip

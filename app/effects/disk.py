@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from app.engine.doors import Disk
 from app.engine.kinds import DiskEffect, EffectFailed, LeaveAlone
-from app.engine.protocol import Effect
+from app.engine.protocol import Effect, Own
 from app.rules.outcomes import Later
 
 __all__ = ["CopyFile", "MakeFolder", "RemoveFile", "RemoveFolders"]
@@ -168,9 +168,7 @@ class MakeFolder(DiskEffect):
             return None
         return {"made": [path for path in before.get("missing", []) if Path(path).is_dir()]}
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, own
         made = tuple(Path(path) for path in after.get("made", ()))
         if not made:
@@ -271,9 +269,7 @@ class CopyFile(DiskEffect):
         digest = sha256_of(self.path)
         return {"sha256": digest, "size": self.path.stat().st_size} if digest == before["sha256"] else None
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, own
         if not after.get("sha256"):
             return f"{self.path} is not ours"

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 
 from app.effects.base import Values, same
 from app.engine.kinds import FtrackEffect, Seen, Verdict, Wanted
-from app.engine.protocol import Effect, Expect
+from app.engine.protocol import Effect, Expect, Own
+from app.site.operations import operation
 from app.site.query import quoted
 
-__all__ = ["CreateEntity", "DeleteEntity", "SetMetadata", "UpdateEntity"]
+__all__ = ["CreateEntity", "DeleteEntity", "SetMetadata", "UpdateEntity", "in_use"]
 
 #: What of others may hang below a created entity: type to the attributes that point at it.
 _BELOW: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -30,6 +31,18 @@ _BELOW: Mapping[str, tuple[tuple[str, str], ...]] = {
     "AssetVersionList": (("ListObject", "list_id"),),
     "TypedContextList": (("ListObject", "list_id"),),
     "ReviewSession": (("ReviewSessionObject", "review_session_id"),),
+}
+#: Parts: type to the attribute that names the whole, and the whole's type.
+_PART_OF: Mapping[str, tuple[str, str]] = {
+    "Appointment": ("context_id", "Task"),
+    "FileComponent": ("version_id", "AssetVersion"),
+    "SequenceComponent": ("version_id", "AssetVersion"),
+    "Note": ("parent_id", "AssetVersion"),
+}
+#: What the site deletes with the entity that one of these attributes names.
+_GOES_WITH: Mapping[str, tuple[str, ...]] = {
+    "ComponentLocation": ("component_id",),
+    "FileComponent": ("container_id",),
 }
 #: Types without anything below them.
 _LEAVES = {
@@ -52,13 +65,6 @@ _LEAVES = {
     "AssetVersionLink",
     "StatusChange",
 }
-
-
-def _operation(action: str, entity_type: str, key: Sequence[str], values: Mapping[str, Any] | None) -> dict[str, Any]:
-    operation: dict[str, Any] = {"action": action, "entity_type": entity_type, "entity_key": list(key)}
-    if values is not None:
-        operation["entity_data"] = {"__entity_type__": entity_type, **values}
-    return operation
 
 
 def _words(values: Mapping[str, Any], skip: Iterable[str] = ()) -> str:
@@ -122,7 +128,7 @@ class CreateEntity(FtrackEffect):
     def operations(self, seen: Seen) -> list[dict[str, Any]]:
         del seen
         data = {"id": self.id, **self.values} if self.id else dict(self.values)
-        return [_operation("create", self.entity_type, [self.id] if self.id else [], data)]
+        return [operation("create", self.entity_type, [self.id] if self.id else [], data)]
 
     def is_done(self, seen: Seen) -> dict[str, Any] | None:
         row = seen.row(self.entity_type, self.id) if self.id else None
@@ -141,13 +147,13 @@ class CreateEntity(FtrackEffect):
         del before
         return ((self.id, "+", ""),) if self.id else ()
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before
         entity_id = self.id or str(after.get("id") or "")
         if not entity_id:
             return f"{self.entity_type} {self.label} has no id of its own"
+        if any(self.values.get(attribute) in own for attribute in _GOES_WITH.get(self.entity_type, ())):
+            return []
         return [
             DeleteEntity(
                 slot=f"undo {self.slot}",
@@ -156,15 +162,23 @@ class CreateEntity(FtrackEffect):
                 entity_type=self.entity_type,
                 id=entity_id,
                 label=self.label,
-                hanging=_hanging(self.entity_type, entity_id) + self._of_its_task(own),
-                own=tuple(sorted(own)),
+                **in_use(self.entity_type, entity_id, self.values, own),
             )
         ]
 
-    def _of_its_task(self, own: frozenset[str]) -> tuple[str, ...]:
-        """An assignment stays where the task that the same run made is in use: taken away, its work has nobody."""
-        task = self.values.get("context_id") if self.entity_type == "Appointment" else None
-        return _hanging("Task", str(task)) if task in own else ()
+
+def in_use(entity_type: str, entity_id: str, values: Mapping[str, Any], own: Own) -> dict[str, tuple[str, ...]]:
+    """The ``hanging`` and ``own`` of a deletion that takes back what a run made.
+
+    A part stays where the whole that the same run made is in use: without its assignment a task's work has nobody,
+    without its media a version shows nothing.
+    """
+    hanging, known = _hanging(entity_type, entity_id), own.get(entity_id, ())
+    attribute, kind = _PART_OF.get(entity_type, ("", ""))
+    whole = str(values.get(attribute) or "")
+    if whole in own:
+        hanging, known = (*hanging, *_hanging(kind, whole)), (*known, *own[whole])
+    return {"hanging": hanging, "own": tuple(dict.fromkeys(known))}
 
 
 def _hanging(entity_type: str, entity_id: str) -> tuple[str, ...]:
@@ -177,6 +191,8 @@ def _hanging(entity_type: str, entity_id: str) -> tuple[str, ...]:
 
 class _SetValues(FtrackEffect):
     """Give values to an entity that is there; those it has already are not sent.
+
+    What the same run created keeps them: taken back, it goes with them; in use by others, it stays as it is.
 
     Attributes:
         entity_type: Schema id.
@@ -219,10 +235,10 @@ class _SetValues(FtrackEffect):
     def is_done(self, seen: Seen) -> dict[str, Any] | None:
         return dict(self.values) if self.verdict(seen).what == "already" else None
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
-        del after, own
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
+        del after
+        if self.id in own:
+            return []
         known = [key for key in self.values if key in before]
         return [
             type(self)(
@@ -258,7 +274,7 @@ class UpdateEntity(_SetValues):
         return {key: value for key, value in self.values.items() if not same(there.get(key), value)}
 
     def operations(self, seen: Seen) -> list[dict[str, Any]]:
-        return [_operation("update", self.entity_type, [self.id], self.changed(self.there(seen)))]
+        return [operation("update", self.entity_type, [self.id], self.changed(self.there(seen)))]
 
     def echoes(self, before: Mapping[str, Any]) -> Iterable[tuple[str, str, Any]]:
         return [(self.id, key, value) for key, value in self.changed(before).items()]
@@ -290,12 +306,12 @@ class SetMetadata(_SetValues):
         operations = []
         for key, value in self.changed(there).items():
             if value is None:
-                operations.append(_operation("delete", "Metadata", [self.id, key], None))
+                operations.append(operation("delete", "Metadata", [self.id, key]))
             elif key in there:
-                operations.append(_operation("update", "Metadata", [self.id, key], {"value": value}))
+                operations.append(operation("update", "Metadata", [self.id, key], {"value": value}))
             else:
                 made = {"key": key, "value": value, "parent_id": self.id, "parent_type": self.entity_type}
-                operations.append(_operation("create", "Metadata", [self.id, key], made))
+                operations.append(operation("create", "Metadata", [self.id, key], made))
         return operations
 
 
@@ -360,15 +376,13 @@ class DeleteEntity(FtrackEffect):
 
     def operations(self, seen: Seen) -> list[dict[str, Any]]:
         del seen
-        return [_operation("delete", self.entity_type, self.key or [self.id], None)]
+        return [operation("delete", self.entity_type, self.key or [self.id])]
 
     def echoes(self, before: Mapping[str, Any]) -> Iterable[tuple[str, str, Any]]:
         del before
         return ((self.id, "-", ""),) if self.id else ()
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, after, own
         if not self.values:
             return f"{self.label} was deleted, and the site cannot bring it back"
@@ -418,10 +432,8 @@ class SetShotValue(FtrackEffect):
     def operations(self, seen: Seen) -> list[dict[str, Any]]:
         del seen
         kind = "ContextCustomAttributeValue"
-        return [_operation("update", kind, [self.configuration_id, self.id], {"value": self.value})]
+        return [operation("update", kind, [self.configuration_id, self.id], {"value": self.value})]
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, after, own
         return []

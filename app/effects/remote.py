@@ -16,7 +16,8 @@ from pydantic import Field
 from app.effects.base import Values, same
 from app.engine.doors import SiteDoor
 from app.engine.kinds import SlowEffect, SlowTools
-from app.engine.protocol import Effect
+from app.engine.protocol import Effect, Own
+from app.site.operations import operation
 from app.site.query import quoted
 
 __all__ = ["CopyBetweenSites", "RemoteEntity"]
@@ -56,19 +57,17 @@ class RemoteEntity(SlowEffect):
         rows = site.rows(f"select {attributes} from {self.entity_type} where id is {quoted(self.id)}")
         operations: list[dict[str, Any]] = []
         if not rows:
-            operations.append(_operation("create", self.entity_type, [self.id], {"id": self.id, **self.values}))
+            operations.append(operation("create", self.entity_type, [self.id], {"id": self.id, **self.values}))
         else:
             changed = {key: value for key, value in self.values.items() if not same(rows[0].get(key), value)}
             if changed:
-                operations.append(_operation("update", self.entity_type, [self.id], changed))
+                operations.append(operation("update", self.entity_type, [self.id], changed))
         operations += _metadata(site, self.entity_type, self.id, self.metadata)
         if operations:
             site.call(operations)
         return {"id": self.id}
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, after, own
         return f"{self.label} stays on the {self.site} site: clients may have written there"
 
@@ -83,15 +82,10 @@ def _metadata(site: SiteDoor, entity_type: str, key: str, metadata: Mapping[str,
     for name, value in metadata.items():
         if name not in there:
             data = {"parent_id": key, "parent_type": entity_type, "key": name, "value": value}
-            operations.append(_operation("create", "Metadata", [key, name], data))
+            operations.append(operation("create", "Metadata", [key, name], data))
         elif there[name] != value:
-            operations.append(_operation("update", "Metadata", [key, name], {"value": value}))
+            operations.append(operation("update", "Metadata", [key, name], {"value": value}))
     return operations
-
-
-def _operation(action: str, entity_type: str, key: list[str], data: Mapping[str, Any]) -> dict[str, Any]:
-    body = {"__entity_type__": entity_type, **data}
-    return {"action": action, "entity_type": entity_type, "entity_key": key, "entity_data": body}
 
 
 class CopyBetweenSites(SlowEffect):
@@ -156,10 +150,8 @@ class CopyBetweenSites(SlowEffect):
         ids = {key: str(value) for key, value in data.items() if key.endswith("_id")}
         where = " and ".join(f"{key} is {quoted(value)}" for key, value in ids.items())
         if not target.rows(f"select {', '.join(ids)} from {entity_type} where {where}"):
-            target.call([_operation("create", entity_type, list(ids.values()), data)])
+            target.call([operation("create", entity_type, list(ids.values()), data)])
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, after, own
         return f"{self.label or self.name} stays on the {self._named(self.target_site)}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from app.engine.kinds import EffectFailed, SlowEffect, SlowTools
-from app.engine.protocol import Effect
+from app.engine.protocol import Effect, Own
 
 __all__ = ["ResolveComponent"]
 
@@ -41,8 +41,6 @@ class ResolveComponent(SlowEffect):
             raise EffectFailed(f"RV would take {found} for {self.label}, not {self.path}")
         return {"path": found, "location": str(location["name"])}
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, after, own
         return []

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from app.engine.kinds import EffectFailed, SlowEffect, SlowTools
+from app.engine.protocol import Own
 from app.media import MediaRefused, Progress, ReviewSettings, SlateText, gather, make_review
 from app.process import ProgramMissing
 
@@ -120,7 +121,7 @@ class MakeReviewMedia(_Temporary):
         made = [results[key] for key in ("movie", "image", "webm", "thumbnail") if results[key]]
         return results if all(Path(path).is_file() for path in made) else None
 
-    def inverse(self, before: Any, after: Any, own: frozenset[str]) -> list[Any]:
+    def inverse(self, before: Any, after: Any, own: Own) -> list[Any]:
         del before, after, own
         return []
 
@@ -137,7 +138,7 @@ class DropReviewMedia(_Temporary):
         shutil.rmtree(self.folder(tools), ignore_errors=True)
         return {}
 
-    def inverse(self, before: Any, after: Any, own: frozenset[str]) -> list[Any]:
+    def inverse(self, before: Any, after: Any, own: Own) -> list[Any]:
         del before, after, own
         return []
 

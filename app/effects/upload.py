@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from app.effects.base import Result, wire
-from app.effects.ftrack import DeleteEntity, SetMetadata
+from app.effects.ftrack import DeleteEntity, SetMetadata, in_use
 from app.engine.kinds import EffectFailed, Seen, SlowEffect, SlowTools
-from app.engine.protocol import Effect
+from app.engine.protocol import Effect, Own
 
 __all__ = ["UploadComponent"]
 
@@ -26,6 +26,7 @@ class UploadComponent(SlowEffect):
         version_id: The version it belongs to; None: a component of its own (a thumbnail).
         location: "ftrack.server", "ftrack.review" or "ftrack.unmanaged" (the path is recorded, nothing is sent).
         metadata: The component's metadata.
+        shown_on: A version it is the picture of, without being a component of it: taken back with that version.
     """
 
     kind: ClassVar[str] = "upload"
@@ -36,6 +37,7 @@ class UploadComponent(SlowEffect):
     version_id: str | None = None
     location: str = "ftrack.server"
     metadata: dict[str, str] = Field(default_factory=dict)
+    shown_on: str | None = None
 
     def describe(self) -> str:
         name = Path(self.path).name if isinstance(self.path, str) else "the result of an earlier step"
@@ -78,10 +80,9 @@ class UploadComponent(SlowEffect):
         if operations:
             tools.site.call(operations)
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
-        del before, after, own
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
+        del before, after
+        whole = {"version_id": self.version_id or self.shown_on}
         return [
             DeleteEntity(
                 slot=f"undo {self.slot}",
@@ -90,5 +91,6 @@ class UploadComponent(SlowEffect):
                 entity_type="FileComponent",
                 id=self.component_id,
                 label=self.name,
+                **in_use("FileComponent", self.component_id, whole, own),
             )
         ]

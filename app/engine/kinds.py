@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 from app.engine.doors import Disk, Doors, SiteDoor
-from app.engine.protocol import Channel, Effect, Expect
+from app.engine.protocol import Channel, Effect, Expect, Own
 
 __all__ = [
     "DiskEffect",
@@ -200,9 +200,7 @@ class OutboxEffect(Effect):
         """Seconds after which it is dropped rather than sent; None: never."""
         return None
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         del before, after, own
         return "what was sent cannot be called back"
 

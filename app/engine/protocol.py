@@ -11,7 +11,7 @@ import datetime as dt
 import logging
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -141,6 +141,31 @@ class Expect:
 Channel = Literal["ftrack", "disk", "outbox", "slow"]
 
 
+class Own(Mapping[str, tuple[str, ...]]):
+    """What one run created: each id with the ids of those of its things that name it in a value.
+
+    Args:
+        made: Id to the values it was made with.
+    """
+
+    def __init__(self, made: Mapping[str, Mapping[str, Any]]) -> None:
+        below: dict[str, list[str]] = {key: [] for key in made}
+        for key, values in made.items():
+            for value in values.values():
+                if isinstance(value, str) and value in below:
+                    below[value].append(key)
+        self._below = {key: tuple(ids) for key, ids in below.items()}
+
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        return self._below[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._below)
+
+    def __len__(self) -> int:
+        return len(self._below)
+
+
 class Effect(BaseModel, ABC):
     """One thing to do, as data. Subclasses live in `app.effects`, one file a kind.
 
@@ -164,15 +189,13 @@ class Effect(BaseModel, ABC):
     def describe(self) -> str:
         """What it does, in words a TD understands, with the real names and paths."""
 
-    def inverse(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], own: frozenset[str]
-    ) -> Sequence[Effect] | str:
+    def inverse(self, before: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> Sequence[Effect] | str:
         """Effects that take this one back; a text says why it cannot be taken back.
 
         Args:
             before: What was recorded before it was applied.
             after: Its results.
-            own: Ids of everything the same run created.
+            own: Everything the same run created.
         """
         del before, after, own
         return "it cannot be taken back"

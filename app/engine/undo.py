@@ -5,11 +5,11 @@ What has changed since is listed and left alone; messages that were sent cannot 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.engine.executor import Ending, Tools
 from app.engine.plans import PlanWork
-from app.engine.protocol import Context, Effect, Note, Plan, PlanError
+from app.engine.protocol import Context, Effect, Note, Own, Plan, PlanError
 from app.journal.queue import QueuedEffect, QueuedRun
 
 __all__ = ["Undo"]
@@ -40,11 +40,11 @@ class Undo:
         rows = tools.journal.effects_of(undone, whole=True)
         chosen = run.facts.get("effects")
         happened = [row for row in rows if row.state in ("applied", "sent") and (not chosen or row.id in chosen)]
-        own = frozenset(_created(rows))
+        inverse_of = self._inverses(rows, tools)
         effects: list[Effect] = []
         notes: list[Note] = []
         for row in reversed(happened):
-            inverse = self._inverse(row, tools, own)
+            inverse = inverse_of(row)
             if isinstance(inverse, str):
                 notes.append(Note("", "already", f"left alone: {row.words} ({inverse})"))
                 continue
@@ -55,11 +55,18 @@ class Undo:
         del ctx
         return Plan(tuple(effects), tuple(notes))
 
-    def _inverse(self, row: QueuedEffect, tools: Tools, own: frozenset[str]) -> Sequence[Effect] | str:
-        kind = tools.kinds.get(row.kind)
-        if kind is None:
-            return "this program does not know its kind"
-        return kind.model_validate(row.data).inverse(row.before, row.after, own)
+    def _inverses(self, rows: Sequence[QueuedEffect], tools: Tools) -> Callable[[QueuedEffect], Sequence[Effect] | str]:
+        """What takes back an effect of a run; what it took from the results of others is filled in first."""
+        own = _created(rows)
+        results = {row.slot: dict(row.after or {}) for row in rows}
+
+        def inverse_of(row: QueuedEffect) -> Sequence[Effect] | str:
+            kind = tools.kinds.get(row.kind)
+            if kind is None:
+                return "this program does not know its kind"
+            return kind.model_validate(row.data).resolved(results).inverse(row.before, row.after, own)
+
+        return inverse_of
 
     def _tell_origin(self, undone: int, run: QueuedRun, tools: Tools) -> None:
         """Mark the undone run's effects: taken back, or left alone and why."""
@@ -73,11 +80,19 @@ class Undo:
                     taken.add(effect_id)
                 elif row.state == "kept":
                     journal.mark_effects([effect_id], "kept", error=row.error)
-            left = [row for row in journal.effects_of(undone, whole=True) if row.state == "applied"]
-            if taken and not left:
+            rows = journal.effects_of(undone, whole=True)
+            inverse_of = self._inverses(rows, tools)
+            left = [row for row in rows if row.state == "applied"]
+            # What needs no effect of its own went with what it belonged to, unless that is still there.
+            silent = [row.id for row in left if not inverse_of(row)]
+            if taken and len(silent) == len(left):
+                journal.mark_effects(silent, "undone")
                 origin = [undone, *(each.id for each in journal.followers(undone))]
                 journal.set_state(origin, "undone", f"undone by run {run.id}")
 
 
-def _created(rows: Sequence[QueuedEffect]) -> set[str]:
-    return {str(row.data["id"]) for row in rows if row.kind == "create" and row.data.get("id")}
+def _created(rows: Sequence[QueuedEffect]) -> Own:
+    """Entities and uploaded components, each with what it was made of."""
+    made = {str(row.data["id"]): row.data["values"] for row in rows if row.kind == "create" and row.data.get("id")}
+    uploads = (row.data for row in rows if row.kind == "upload")
+    return Own(made | {str(data["component_id"]): {"version_id": data.get("version_id")} for data in uploads})

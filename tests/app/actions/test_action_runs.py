@@ -357,3 +357,22 @@ def test_a_supervisor_may_clear_everybodys_jobs_and_nobody_else(room: Room) -> N
     found = {row["id"]: row["status"] for row in machine.all("select status from Job")}
     assert [found[key] for key in jobs] == ["running", "done"]
     machine.write("delete", "UserSecurityRole", link)
+
+
+def test_undo_of_an_upload_takes_the_version_away_unless_somebody_wrote_about_it(room: Room) -> None:
+    machine = room()
+    for used in (False, True):
+        task = machine.all("select id, thumbnail_id from Task limit 1")[0]
+        run, (made,), _ = upload(machine, str(clip(machine.folder / f"{used}.mov")), note="look at this")
+        if used:
+            user = machine.site().own_user_id()
+            values = {"parent_id": made["id"], "parent_type": "AssetVersion", "content": "nice", "user_id": user}
+            machine.write("create", "Note", str(uuid.uuid4()), **values)
+        machine.undo(run.id)
+        left = machine.all(f'select id, components.name from AssetVersion where id is "{made["id"]}"')
+        parts = machine.all(f'select name from Component where version_id is "{made["id"]}"')
+        assert (len(left), sorted(part["name"] for part in parts)) == (
+            (1, ["ftrackreview-mp4", "movie"]) if used else (0, [])
+        )
+        fresh = machine.all(f'select thumbnail_id from Task where id is "{task["id"]}"')[0]
+        assert fresh["thumbnail_id"] == task["thumbnail_id"] or used
