@@ -263,7 +263,8 @@ def check(path: Path) -> None:
     except apsw.Error as error:
         raise damaged(path, str(error)) from error
     if rows != [("ok",)]:
-        raise damaged(path, "; ".join(str(row[0]) for row in rows))
+        found = "\n".join(str(row[0]) for row in rows).splitlines()
+        raise damaged(path, "; ".join(line for line in found if not line.startswith("***"))[:200])
 
 
 def _matches(*arguments: Any) -> int:
