@@ -109,6 +109,28 @@ class InputMemory:
         draft.replace(target)
 
 
+def inputs_of(kept: Mapping[str, Any]) -> JobInputs:
+    """Inputs as kept; anything of a wrong type takes its default."""
+    plain = JobInputs()
+
+    def text(key: str, default: str) -> str:
+        value = kept.get(key, default)
+        return value if isinstance(value, str) else default
+
+    metadata, priority = kept.get("metadata"), kept.get("priority", 50)
+    return JobInputs(
+        settings={},
+        name=text("name", plain.name),
+        priority=priority if isinstance(priority, int) else 50,
+        metadata={str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {},
+        submitter_platform=text("submitter_platform", plain.submitter_platform),
+        platform=text("platform", plain.platform),
+        timezone=text("timezone", plain.timezone),
+        created=text("created", plain.created),
+        worker_tag=text("worker_tag", plain.worker_tag),
+    )
+
+
 class JobPanel(QWidget):
     """Sample jobs, settings and job fields.
 

@@ -32,18 +32,18 @@ from app.jobs.api import (
 from ui import theme
 from ui.compiler import outcome
 from ui.compiler.background import Background
-from ui.compiler.deploy import DeployDialog, HistoryDialog
 from ui.compiler.document import Document, time_words
-from ui.compiler.doors import PLAIN_VARIABLES, Deploying, Doors, ManagerFacts
+from ui.compiler.doors import PLAIN_VARIABLES, Doors, ManagerFacts
 from ui.compiler.editor import make_editor
 from ui.compiler.find_bar import FindBar
-from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel
+from ui.compiler.job_panel import InputMemory, JobInputs, JobPanel, inputs_of
 from ui.compiler.language import Vocabulary
 from ui.compiler.parts import Notice, bar, label, push_button, row, tool_button
 from ui.compiler.preview import PAGE, PreviewRunner, wait_for
 from ui.compiler.preview_panel import PreviewPanel
 from ui.compiler.problems import Problems
 from ui.compiler.scripts_list import STATES, NewScriptDialog, ScriptsList
+from ui.compiler.shipping import Shipping
 from ui.dialogs.job_run import RunWish
 from ui.docks.elided import ElidedLabel
 from ui.theme import Role
@@ -98,6 +98,16 @@ class Workbench(QWidget):
         self.problems = Problems()
         self.notice = Notice()
         self.find_bar = FindBar(self.editor)
+        self.version = QComboBox(editable=True)
+        self.shipping = Shipping(
+            self,
+            doors,
+            self.document,
+            self.background,
+            self.notice,
+            self.editor.text,
+            self.version.currentText,
+        )
         self._memory = InputMemory(doors.memory)
         self._variables = PLAIN_VARIABLES
         self._kept_settings: Mapping[str, Any] | None = None
@@ -175,11 +185,13 @@ class Workbench(QWidget):
         self.redo_button = tool_button("redo", "Redo (Ctrl+Shift+Z)", self.editor.redo)
         self.find_button = tool_button("search", "Find and replace (Ctrl+F, Ctrl+H)", self._find_clicked)
         self.format_button = tool_button("format", "Format the document (Ctrl+Shift+F)", self.format_document)
-        self.history_button = tool_button("history", "Earlier versions of the deployed script", self.show_history)
+        self.history_button = tool_button(
+            "history", "Earlier versions of the deployed script", self.shipping.show_history
+        )
         self.run_button = push_button("Run…", self.show_run, icon="play")
         self.run_button.setToolTip("See the command lines, then run this job here or on the farm (Ctrl+Shift+R)")
         self.run_button.hide()
-        self.deploy_button = push_button("Deploy…", self.show_deploy, kind="primary", icon="deploy")
+        self.deploy_button = push_button("Deploy…", self.shipping.show_deploy, kind="primary", icon="deploy")
         self.deploy_button.setToolTip("Check, compare and write this script to the Manager's scripts folder")
         self._edit_buttons = (self.undo_button, self.redo_button, self.find_button, self.format_button)
         buttons = (*self._edit_buttons, self.history_button, theme.SPACE.XS, self.run_button, self.deploy_button)
@@ -188,7 +200,6 @@ class Workbench(QWidget):
     def _foot(self) -> QWidget:
         self.place = label("", "muted")
         self.draft_words = ElidedLabel("", kind="muted", asks=True)
-        self.version = QComboBox(editable=True)
         self.version.addItems(VERSIONS)
         self.version.setCurrentText(self.doors.manager_version)
         self.version.setToolTip("Flamenco Manager version to preview for: decides globals, worker commands and lint")
@@ -216,6 +227,7 @@ class Workbench(QWidget):
         self.preview.previewed.connect(self.previewed)
         self.preview.recompile_wanted.connect(lambda: self._request(now=True))
         self.runner.finished.connect(self._show_result)
+        self.shipping.written.connect(self._written)
         self.version.currentTextChanged.connect(lambda _text: self._request())
 
     def _shortcuts(self) -> None:
@@ -229,7 +241,7 @@ class Workbench(QWidget):
             ("Ctrl+Space", self.editor.show_completions),
             ("Ctrl+S", self.document.save_draft),
             ("Ctrl+Shift+Z", self.editor.redo),
-            ("Ctrl+Shift+D", self.show_deploy),
+            ("Ctrl+Shift+D", self.shipping.show_deploy),
             ("Ctrl+Shift+R", self.show_run),
             ("Ctrl+Shift+[", lambda: self.editor.fold_all(True)),
             ("Ctrl+Shift+]", lambda: self.editor.fold_all(False)),
@@ -384,7 +396,7 @@ class Workbench(QWidget):
         settings = kept.get("settings")
         self._kept_settings = settings if isinstance(settings, dict) else {}
         self.inputs.show_fields([], {})
-        self.inputs.show_inputs(_inputs_of(kept))
+        self.inputs.show_inputs(inputs_of(kept))
         self.inputs.show_samples(samples, problems)
         if self._goto is not None:
             self.editor.goto(*self._goto)
@@ -615,79 +627,7 @@ class Workbench(QWidget):
             )
         )
 
-    # -- deploying ---------------------------------------------------------------------------------------------------
-
-    def show_deploy(self) -> None:
-        """Check and compare, then ask."""
-        if self.doors.deployer is None or not self.document.name:
-            return
-        self.document.save_draft()
-        dialog = DeployDialog(
-            self._deployer_maker(self.document.name),
-            self.background,
-            self.document.name,
-            self.editor.text(),
-            self.document.opened_target_sha256,
-            self,
-        )
-        dialog.deployed.connect(self._deployed)
-        self.document.quiet = True
-        dialog.finished.connect(self._writing_ended)
-        dialog.open()
-
-    def show_history(self) -> None:
-        """Earlier versions of the open script."""
-        if self.doors.deployer is None or not self.document.name:
-            return
-        dialog = HistoryDialog(
-            self._deployer_maker(""), self.background, self.document.name, self.document.deployed or "", self
-        )
-        dialog.restored.connect(lambda report: self._after_write(report, f"{report.script} is back as it was."))
-        self.document.quiet = True
-        dialog.finished.connect(self._writing_ended)
-        dialog.open()
-
-    def _deployer_maker(self, script: str) -> Callable[[], Deploying]:
-        """Makes the deployer on a worker thread, with the sample jobs of `script` that must compile."""
-        make, version, samples = self.doors.deployer, self.version.currentText(), self.doors.samples
-        if make is None:
-            raise RuntimeError("deploying is off")
-        return lambda: make(samples.list(script) if script else [], version)
-
-    def _writing_ended(self, _result: int) -> None:
-        self.document.quiet = False
-
-    def _deployed(self, report: DeployReport) -> None:
-        self._after_write(report, f"{report.script} is deployed.", ("Take back", lambda: self._take_back(report)))
-
-    def _take_back(self, report: DeployReport) -> None:
-        """One click back: the version that was there before, or nothing where nothing was."""
-        deployer, script = self._deployer_maker(""), report.script
-        self.notice.say("info", f"Taking {script} back …", closable=False)
-        self.document.quiet = True
-
-        def work(_still_wanted: object) -> DeployReport:
-            if report.backup is not None:
-                return deployer().restore(report.backup)
-            deployer().remove(script)
-            return DeployReport(script, report.target, None, "", None, "", report.restart)
-
-        def done(back: DeployReport) -> None:
-            words = f"{script} is back as it was" if report.backup is not None else f"{script} is not deployed any more"
-            self._after_write(back, f"{words}. Your text is still here, as a draft.")
-            self.document.quiet = False
-
-        def failed(problem: Exception) -> None:
-            self.document.quiet = False
-            self.notice.say("error", f"Not taken back: {problem}")
-
-        self.background.run(work, done, failed, slot="restore")
-
-    def _after_write(self, report: DeployReport, words: str, *actions: tuple[str, Any]) -> None:
-        state = "warning" if report.verified is False or report.restart else "ok"
-        parts = (words, report.verification, report.restart)
-        said = " ".join(outcome.sentence(part).rstrip(".") + "." for part in parts if part)
-        self.notice.say(state, said, *actions)
+    def _written(self, report: DeployReport) -> None:
         if report.script == self.document.name:
             self.document.written(report.sha256, report.target, self._request)
         self.document.io.run(lambda _still_wanted: None, lambda _nothing: self.refresh_scripts())
@@ -749,25 +689,3 @@ def _does_not_load(result: CompileResult) -> bool:
     """Whether the Manager gets no job type out of the script, whatever the job."""
     asked_wrongly = result.error is not None and result.error.kind in ("request", "etag")
     return result.job_type is None and not asked_wrongly
-
-
-def _inputs_of(kept: Mapping[str, Any]) -> JobInputs:
-    """Inputs as kept; anything of a wrong type takes its default."""
-    plain = JobInputs()
-
-    def text(key: str, default: str) -> str:
-        value = kept.get(key, default)
-        return value if isinstance(value, str) else default
-
-    metadata, priority = kept.get("metadata"), kept.get("priority", 50)
-    return JobInputs(
-        settings={},
-        name=text("name", plain.name),
-        priority=priority if isinstance(priority, int) else 50,
-        metadata={str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {},
-        submitter_platform=text("submitter_platform", plain.submitter_platform),
-        platform=text("platform", plain.platform),
-        timezone=text("timezone", plain.timezone),
-        created=text("created", plain.created),
-        worker_tag=text("worker_tag", plain.worker_tag),
-    )

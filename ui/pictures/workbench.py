@@ -114,7 +114,7 @@ def _deploy(width: int, height: int) -> Built:
     _open(window)
     window.editor.replace_text(SEQUENCE_RENDER)
     turn_until(lambda: window.preview.head.state() != "off" and not window.runner.busy, "the preview")
-    window.show_deploy()
+    window.shipping.show_deploy()
     dialogs = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DeployDialog)]
     dialog = dialogs[-1]
     turn_until(lambda: dialog.plan is not None, "the checks")
