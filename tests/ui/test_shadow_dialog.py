@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clipping import assert_nothing_is_clipped
 from PySide6.QtGui import QGuiApplication
 from shadow_trial import ShadowTrial
 from shiboken6 import isValid
@@ -96,6 +97,7 @@ def test_every_planted_difference_is_listed_by_handler_and_can_be_taken_along(
         "Assign task status: 2": 2,
     }
 
+    assert_nothing_is_clipped(qtbot, dialog)
     dialog.copy.click()
     assert "stray" in QGuiApplication.clipboard().text()
     dialog.write(tmp_path / "report.json")

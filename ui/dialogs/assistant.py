@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.settings.secrets import secrets_file
 from app.settings.store import SettingsStore
 from ui import theme
 from ui.compiler.background import Background
@@ -218,7 +219,8 @@ class Assistant(Dialog):
         super().__init__(
             "Connect the studio",
             f"Each step is tried before it is kept; skip what you do not need. Settings go to {store.path}, secrets to "
-            "the keyring, or to a file that only you can read where there is none. The menu opens this again.",
+            f"the keyring, or where there is none to {secrets_file()}, which only you can read. The menu and the "
+            "settings open this again.",
             parent,
         )
         self.setObjectName("assistant")
@@ -227,6 +229,7 @@ class Assistant(Dialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Steps")
         self.list.setFixedWidth(170)
+        self.list.setSpacing(3)
         self.stack = QStackedWidget()
         self.pages: dict[str, Page] = {}
         for step in steps or steps_of(store):

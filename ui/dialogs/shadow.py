@@ -84,6 +84,8 @@ class ShadowDialog(Dialog):
         self.tree.setAccessibleName("Differences by handler")
         self.tree.setHeaderLabels(list(_COLUMNS))
         self.tree.setUniformRowHeights(True)
+        # The end of a path tells more than its middle.
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.itemActivated.connect(self._opened)
         self.body.addWidget(self.tree, 1)
         self.copy = self.add_button("Copy")
