@@ -317,6 +317,7 @@ def _environment(home: Path) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True)
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
+    os.environ.pop("SIGNALBOX_SETTINGS", None)
     os.environ["SIGNALBOX_HOME"] = str(home)
     try:
         yield

@@ -40,7 +40,8 @@ def test_a_kept_demo_holds_exactly_what_the_sites_history_asks_for(tmp_path: Pat
 def test_a_demo_leaves_nothing_behind_and_touches_no_home(tmp_path: Path) -> None:
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     temporary.mkdir()
-    with Program("demo", "--headless", "--seconds", "1", "--json", home=home, extra={"TMPDIR": str(temporary)}) as demo:
+    extra = {"TMPDIR": str(temporary), "SIGNALBOX_SETTINGS": str(home / "settings.toml")}
+    with Program("demo", "--headless", "--seconds", "1", "--json", home=home, extra=extra) as demo:
         assert demo.ends(100) == 0, demo.errors[-3000:]
         assert json.loads(demo.out[-1])["events"] > 0
         assert "Traceback" not in demo.errors
