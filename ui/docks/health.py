@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from ui import theme
@@ -36,8 +36,8 @@ _LOOKS = {
     "error": (Role.ERROR, "diamond"),
     "off": (Role.OFF, "ring"),
 }
-_LEAST = 44
-"""Pixels that a lamp's words keep however many lamps there are."""
+_AROUND, _STEP = 40, 12
+"""Pixels of a lamp beside its name and words; steps of its words' width."""
 STALE_SECONDS = 180.0
 """A lamp that was not renewed for so long tells nothing."""
 
@@ -72,15 +72,16 @@ class HealthLamp(QFrame):
         self._lamp.set_look(*_LOOKS[state])
         short = brief(words, self.name)
         self.words.say(short)
-        # Nine lamps have to fit into a small window; where there is more room, `room` says who gets it.
-        self.words.setMinimumWidth(min(_LEAST, self.words.fontMetrics().horizontalAdvance(short) + 4))
         self.setToolTip(tip)
         self.setAccessibleName(f"{self._title.text()}: {words} ({state})")
 
-    def room(self) -> int:
-        """Pixels that its name and words would like, in steps: lamps do not wander with every second."""
-        words = self.words.fontMetrics().horizontalAdvance(self.words.whole())
-        return -(-(self._title.sizeHint().width() + words) // 40) * 40
+    def room(self) -> tuple[int, int]:
+        """Pixels that it needs without its words, and those that the words would like.
+
+        The latter in steps, so that the lamps do not wander with every second.
+        """
+        words = self.words.fontMetrics().horizontalAdvance(self.words.whole()) + 4
+        return self._title.sizeHint().width() + _AROUND, -(-words // _STEP) * _STEP
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -125,7 +126,7 @@ class HealthStrip(QFrame):
             made = HealthLamp(name)
             made.clicked.connect(self.clicked)
             self._lamps[name] = made
-            self._line.addWidget(made, made.room())
+            self._line.addWidget(made, 1)
         return self._lamps[name]
 
     def _show(self) -> None:
@@ -140,9 +141,25 @@ class HealthStrip(QFrame):
         if "queue" not in rows:
             self._show_queue()
         self._hub.journal.ask("last_event", _last_event, self._take_last, owner=self)
-        # Short words leave their room to the long ones.
-        for lamp in self._lamps.values():
-            self._line.setStretchFactor(lamp, lamp.room())
+        self._share()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share()
+
+    def _share(self) -> None:
+        """Short words are whole; where there is too little room, the longest give way first."""
+        rooms = {lamp: lamp.room() for lamp in self._lamps.values()}
+        left = self.width() - 2 * len(rooms) - 16 - sum(around for around, _ in rooms.values())
+        cap = 0
+        for place, (_around, wanted) in enumerate(sorted(rooms.values(), key=lambda room: room[1])):
+            cap = max(0, left // (len(rooms) - place))
+            if wanted > cap:
+                break
+            left -= wanted
+            cap = wanted
+        for lamp, (around, wanted) in rooms.items():
+            self._line.setStretchFactor(lamp, around + min(wanted, cap))
 
     def _show_row(self, lamp: HealthLamp, row: HealthRow) -> None:
         if not self._served:
