@@ -11,6 +11,7 @@ import asyncio
 import datetime as dt
 import json
 import random
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -146,33 +147,28 @@ class ManagerStandIn:
         self._routes(app)
         runner = web.AppRunner(app, shutdown_timeout=0.2)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self._port, reuse_address=True)
+        door = socket.create_server(("127.0.0.1", self._port), backlog=128)
+        site = web.SockSite(runner, door)
         await site.start()
-        self._port = runner.addresses[0][1]
+        self._port = door.getsockname()[1]
         ready.set()
         await self._stop.wait()
-        for socket in list(self._sockets):
-            await socket.close()
+        for line in list(self._sockets):
+            await line.close()
+        # Nobody is let in any more, but who is on the way in gets a transport that can be cut: Python 3.11 leaves those
+        # whom the closing of the server overtakes to the collector.
+        self._loop.remove_reader(door.fileno())
+        assert runner.server is not None
+        await _hang_up(runner.server)
         await site.stop()
-        # One that was accepted in this moment gets its transport in a later round of the loop.
-        for _ in range(10):
-            await asyncio.sleep(0)
-            for connection in runner.server.connections if runner.server is not None else ():
-                if connection.transport is not None:
-                    connection.transport.abort()
         await runner.cleanup()
-        # Connections accepted in the last moment, and aborted ones, close in later rounds of the loop.
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        await asyncio.wait(others, timeout=1.0) if others else None
-        for _ in range(10):
-            await asyncio.sleep(0)
 
     def drop_sockets(self) -> None:
         """Cut every live line without a goodbye."""
 
         def cut() -> None:
-            for socket in list(self._sockets):
-                transport = socket._req.transport if socket._req is not None else None
+            for line in list(self._sockets):
+                transport = line._req.transport if line._req is not None else None
                 if transport is not None:
                     transport.abort()
 
@@ -183,9 +179,9 @@ class ManagerStandIn:
         """Tell every live line what no Manager says."""
 
         def send() -> None:
-            for socket in list(self._sockets):
+            for line in list(self._sockets):
                 for frame in ODD_FRAMES:
-                    asyncio.get_running_loop().create_task(_deliver(socket, frame))
+                    asyncio.get_running_loop().create_task(_deliver(line, frame))
 
         self._do(send)
 
@@ -529,37 +525,37 @@ class ManagerStandIn:
         asked = (request.query.get("EIO"), request.query.get("transport"))
         if asked != ("3", "websocket") or not self.has_live_line:
             return web.Response(status=503)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        self._sockets[socket] = set()
+        line = web.WebSocketResponse()
+        await line.prepare(request)
+        self._sockets[line] = set()
         hello = {"sid": str(uuid.uuid4()), "upgrades": [], "pingInterval": 30000, "pingTimeout": 60000}
-        await socket.send_str("0" + json.dumps(hello))
-        await socket.send_str("40")
+        await line.send_str("0" + json.dumps(hello))
+        await line.send_str("40")
         try:
-            async for message in socket:
+            async for message in line:
                 if message.type is WSMsgType.TEXT:
-                    await self._packet(socket, message.data)
+                    await self._packet(line, message.data)
         finally:
-            self._sockets.pop(socket, None)
-        return socket
+            self._sockets.pop(line, None)
+        return line
 
-    async def _packet(self, socket: web.WebSocketResponse, text: str) -> None:
+    async def _packet(self, line: web.WebSocketResponse, text: str) -> None:
         if text == "2":
-            await socket.send_str("3")
+            await line.send_str("3")
         elif text.startswith("420"):
             _, request = json.loads(text[3:])
             room = request["type"] if request.get("uuid") is None else f"{request['type']}:{request['uuid']}"
-            rooms = self._sockets[socket]
+            rooms = self._sockets[line]
             (rooms.add if request["op"] == "subscribe" else rooms.discard)(room)
-            await socket.send_str('430["ok"]')
+            await line.send_str('430["ok"]')
 
     def _send(self, name: str, payload: Mapping[str, Any], room: str) -> None:
         if self._loop is None or self._thread is None:
             return
         text = "42" + json.dumps([name, payload])
-        for socket, rooms in list(self._sockets.items()):
-            if room in rooms and not socket.closed:
-                self._loop.create_task(_deliver(socket, text))
+        for line, rooms in list(self._sockets.items()):
+            if room in rooms and not line.closed:
+                self._loop.create_task(_deliver(line, text))
 
 
 def _job_news(job: Mapping[str, Any], *, refresh_tasks: bool = False) -> dict[str, Any]:
@@ -573,9 +569,21 @@ def _thumbnail(job_id: str) -> dict[str, Any]:
     return {"base": f"/job-files/{job_id[:2]}/{job_id}", "suffixes": suffixes}
 
 
-async def _deliver(socket: web.WebSocketResponse, text: str) -> None:
+async def _hang_up(server: web.Server) -> None:
+    """Cut every connection, also those accepted in the last moment: they get their transport in later rounds."""
+    quiet, until = 0, asyncio.get_running_loop().time() + 1.0
+    while quiet < 3 and asyncio.get_running_loop().time() < until:
+        for connection in server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0.01)
+        busy = len(asyncio.all_tasks()) > 1 or server.connections
+        quiet = 0 if busy else quiet + 1
+
+
+async def _deliver(line: web.WebSocketResponse, text: str) -> None:
     try:
-        await socket.send_str(text)
+        await line.send_str(text)
     except ConnectionError:
         return
 
