@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from app.engine.changes import moment, payload_of, split
-from app.engine.executor import Ending, Tools
+from app.engine.executor import Ending, Tools, registered
 from app.engine.plans import context_for
-from app.engine.protocol import Change, Handler, PlanError
+from app.engine.protocol import Change, Handler
 from app.journal.journal import Journal
 from app.journal.queue import NewRun, QueuedRun
 from app.journal.rows import RawEvent
@@ -66,15 +65,13 @@ class CatchUp:
     def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
         """Append what the handler missed; what is in the journal already is not appended again."""
         run = batch[0]
-        handler = self._handlers.get(run.handler)
-        if handler is None:
-            raise PlanError(f"there is no handler {run.handler!r} here (any more)")
+        handler = registered(self._handlers, run, "handler")
         now = tools.journal.now()
         start = float(run.facts["since"]) - tools.settings.catch_up_overlap
         # The server's clock is not ours.
         skew = tools.site.server_time() - tools.doors.clock.now()
         since = moment(start) + skew
-        ctx = context_for(run, tools, _settings_of(handler, tools))
+        ctx = context_for(run, tools, tools.section(f"handlers.{handler.id}"))
         found = list(handler.catch_up(ctx, since))
         dry = bool(run.facts.get("dry"))
         new = [each for each in found if tools.journal.find_event(each.event_id) is None]
@@ -133,7 +130,3 @@ def _same(found: Change, heard: Change) -> bool:
     return heard.action != "remove" and all(
         key in heard.changes and heard.changes[key][1] == new for key, (_, new) in found.changes.items()
     )
-
-
-def _settings_of(handler: Handler, tools: Tools) -> Callable[[str], Any]:
-    return lambda project: tools.doors.settings(f"handlers.{handler.id}", project=project or None)

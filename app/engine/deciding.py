@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from app.engine.changes import change_from_json
-from app.engine.executor import Cut, Ending, Tools
+from app.engine.executor import Cut, Ending, Tools, registered
 from app.engine.levers import Levers
 from app.engine.plans import Decide, PlanWork
-from app.engine.protocol import Action, Change, Handler, Launch, PlanError
+from app.engine.protocol import Action, Change, Handler, Launch
 from app.journal.queue import QueuedRun
 
 __all__ = ["ActionPlans", "HandlerPlans", "launch_of"]
-
-T = TypeVar("T")
 
 
 class HandlerPlans:
@@ -29,7 +26,7 @@ class HandlerPlans:
 
     def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
         """Plan the changes of the batch and apply the plan, as the handler's lever says."""
-        handler = _known(self._handlers, batch[0], "handler")
+        handler = registered(self._handlers, batch[0], "handler")
         changes = changes_of(batch)
         return _carry_out(batch, tools, f"handlers.{handler.id}", lambda ctx: handler.plan(changes, ctx))
 
@@ -46,16 +43,9 @@ class ActionPlans:
 
     def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
         """Plan the launch and apply the plan, as the action's lever says."""
-        action = _known(self._actions, batch[0], "action")
+        action = registered(self._actions, batch[0], "action")
         launch = launch_of(batch[0])
         return _carry_out(batch, tools, f"actions.{action.id}", lambda ctx: action.plan(launch, ctx))
-
-
-def _known(those: Mapping[str, T], run: QueuedRun, what: str) -> T:
-    found = those.get(run.handler)
-    if found is None:
-        raise PlanError(f"there is no {what} {run.handler!r} here (any more)")
-    return found
 
 
 def _carry_out(batch: Sequence[QueuedRun], tools: Tools, section: str, decide: Decide) -> Ending:
@@ -72,7 +62,7 @@ def _carry_out(batch: Sequence[QueuedRun], tools: Tools, section: str, decide: D
         decide=decide,
         dry=preview or run.dry or (lever.position == "dry" and not ordered),
         lever="" if preview else run.handler,
-        settings=lambda project: tools.doors.settings(section, project=project or None),
+        settings=tools.section(section),
     )
     return work.execute()
 

@@ -10,16 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from app.engine.doors import Doors, SiteDoor
-from app.engine.protocol import Effect
+from app.engine.protocol import Effect, PlanError
 from app.journal.journal import Journal
 from app.journal.queue import NewRun, QueuedRun
 from app.journal.rows import RunState
 from app.settings.models import EngineSettings
 
-__all__ = ["Cut", "Ending", "NoProgress", "RunCancelled", "RunExecutor", "Stopping", "Tools"]
+__all__ = ["Cut", "Ending", "NoProgress", "RunCancelled", "RunExecutor", "Stopping", "Tools", "registered"]
+
+T = TypeVar("T")
 
 
 class RunCancelled(Exception):
@@ -97,6 +99,10 @@ class Tools:
             self._site.fresh()
         return self._site
 
+    def section(self, name: str) -> Callable[[str], Any]:
+        """A section of the settings, for a project by its name."""
+        return lambda project: self.doors.settings(name, project=project or None)
+
     def sign_of_life(self, run_id: int, words: str) -> None:
         """Show progress beside the run, at most four times a second, and put off the no-progress time-out."""
         now = time.monotonic()
@@ -123,6 +129,14 @@ class Tools:
             raise RunCancelled("cancelled")
 
 
+def registered(those: Mapping[str, T], run: QueuedRun, what: str) -> T:
+    """The handler or action of a run. Raises PlanError when it is gone."""
+    found = those.get(run.handler)
+    if found is None:
+        raise PlanError(f"there is no {what} {run.handler!r} here (any more)")
+    return found
+
+
 class RunExecutor(Protocol):
     """Executes runs of one kind.
 
@@ -137,4 +151,3 @@ class RunExecutor(Protocol):
 
 #: Tells the pools that there is something to do.
 Poke = Callable[[], None]
-Facts = Mapping[str, Any]

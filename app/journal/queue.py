@@ -240,11 +240,6 @@ class Queue(Store):
                 ids.append(db.last_insert_rowid() if db.total_changes() != before else None)
         return ids
 
-    def run_of_identity(self, identity: str) -> int | None:
-        """The run with this identity, or None."""
-        row = self.one("SELECT id FROM runs WHERE identity = ?", (identity,))
-        return int(row[0]) if row else None
-
     # -- claiming ------------------------------------------------------------------------------------------------
 
     def claim(
@@ -350,14 +345,6 @@ class Queue(Store):
         """Leaders of plans that were being worked on when the program ended."""
         rows = self.read(f"SELECT {_RUN} FROM runs WHERE state = 'running' AND leader IS NULL ORDER BY seq, id")
         return [_run(row) for row in rows]
-
-    def handler_runs(self, handler: str, states: Sequence[RunState]) -> list[int]:
-        """Ids of a handler's runs in these states, plans' leaders only."""
-        rows = self.read(
-            f"SELECT id FROM runs WHERE handler = ? AND leader IS NULL AND state IN ({','.join('?' * len(states))})",
-            (handler, *states),
-        )
-        return [int(row[0]) for row in rows]
 
     # -- states --------------------------------------------------------------------------------------------------
 

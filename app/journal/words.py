@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,19 +63,6 @@ def summarise(payload: Mapping[str, Any], name_of: Namer) -> Summary:
         subject = entity or (f"{len(selection)} selected" if selection else "")
         words = " ".join(part for part in (topic, action, f"on {subject}" if subject else "") if part)
     return Summary(words[:_LONGEST], "", "", first, entity, user)
-
-
-def ids_of(payload: Mapping[str, Any]) -> Iterator[str]:
-    """Every id an event's words may name."""
-    data = payload.get("data")
-    if not isinstance(data, dict):
-        return
-    for entity in _list(data.get("entities")):
-        if isinstance(entity, dict):
-            yield str(entity.get("entityId") or "")
-            for step in _list(entity.get("parents")):
-                if isinstance(step, dict):
-                    yield str(step.get("entityId") or "")
 
 
 def _update(entities: Sequence[Mapping[str, Any]], user: str, name_of: Namer) -> Summary:
