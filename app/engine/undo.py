@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from app.engine.channels import results_of
 from app.engine.executor import Ending, Tools
 from app.engine.plans import PlanWork
 from app.engine.protocol import Context, Effect, Note, Own, Plan, PlanError
@@ -58,7 +59,7 @@ class Undo:
     def _inverses(self, rows: Sequence[QueuedEffect], tools: Tools) -> Callable[[QueuedEffect], Sequence[Effect] | str]:
         """What takes back an effect of a run; what it took from the results of others is filled in first."""
         own = _created(rows)
-        results = {row.slot: dict(row.after or {}) for row in rows}
+        results = results_of(rows)
 
         def inverse_of(row: QueuedEffect) -> Sequence[Effect] | str:
             kind = tools.kinds.get(row.kind)
