@@ -7,9 +7,9 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -170,6 +170,13 @@ def _in_words(row: Any) -> str:
     return f"{row.status}{said}, {row.completed} of {row.tasks} tasks"
 
 
+def _one_of(option: str, given: Sequence[str], known: Sequence[str]) -> None:
+    for value in given:
+        if value not in known:
+            typer.echo(f"signalbox: {option} {value}: write one of {', '.join(known)}", err=True)
+            raise typer.Exit(2)
+
+
 def jobs_command(
     text: Annotated[str, typer.Option("--text", help="Only those with this in name, type or who.")] = "",
     engine: Annotated[str, typer.Option("--engine", help="local or manager.")] = "",
@@ -184,9 +191,11 @@ def jobs_command(
     """List jobs of both engines, newest first, or the tasks of one."""
     from app.cli import _told
     from app.journal.journal import Journal
-    from app.journal.rows import JobFilter
+    from app.journal.rows import JobFilter, JobStatus
     from app.service import Installation
 
+    _one_of("--engine", [engine] if engine else [], ("local", "manager"))
+    _one_of("--status", status or [], get_args(JobStatus))
     with _told():
         installation = Installation.load(settings, journal)
         opened = Journal.open(installation.journal, "read")

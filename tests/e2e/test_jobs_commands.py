@@ -59,6 +59,10 @@ def test_what_cannot_be_submitted_is_said_in_one_line(tmp_path: Path) -> None:
     assert run(tmp_path, "submit", str(tmp_path / "gone.js"))[0] == 2
     code, out, _ = run(tmp_path, "jobs", "--json")
     assert (code, json.loads(out)) == (0, {"jobs": []})
+    code, _, errors = run(tmp_path, "jobs", "--status", "cancelled")
+    assert code == 2
+    assert "--status cancelled: write one of" in errors
+    assert "canceled" in errors
 
 
 @pytest.mark.timeout(240)
