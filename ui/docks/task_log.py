@@ -125,26 +125,15 @@ class TaskLogView(RowsView):
         if not self._model.count():
             self._widest = 0
         self._fit_columns()
-        if not self._follow or not self._model.count():
-            super()._rows_changed()
-            return
+        super()._rows_changed()
+
+    def _paint_when_there(self) -> None:
         # In a storm the end moves on before its lines are here: what is painted is painted once, when they are.
-        self._update_bars()
-        bar = self.verticalScrollBar()
-        self._moving = True
-        bar.setValue(bar.maximum())
-        self._moving = False
-        self._note_top()
-        self._model.want(*self._in_sight())
+        self._model.want(*self._shown_rows())
         self._rows_loaded()
 
-    def _in_sight(self) -> tuple[int, int]:
-        """First and last position in sight."""
-        first = self.verticalScrollBar().value()
-        return first, min(self._model.count() - 1, first + self.viewport().height() // self._height)
-
     def _rows_loaded(self) -> None:
-        ready = not self._follow or not self._model.count() or self._model.row(self._in_sight()[1]) is not None
+        ready = not self._follow or not self._model.count() or self._model.row(self._shown_rows()[1]) is not None
         if ready or time.monotonic() - self._painted > _LONGEST_WAIT:
             self.viewport().update()
 
