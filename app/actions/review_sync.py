@@ -106,10 +106,8 @@ class _Mirroring(Comparison):
         name = str(row["name"])
         values = {"name": name, "description": row.get("description") or ""}
         self._want("ReviewSession", review_id, name, values, {"project_id": project_id})
-        folder_id = str(mirror.folder["id"]) if mirror.folder else self._folder(name, project_id)
-        marks = {SESSION_KEY: self.session.id, CLOUD_SESSION_KEY: review_id}
-        self._want("Folder", folder_id, name, {"name": name}, {"parent_id": project_id}, marks)
-        shots = _Shots(rows_of(self.cloud, "id, name", "Shot", "parent_id", [folder_id]), self._shown_on(mirror))
+        folder_id = self._folder(name, project_id, review_id, mirror)
+        shots = _Names(rows_of(self.cloud, "id, name", "Shot", "parent_id", [folder_id]), self._shown_on(mirror))
         pairs = mirror.pairs(self.session)
         backwards: dict[str, tuple[Mapping[str, Any], str]] = {}
         for one in self.session.objects:
@@ -154,12 +152,16 @@ class _Mirroring(Comparison):
         self._want("Project", key, name, {}, {**values, "project_schema_id": schemas[0]["id"]})
         return key
 
-    def _folder(self, name: str, project_id: str) -> str:
-        """An older sync's folder has only its name."""
-        found = self.cloud.rows(
-            f"select id from Folder where parent_id is {quoted(project_id)} and name is {quoted(name)}"
-        )
-        return str(found[0]["id"]) if found else self._id("folder", self.session.id)
+    def _folder(self, name: str, project_id: str, review_id: str, mirror: Mirror) -> str:
+        """The folder with the ids of both sessions; an older sync's has only its name."""
+        rows = rows_of(self.cloud, "id, name, metadata.key, metadata.value", "Folder", "parent_id", [project_id])
+        folders = _Names(rows, {str(row["id"]) for row in rows if SESSION_KEY in metadata_of(row)})
+        known = str(mirror.folder["id"]) if mirror.folder else folders.unlinked(name)
+        folder_id = known or self._id("folder", self.session.id)
+        name = folders.name(folder_id, name)
+        marks = {SESSION_KEY: self.session.id, CLOUD_SESSION_KEY: review_id}
+        self._want("Folder", folder_id, name, {"name": name}, {"parent_id": project_id}, marks)
+        return folder_id
 
     @staticmethod
     def _shown_on(mirror: Mirror) -> set[str]:
@@ -167,7 +169,7 @@ class _Mirroring(Comparison):
         return {str((version.get("asset") or {}).get("context_id")) for version in versions}
 
     def _object(
-        self, one: Mapping[str, Any], there: Mapping[str, Any] | None, folder_id: str, review_id: str, shots: _Shots
+        self, one: Mapping[str, Any], there: Mapping[str, Any] | None, folder_id: str, review_id: str, shots: _Names
     ) -> str:
         """One object with shot, asset, version and media; the version's id there, "" when it cannot be mirrored."""
         version = one.get("asset_version")
@@ -315,12 +317,12 @@ class _Mirroring(Comparison):
             self.warnings.append(f"on the cloud site but no longer in the session, kept: {', '.join(extra)}")
 
 
-class _Shots:
-    """Names of the shots in the mirror's folder: no two are alike there.
+class _Names:
+    """Names of what lies beside each other on the cloud site: no two are alike there.
 
     Args:
-        rows: Those that are there.
-        linked: Ids of those that show something already.
+        rows: What is there.
+        linked: Ids of what mirrors something already.
     """
 
     def __init__(self, rows: Sequence[Mapping[str, Any]], linked: set[str]) -> None:
@@ -329,18 +331,18 @@ class _Shots:
         self._linked = linked
 
     def unlinked(self, name: str) -> str:
-        """The shot of this name that shows nothing yet; "" without one."""
+        """What has this name and mirrors nothing yet; "" without one."""
         key = self._ids.get(name, "")
         return "" if key in self._linked else key
 
-    def name(self, shot_id: str, wanted: str) -> str:
-        """The name a shot gets: as wanted, or with a number where another has it (versions of two tasks of a shot)."""
-        now = self._names.get(shot_id, "")
-        free = (name for name in self._numbered(wanted) if self._ids.get(name, shot_id) == shot_id)
-        taken = self._ids.get(wanted, shot_id) != shot_id
+    def name(self, key: str, wanted: str) -> str:
+        """The name something gets: as wanted, or with a number where another has it (two tasks of a shot)."""
+        now = self._names.get(key, "")
+        taken = self._ids.get(wanted, key) != key
+        free = (name for name in self._numbered(wanted) if self._ids.get(name, key) == key)
         name = now if taken and now.startswith(f"{wanted}_") else next(free)
-        self._ids[name] = shot_id
-        self._linked.add(shot_id)
+        self._ids[name] = key
+        self._linked.add(key)
         return name
 
     @staticmethod

@@ -113,7 +113,7 @@ def mirrored_id(cloud: SiteDoor, site: SiteDoor, *parts: str) -> str:
 
 
 def find_mirror(cloud: SiteDoor, site: SiteDoor, session: Session) -> Mirror:
-    """By the ids on the folder, then by the id a mirror gets, then by name and project."""
+    """By the ids on the folder, then by the id a mirror gets, then by name and project if it is nobody's mirror yet."""
     marked = f"(key is {quoted(SESSION_KEY)} and value is {quoted(session.id)})"
     folders = cloud.rows(f"select id, project_id, metadata.key, metadata.value from Folder where metadata any {marked}")
     folder = folders[0] if folders else None
@@ -127,7 +127,12 @@ def find_mirror(cloud: SiteDoor, site: SiteDoor, session: Session) -> Mirror:
             f"select id from ReviewSession where name is {quoted(str(session.row['name']))} "
             f"and project.name is {quoted(str(session.row['project']['name']))}"
         )
-        key = str(named[0]["id"]) if named else ""
+        of_others = {
+            str(row["value"])
+            for row in rows_of(cloud, "key, value", "Metadata", "value", [str(row["id"]) for row in named])
+            if row["key"] == CLOUD_SESSION_KEY
+        }
+        key = next((str(row["id"]) for row in named if str(row["id"]) not in of_others), "")
     return Mirror(key, folder, tuple(_objects(cloud, key)) if key else ())
 
 

@@ -182,3 +182,17 @@ def test_a_sync_is_refused_before_any_work_when_the_cloud_site_takes_no_key(
     assert "key" in run.reason
     assert "a-wrong-key" not in run.reason
     assert run.effects == 0
+
+
+def test_two_sessions_of_one_name_keep_apart(desk: Desk) -> None:
+    name = f"Weekly {uuid.uuid4().hex[:6]}"
+    sessions = [desk.session(name, version) for version in desk.versions[:2]]
+    for session in sessions:
+        assert desk.sync("review_sync", session).state == "done"
+    mirrors = desk.remote(f'select id, review_session_objects.version_id from ReviewSession where name is "{name}"')
+    assert [len(row["review_session_objects"]) for row in mirrors] == [1, 1]
+    folders = desk.remote(f'select name from Folder where name like "{name}%"')
+    assert sorted(row["name"] for row in folders) == [name, f"{name}_2"]
+    for session in sessions:
+        assert desk.sync("review_sync", session).effects == 0
+        assert desk.sync("feedback_sync", session).effects == 0
