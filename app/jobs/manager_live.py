@@ -248,10 +248,10 @@ class ManagerLive:
             self._listener("jobs", "")
 
     async def _read_tasks(self) -> None:
-        while self._stale_tasks:
-            job_id = self._stale_tasks.pop()
-            if job_id not in self._watched or job_id not in self.mirror.jobs:
-                continue
+        """What gets stale meanwhile is for the next round: in a storm of updates a job would be read without end."""
+        self._stale_tasks &= self._watched
+        for job_id in self._stale_tasks & set(self.mirror.jobs):
+            self._stale_tasks.discard(job_id)
             try:
                 tasks = await self._client.tasks(job_id)
             except ManagerError as error:
