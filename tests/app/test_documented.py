@@ -33,8 +33,9 @@ def commands() -> dict[str, Any]:
 
 @functools.cache
 def source() -> str:
-    """The program's whole text."""
-    return "\n".join(path.read_text(encoding="utf-8") for top in ("app", "ui") for path in (ROOT / top).rglob("*.py"))
+    """The program's whole text, with that of the tests' helpers: some variables are for whoever runs the suite."""
+    tops = ("app", "ui", "tests/support")
+    return "\n".join(path.read_text(encoding="utf-8") for top in tops for path in (ROOT / top).rglob("*.py"))
 
 
 def code_of(page: Path) -> Iterator[str]:
