@@ -42,13 +42,3 @@ def test_a_real_site_behind_a_tunnel_that_opens_later_begins_in_dry_run(
             studio.create_task("only_planned")
             assert until(lambda: "planned" in {run.state for run in service.journal.runs()})
             assert not studio.task_folder("only_planned").exists()
-
-
-def test_the_embedded_site_that_comes_up_later_is_known_and_worked_for(studio: Studio) -> None:
-    port = studio.site.port
-    studio.site.stop()
-    with Service(Installation.load()) as service:
-        assert service.journal.fact("site") is None
-        studio.site.start(port)
-        assert until(lambda: service.journal.fact("site") == {"server": studio.site.url, "embedded": True})
-        assert until(lambda: positions(service) == {"on"})

@@ -58,9 +58,9 @@ class OtherServer:
         self.session.close()
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path / "site", "studio", "--heartbeat", "0.4") as made:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("menu") / "site", "studio", "--heartbeat", "0.4") as made:
         yield made
 
 

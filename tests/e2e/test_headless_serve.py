@@ -131,6 +131,12 @@ def test_a_site_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:
             assert server.wait_error("does not answer")
             site.start(site.port)
             assert server.wait_error(f"connected to {site.url}")
+            journal = Journal.open(tmp_path / "home" / "journal", "read")
+            try:
+                assert until(lambda: journal.fact("site") == {"server": site.url, "embedded": True})
+                assert until(lambda: {row.position for row in journal.levers()} == {"on"})
+            finally:
+                journal.close()
             assert server.stop() == 0
 
 
