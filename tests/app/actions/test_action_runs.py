@@ -14,6 +14,7 @@ from action_room import ActionRoom
 from sandbox_process import SandboxProcess
 
 from app.actions.batch_create import rows_to_json
+from app.actions.registry import ActionRegistry
 from app.media.ffmpeg import ffmpeg_path
 from app.rules.batch import ShotRow, TaskTemplate
 
@@ -376,3 +377,32 @@ def test_undo_of_an_upload_takes_the_version_away_unless_somebody_wrote_about_it
         )
         fresh = machine.all(f'select thumbnail_id from Task where id is "{task["id"]}"')[0]
         assert fresh["thumbnail_id"] == task["thumbnail_id"] or used
+
+
+def test_the_job_is_queued_with_the_launch_and_the_same_one_says_done(room: Room) -> None:
+    machine = room()
+    machine.stop()
+    registry = ActionRegistry(machine.actions, machine.journal, machine.settings, lambda _: "on")
+    person = machine.all('select id from User where username is "hugo.lefevre"')[0]["id"]
+    (version,) = versions_of(machine, 1)
+    movie = machine.drive / "nightjar" / "a.mov"
+    movie.parent.mkdir()
+    movie.write_bytes(b"a")
+    data = {"actionIdentifier": "signalbox.update_rv_component"}
+    data |= {"selection": [{"entityType": "assetversion", "entityId": version}]}
+    event: dict[str, Any] = {"data": data, "source": {"user": {"id": person, "username": "hugo.lefevre"}}}
+    page = registry.launch(event, machine.site()) or {}
+    values = {item["name"]: item.get("value") for item in page["items"] if item.get("name")}
+    event["data"] = {**data, "values": {**values, "path": str(movie)}}
+    known = {row["id"] for row in machine.all("select id from Job")}
+    assert (registry.launch(event, machine.site()) or {})["success"]
+
+    def job() -> dict[str, Any]:
+        (row,) = [row for row in machine.all("select status, user_id from Job") if row["id"] not in known]
+        return row
+
+    queued = job()
+    assert (queued["status"], queued["user_id"]) == ("queued", person)
+    machine.go()
+    machine.settle()
+    assert job() == {**queued, "status": "done"}
