@@ -66,11 +66,21 @@ class Bench:
 
     def counted(self, work: Callable[[], object]) -> dict[str, float]:
         """Seconds, CPU seconds of this process, and requests."""
-        before = self.site.counters()["site"].get("requests", 0)
+        before = self.requests()
         wall, cpu = time.perf_counter(), time.process_time()
         work()
         used = {"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        return {**used, "requests": float(self.site.counters()["site"].get("requests", 0) - before)}
+        return {**used, "requests": float(self.requests() - before)}
+
+    def requests(self) -> int:
+        """How many the site has answered."""
+        return int(self.site.counters()["site"].get("requests", 0))
+
+    def still(self) -> bool:
+        """Whether nobody asks the site for anything: the threads' sessions are open."""
+        before = self.requests()
+        threading.Event().wait(0.3)
+        return self.requests() == before
 
     def engine(self, shots: int) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Through the engine: a run of Batch Create. Also the operations it sent."""
@@ -93,6 +103,7 @@ class Bench:
         warm.warm()
         warm.workflow(self._schema())
         warm.close()
+        until(self.still, 60)
 
         def work() -> None:
             number = room.journal.order("launch", args, "bench")
