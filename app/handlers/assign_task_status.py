@@ -8,7 +8,17 @@ from typing import Any
 
 from app.effects.ftrack import UpdateEntity
 from app.engine.protocol import Change, Context, Expect, Handler, HandlerSettings, Note, Plan
-from app.handlers.common import added_since, folded, id_list, quoted, reached_status, status_changes_since
+from app.handlers.common import (
+    added_since,
+    folded,
+    id_list,
+    moment_of,
+    quoted,
+    reached_status,
+    status_changes_since,
+    status_steps,
+)
+from app.rules.transitions import StatusStep, decided_since
 from app.settings.models import setting
 from app.site.types import Named
 
@@ -68,8 +78,10 @@ class AssignTaskStatus(Handler):
 
     def plan(self, changes: Sequence[Change], ctx: Context) -> Plan:
         rows = ctx.site.rows(
-            "select id, status_id, task_id, version, asset_id, asset.name, asset.type.name, task.name, task.type_id, "
-            "task.type.name, task.status_id, task.project.name, task.project.project_schema_id, task.parent.name "
+            "select id, status_id, task_id, version, date, asset_id, asset.name, asset.type.name, "
+            "status_changes.date, status_changes.status_id, task.name, task.type_id, task.type.name, task.status_id, "
+            "task.created_at, task.status_changes.date, task.parent.name, task.project.name, "
+            "task.project.project_schema_id "
             f"from AssetVersion where id in {id_list(change.entity_id for change in changes)}"
         )
         versions = {row["id"]: row for row in rows}
@@ -111,7 +123,51 @@ def _plan_one(
         text = _not_allowed(wanted, version, allowed)
         warnings.append(text)
         return Note(change.entity_id, "skipped", text)
-    return _update(change, version, target, settings, ctx)
+    planned = _update(change, version, target, settings, ctx)
+    if isinstance(planned, UpdateEntity) and _touched_since(change, version):
+        since = _decided_since(change, version, allowed, settings, ctx)
+        if since:
+            return Note(change.entity_id, "skipped", since)
+    return planned
+
+
+def _touched_since(change: Change, version: Mapping[str, Any]) -> bool:
+    """Whether the task's status changed after the version's, by anybody: only then its history is read."""
+    reached = reached_status(change)
+    rows = version.get("status_changes") or ()
+    began = [moment_of(row["date"]) for row in rows if row["status_id"] == reached] or [moment_of(version["date"])]
+    own = max((one for one in began if one is not None), default=None)
+    later = (moment_of(row["date"]) for row in version["task"].get("status_changes") or ())
+    return own is None or any(one is not None and one > own for one in later)
+
+
+def _decided_since(
+    change: Change,
+    version: Mapping[str, Any],
+    allowed: Sequence[Named],
+    settings: AssignTaskStatusSettings,
+    ctx: Context,
+) -> str:
+    """Why the task is no longer the version's: what came later than a late or replayed status stays."""
+    statuses = ctx.site.statuses()
+    possible = {one.name.casefold(): one.id for one in allowed}
+
+    def follow(step: StatusStep) -> str | None:
+        status = statuses.get(step.new)
+        return possible.get(_task_status_name(status.name, settings).casefold()) if status else None
+
+    def counts(step: StatusStep) -> bool:
+        # Of another version's asset nothing is known here.
+        restricted = settings.asset_types or settings.skip_asset_types
+        return not restricted and (settings.when_added or step.old is not None)
+
+    steps = status_steps(ctx, version["task"])
+    later = decided_since(steps, change.entity_id, reached_status(change), follow, counts)
+    if later is None:
+        return ""
+    became = statuses[later.new].name if later.new in statuses else "another status"
+    whose = "the task was set to" if later.is_task else "another version of the task became"
+    return f"superseded: {whose} {became} after {_label(version)} became {statuses[version['status_id']].name}"
 
 
 def _why_not(change: Change, version: Mapping[str, Any] | None, ctx: Context) -> str | None:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from app.engine.protocol import Change, Context, Parent, PlanError
 from app.rules.dailies import parse_cut_off
 from app.rules.templates import check_template
+from app.rules.transitions import StatusStep
 from app.site.query import id_list, quoted
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "quoted",
     "reached_status",
     "status_changes_since",
+    "status_steps",
     "studio",
     "template_with",
 ]
@@ -218,6 +220,37 @@ def of_all_projects(ctx: Context, pick: Callable[[Any], Iterable[str]]) -> froze
     for name in names:
         found.update(pick(ctx.handler_settings(name)))
     return frozenset(found)
+
+
+def status_steps(ctx: Context, task: Mapping[str, Any]) -> list[StatusStep]:
+    """Status changes of a task and its versions; what was created with a status counts as its first step.
+
+    Args:
+        task: A row with id, created_at and status_id.
+    """
+    versions = ctx.site.rows(f"select id, date, status_id from AssetVersion where task_id is {quoted(task['id'])}")
+    born = {row["id"]: (moment_of(row.get("date")), row.get("status_id")) for row in versions}
+    born[task["id"]] = (moment_of(task.get("created_at")), task.get("status_id"))
+    steps: list[StatusStep] = []
+    rows = ctx.site.rows(
+        f"select id, date, parent_id, status_id, from_status_id from StatusChange where parent_id in {id_list(born)}"
+    )
+    for row in sorted(rows, key=lambda one: str(one["date"])):
+        moment = moment_of(row["date"])
+        if moment is None:
+            continue
+        entity = row["parent_id"]
+        steps.append(
+            StatusStep(row["id"], entity, entity == task["id"], moment, row.get("from_status_id"), row["status_id"])
+        )
+        if entity in born:  # the first change tells which status it was created with
+            created, _ = born.pop(entity)
+            if created is not None and row.get("from_status_id"):
+                steps.append(StatusStep(entity, entity, entity == task["id"], created, None, row["from_status_id"]))
+    for entity, (created, status) in born.items():
+        if created is not None and status:
+            steps.append(StatusStep(entity, entity, entity == task["id"], created, None, status))
+    return steps
 
 
 def status_changes_since(

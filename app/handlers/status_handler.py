@@ -30,19 +30,19 @@ from app.handlers.common import (
     folded,
     id_list,
     in_words,
-    moment_of,
     of_all_projects,
     place_of,
     quoted,
     reached_status,
     status_changes_since,
+    status_steps,
     studio,
     template_with,
 )
 from app.handlers.transition_jobs import TransitionJob, jobs_of
 from app.rules.dailies import parse_cut_off, zone
 from app.rules.templates import render_text
-from app.rules.transitions import StatusStep, transition_roots
+from app.rules.transitions import transition_roots
 from app.settings.models import setting
 from app.slack import escape
 
@@ -251,7 +251,7 @@ def _root(
 ) -> tuple[str, dt.datetime | None]:
     """What began this transition, from the site's own history: the same answer for the version's and the task's event,
     for a replay, and on another server."""
-    steps = _history(task, ctx)
+    steps = status_steps(ctx, task)
     own = [one for one in steps if one.entity_id == change.entity_id and one.new == status_id]
     if not own:
         return f"event:{change.event_id}", change.occurred
@@ -263,33 +263,6 @@ def _root(
     began = next(one.moment for one in steps if one.id == roots[newest.id])
     # The second, not the step: which of two steps of one second began it may look otherwise when the other is known.
     return f"{task['id']}:{began:%Y-%m-%dT%H:%M:%SZ}", newest.moment
-
-
-def _history(task: Mapping[str, Any], ctx: Context) -> list[StatusStep]:
-    """Status changes of a task and its versions; what was created with a status counts as its first step."""
-    versions = ctx.site.rows(f"select id, date, status_id from AssetVersion where task_id is {quoted(task['id'])}")
-    born = {row["id"]: (moment_of(row.get("date")), row.get("status_id")) for row in versions}
-    born[task["id"]] = (moment_of(task.get("created_at")), task.get("status_id"))
-    steps: list[StatusStep] = []
-    rows = ctx.site.rows(
-        f"select id, date, parent_id, status_id, from_status_id from StatusChange where parent_id in {id_list(born)}"
-    )
-    for row in sorted(rows, key=lambda one: str(one["date"])):
-        moment = moment_of(row["date"])
-        if moment is None:
-            continue
-        entity = row["parent_id"]
-        steps.append(
-            StatusStep(row["id"], entity, entity == task["id"], moment, row.get("from_status_id"), row["status_id"])
-        )
-        if entity in born:  # the first change tells which status it was created with
-            created, _ = born.pop(entity)
-            if created is not None and row.get("from_status_id"):
-                steps.append(StatusStep(entity, entity, entity == task["id"], created, None, row["from_status_id"]))
-    for entity, (created, status) in born.items():
-        if created is not None and status:
-            steps.append(StatusStep(entity, entity, entity == task["id"], created, None, status))
-    return steps
 
 
 def _too_late(change: Change, moment: dt.datetime | None, ctx: Context) -> str:

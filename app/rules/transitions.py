@@ -1,12 +1,14 @@
-"""Which status changes are one transition: a version that also sets its task's status announces its shot once."""
+"""Which status changes are one transition (a version that also sets its task's status announces its shot once), and
+which of them decides about the task.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-__all__ = ["StatusStep", "transition_roots"]
+__all__ = ["StatusStep", "decided_since", "transition_roots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,49 @@ def transition_roots(steps: Iterable[StatusStep], status_id: str, together: dt.t
         else:
             waiting[step.entity_id] = root
     return roots
+
+
+def decided_since(
+    steps: Iterable[StatusStep],
+    version_id: str,
+    status_id: str,
+    follow: Callable[[StatusStep], str | None],
+    counts: Callable[[StatusStep], bool],
+) -> StatusStep | None:
+    """The newest step that has decided about the task since a version reached a status; None while it is the version's.
+
+    Another version that its task follows decides, and so does a person who sets the task: a status that the task takes
+    without a version that waits for it. Moments have whole seconds; what happened in the same one is no decision since.
+
+    Args:
+        steps: All steps of one task and its versions; those of one second in the order in which they happened.
+        version_id: The version.
+        status_id: The status that it reached.
+        follow: The status that a version's step gives its task; None when it leaves the task alone.
+        counts: Whether another version's step may decide.
+    """
+    ordered = sorted(steps, key=lambda one: (one.moment, one.is_task, one.old is not None))
+    own = [one for one in ordered if one.entity_id == version_id and one.new == status_id]
+    if not own:
+        return None
+    began = own[-1].moment
+    present: str | None = None
+    waiting: dict[str, str] = {}  # version to the status that its task has not followed it into yet
+    found: StatusStep | None = None
+    for step in ordered:
+        if step.is_task:
+            present = step.new
+            if present in waiting.values():
+                waiting = {version: status for version, status in waiting.items() if status != present}
+                continue
+            waiting.clear()
+            decides = True
+        else:
+            waiting.pop(step.entity_id, None)
+            target = follow(step)
+            if target is not None and target != present:
+                waiting[step.entity_id] = target
+            decides = target is not None and step.entity_id != version_id and counts(step)
+        if decides and step.moment > began:
+            found = step
+    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from checker import HANDLERS
 from play import Play, failures
+from signal_room import SignalRoom
 
 from app.sandbox.simulate import BAD_NAMES
 
@@ -37,4 +38,22 @@ def test_two_thousand_events_leave_no_difference(tmp_path: Path, workers: int, l
         assert len(failures(play)) == (0 if levers.get("create_task_folder") == "off" else len(BAD_NAMES))
         assert play.judge([one for one in HANDLERS if one not in levers]).differences == []
     finally:
+        play.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_event_again_on_an_empty_journal_plans_no_effect(tmp_path: Path) -> None:
+    play = Play(tmp_path, 21, 4)
+    again = SignalRoom(tmp_path / "again", play.site.url, play.site.user, play.site.key, play.slack)
+    try:
+        again.set("studio", "disk_map", {"/data/production": str(play.drive)})
+        play.room.start()
+        play.act(400, chunk=40)
+        again.start()
+        again.feed()
+        assert [(run.handler, run.entity) for run in again.runs() if run.effects and run.state != "failed"] == []
+        assert play.judge().differences == []
+    finally:
+        again.close()
         play.close()

@@ -174,6 +174,36 @@ def test_a_late_approved_never_reverts_a_task(show: Production) -> None:
     assert show.status_of("Task", task) == "Review Changes"
 
 
+def test_a_late_status_leaves_alone_what_was_decided_since(show: Production) -> None:
+    shot = show.shot()
+    task = show.task(shot)
+    first, second = show.version(shot, task), show.version(shot, task)
+    at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    approved = show.set_status("AssetVersion", first, "Approved", at=at)
+    show.set_status("Task", task, "On Hold", at=at + dt.timedelta(minutes=1))
+    done = show.run(HANDLER, approved)
+    assert "superseded: the task was set to On Hold" in done.reason
+    changes = show.set_status("AssetVersion", second, "Review Changes", at=at + dt.timedelta(minutes=2))
+    show.run(HANDLER, changes)
+    assert show.status_of("Task", task) == "Review Changes"
+    done = show.run(HANDLER, dataclasses.replace(approved, origin="replay"))
+    assert "superseded: another version of the task became Review Changes" in done.reason
+    assert show.status_of("Task", task) == "Review Changes"
+
+
+def test_versions_of_a_burst_are_followed_one_after_the_other(show: Production) -> None:
+    shot = show.shot()
+    task = show.task(shot)
+    at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    first, second = (show.set_status("AssetVersion", show.version(shot, task), "Approved", at=at) for _ in range(2))
+    second = show.set_status("AssetVersion", second.entity_id, "Review Changes", at=at + dt.timedelta(seconds=1))
+    # What the first one's status did to the task comes after the second one's, and is no decision of anybody.
+    show.set_status("Task", task, "Approved", at=at + dt.timedelta(seconds=30))
+    assert show.run(HANDLER, second).kinds() == ["update"]
+    assert show.status_of("Task", task) == "Review Changes"
+    assert "another version of the task became Review Changes" in show.run(HANDLER, first).reason
+
+
 def test_a_status_that_changes_between_plan_and_commit_is_noticed(show: Production) -> None:
     shot = show.shot()
     task = show.task(shot)

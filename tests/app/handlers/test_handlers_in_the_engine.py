@@ -100,12 +100,16 @@ def test_redelivery_of_every_event_on_an_empty_journal_plans_no_effect(
         show.set_status("Task", second, LIGHTING)
         show.set_status("Task", lighting, "Cut")
         signals.feed()
+        # A person decides otherwise about a task, later: no event that comes again may take that back.
+        show.set_status("Task", animation, "On Hold", at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5))
+        signals.feed()
         before = (show.tree(), len(show.messages()))
         assert before[1] == 1, "both shots in one message"
         again.start()
         again.feed()
         assert [run.state for run in again.runs() if run.state == "done" and run.effects] == []
         assert (show.tree(), len(show.messages())) == before
+        assert show.status_of("Task", animation) == "On Hold"
     finally:
         again.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 
-from app.rules.transitions import StatusStep, transition_roots
+from app.rules.transitions import StatusStep, decided_since, transition_roots
 
 START = dt.datetime(2026, 11, 23, 8, tzinfo=dt.UTC)
 TOGETHER = dt.timedelta(seconds=60)
@@ -74,3 +74,43 @@ def test_a_version_that_left_the_status_no_longer_waits_for_its_task() -> None:
         step("t", "task", 7200, "ready"),
     )
     assert roots(*steps) == ["v1", "t"]
+
+
+def since(version: str, status: str, *steps: StatusStep, denied: str = "") -> str | None:
+    """The step that decided since a version reached a status; every status but "none" is followed."""
+    found = decided_since(
+        steps, version, status, lambda one: None if one.new == "none" else one.new, lambda one: one.entity_id != denied
+    )
+    return found.id if found else None
+
+
+def test_a_task_that_follows_its_version_late_decides_nothing() -> None:
+    steps = (step("t0", "task", -9, "new", None), step("v", "v1", 0, "ready"), step("t", "task", 500, "ready"))
+    assert since("v1", "ready", *steps) is None
+
+
+def test_what_a_person_sets_after_the_version_stays() -> None:
+    before = (step("t0", "task", -9, "new", None), step("v", "v1", 0, "ready"), step("t", "task", 1, "ready"))
+    assert since("v1", "ready", *before, step("p", "task", 60, "hold")) == "p"
+    assert since("v1", "ready", *before[:2], step("p", "task", 60, "hold")) == "p", "before the task followed"
+    assert since("v1", "ready", *before[:2], step("p", "task", 0, "hold")) is None, "within one second nobody knows"
+
+
+def test_another_version_decides_unless_the_task_does_not_follow_it() -> None:
+    steps = (step("t0", "task", -9, "new", None), step("v", "v1", 0, "ready"), step("w", "v2", 9, "approved"))
+    assert since("v1", "ready", *steps) == "w"
+    assert since("v2", "approved", *steps, step("t1", "task", 20, "ready"), step("t2", "task", 21, "approved")) is None
+    assert since("v1", "ready", *steps, denied="v2") is None
+    assert since("v1", "ready", *steps[:2], step("n", "v2", 9, "none")) is None
+
+
+def test_a_status_a_version_passed_through_explains_no_later_decision() -> None:
+    steps = (
+        step("t0", "task", -9, "new", None),
+        step("v0", "v1", 0, "started", None),
+        step("v", "v1", 0, "ready", "started"),
+        step("t", "task", 1, "ready"),
+        step("p", "task", 60, "started"),
+    )
+    assert since("v1", "ready", *steps) == "p"
+    assert since("v1", "never", *steps) is None
