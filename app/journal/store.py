@@ -19,7 +19,7 @@ from app.journal.rows import JournalError, JournalReadOnly, JournalUnwritable
 Row = tuple[Any, ...]
 _BUSY_SECONDS = 20.0
 #: A write-ahead log of more bytes is begun anew; readers may keep a checkpoint from it for so long.
-_LONG_LOG = 32 << 20
+_LONG_LOG = 64 << 20
 _RESET_SECONDS = 0.2
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str)
 
