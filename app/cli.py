@@ -8,21 +8,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from app.entry import has_display, main
-
-#: Exit codes, the same for every command. A supervisor must not start the program again after the first four.
-BAD_SETTINGS = 78
-BAD_KEY = 64
-ANOTHER_INSTANCE = 75
-BAD_JOURNAL = 65
-REFUSED = 3
-CHECKS_FAILED = 4
+from app.terminal import (
+    CHECKS_FAILED,
+    REFUSED,
+    JournalOption,
+    JsonOption,
+    SettingsOption,
+    fail,
+    told,
+)
 
 app = typer.Typer(
     name="signalbox",
@@ -32,39 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
-JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
-
-
-def _fail(words: str, code: int) -> NoReturn:
-    from app.settings.redact import redact
-
-    typer.echo(f"signalbox: {redact(words)}", err=True)
-    raise typer.Exit(code)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Every expected error as one line and its exit code."""
-    from app.journal.rows import JournalBusy, JournalError
-    from app.settings.secrets import SecretsExposed
-    from app.settings.store import SettingsError
-    from app.site.types import SiteUnreachable, WrongKey
-
-    try:
-        yield
-    except (SettingsError, SecretsExposed) as error:
-        _fail(str(error), BAD_SETTINGS)
-    except WrongKey as error:
-        _fail(str(error), BAD_KEY)
-    except SiteUnreachable as error:
-        _fail(str(error), REFUSED)
-    except JournalBusy as error:
-        _fail(str(error), ANOTHER_INSTANCE)
-    except JournalError as error:
-        _fail(str(error), BAD_JOURNAL)
 
 
 @app.callback(invoke_without_command=True)
@@ -82,7 +49,7 @@ def panel(
         raise typer.Exit
     if context.invoked_subcommand is None:
         if not has_display():
-            _fail("there is no display to open the panel on: use 'signalbox serve' here", REFUSED)
+            fail("there is no display to open the panel on: use 'signalbox serve' here", REFUSED)
         # The server's rooms are loaded behind the window, after its first paint; what is wrong is told in it.
         from ui.start import run_panel
 
@@ -112,10 +79,10 @@ def demo(
     from app.demo import DemoFailed
 
     try:
-        with _told():
+        with told():
             _demo_headless(30.0 if seconds is None else seconds, seed, keep, rate, as_json=as_json)
     except DemoFailed as error:
-        _fail(str(error), REFUSED)
+        fail(str(error), REFUSED)
 
 
 def _demo_headless(seconds: float, seed: int, keep: Path | None, rate: float, *, as_json: bool) -> None:
@@ -143,9 +110,9 @@ def serve(settings: SettingsOption = None, journal: JournalOption = None, as_jso
 
     The site comes from the settings file, or from FTRACK_SERVER, FTRACK_API_USER and FTRACK_API_KEY.
     """
-    with _told():
+    with told():
         from app.process.notify import notify, watchdog_seconds
-        from app.service import Installation, Service, check_key
+        from app.service.event_server import Installation, Service, check_key
 
         installation = Installation.load(settings, journal)
         installation.check()
@@ -194,8 +161,8 @@ def worker(
     log_stream: Annotated[bool, typer.Option("--log-stream")] = False,
 ) -> None:
     """The worker process; started by the panel and by serve."""
-    with _told():
-        from app.service_worker import work
+    with told():
+        from app.service.worker import work
 
         raise typer.Exit(work(journal, settings, lock_fd, log_stream=log_stream))
 
@@ -248,8 +215,8 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Give a kept event to the handlers again."""
-    with _told():
-        from app.service_orders import replay_event
+    with told():
+        from app.service.orders import replay_event
 
         outcome = replay_event(settings, journal, event, dry=dry_run, handler=handler, wait=wait)
         if as_json:
@@ -296,9 +263,9 @@ def lever(
     The lever of a project that was moved follows the handler's own again after 'follow'.
     """
     if position not in {"off", "dry", "on", "follow"}:
-        _fail(f"{position!r} is no position: off, dry or on, or follow for a project", 2)
-    with _told():
-        from app.service_orders import set_lever
+        fail(f"{position!r} is no position: off, dry or on, or follow for a project", 2)
+    with told():
+        from app.service.orders import set_lever
 
         outcome = set_lever(
             settings,
@@ -321,7 +288,7 @@ def lever(
                 typer.echo(f"no event of a project {project!r} was ever seen: is its name right?", err=True)
         if outcome.get("refused"):
             hint = "; say so with --old-server-off" if "old server" in str(outcome["refused"]) else ""
-            _fail(f"{outcome['refused']}{hint}", REFUSED)
+            fail(f"{outcome['refused']}{hint}", REFUSED)
 
 
 @app.command()
@@ -333,13 +300,13 @@ def shadow(
     as_json: JsonOption = False,
 ) -> None:
     """What the plans of the dry runs would have done, compared with what the old server did."""
-    with _told():
-        from app.service_shadow import moment_of, shadow_report
+    with told():
+        from app.service.shadow import moment_of, shadow_report
 
         try:
             begin = moment_of(since) if since else None
         except ValueError as error:
-            _fail(str(error), 2)
+            fail(str(error), 2)
         report = shadow_report(settings, journal, since=begin, old_user=old_user)
         if as_json:
             typer.echo(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -352,7 +319,7 @@ def shadow(
 @app.command()
 def doctor(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
     """Check settings, site, Slack, drives, journal and programs, and say what to do."""
-    from app.service_doctor import examine
+    from app.service.doctor import examine
 
     findings = examine(settings, journal)
     failed = [one for one in findings if one.state == "error"]
@@ -371,9 +338,9 @@ def doctor(settings: SettingsOption = None, journal: JournalOption = None, as_js
 @app.command()
 def status(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
     """What a running event server is doing."""
-    with _told():
-        from app.service_cutover import site_words
-        from app.service_orders import status_of
+    with told():
+        from app.service.cutover import site_words
+        from app.service.orders import status_of
 
         facts = status_of(settings, journal)
         if as_json:
@@ -419,8 +386,8 @@ def connect(
 
     Without options every step is asked for; with some only those are done.
     """
-    with _told():
-        from app.service_assistant import (
+    with told():
+        from app.service.assistant import (
             StepRefused,
             connect_drive,
             connect_farm,
@@ -428,7 +395,7 @@ def connect(
             connect_slack,
             walk_through,
         )
-        from app.service_connect import connect_site
+        from app.service.connect import connect_site
         from app.settings.paths import settings_path
         from app.settings.store import SettingsStore
 
@@ -438,12 +405,12 @@ def connect(
             except typer.Abort:
                 if sys.stdin.isatty():
                     raise
-                _fail(f"{question}: there is no terminal to type it in; see signalbox connect --help for its option", 2)
+                fail(f"{question}: there is no terminal to type it in; see signalbox connect --help for its option", 2)
             return str(said).strip()
 
         prefix, _, folder = drive.partition("=")
         if drive and not (prefix and folder):
-            _fail(f"--drive {drive}: write the prefix on ftrack and the folder here, as /data/production=/mnt/p", 2)
+            fail(f"--drive {drive}: write the prefix on ftrack and the folder here, as /data/production=/mnt/p", 2)
         others = bool(drive or slack or people or manager)
         if server or user or not others:
             server = server or ask("Address of the ftrack site", "", False)
@@ -461,7 +428,7 @@ def connect(
             if manager:
                 typer.echo(connect_farm(store, manager, scripts))
         except StepRefused as error:
-            _fail(str(error), REFUSED)
+            fail(str(error), REFUSED)
         if not others and sys.stdin.isatty():
             walk_through(store, ask, typer.echo)
 
@@ -480,11 +447,11 @@ def install_service(
     """Install the event server as a service; says how to start it."""
     from dataclasses import replace
 
-    from app.service_install import InstallError, ServicePlan, own_command
-    from app.service_install import install_service as install
+    from app.service.install import InstallError, ServicePlan, own_command
+    from app.service.install import install_service as install
 
     if systemd == supervisor:
-        _fail("say which: --systemd or --supervisor", 2)
+        fail("say which: --systemd or --supervisor", 2)
     try:
         plan = ServicePlan("systemd" if systemd else "supervisor", user=user, command=own_command(), root=root)
         plan = replace(
@@ -499,7 +466,7 @@ def install_service(
         if dry_run:
             typer.echo(f"\nThe service's file:\n\n{report.text}")
     except InstallError as error:
-        _fail(str(error), REFUSED)
+        fail(str(error), REFUSED)
 
 
 def _register_rooms() -> None:

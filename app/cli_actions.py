@@ -11,15 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from app.entry import has_display
+from app.terminal import REFUSED, JournalOption, JsonOption, SettingsOption, told
 
 USAGE = 2
-REFUSED = 3
 CONFLICTS = 5
 FAILED = 1
-
-SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
-JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -63,11 +59,9 @@ def agent(settings: SettingsOption = None, journal: JournalOption = None) -> Non
 
 
 def _artist(settings: Path | None, journal: Path | None, task: str, files: Sequence[str], *, agent: bool) -> None:
-    from app.cli import _told
-
     _display_or_end()
-    with _told():
-        from app.service_doors import Installation
+    with told():
+        from app.service.doors import Installation
         from ui.upload_app import artist_journal, run_upload
 
         # From the folder this was started in: the program that takes over may stand elsewhere.
@@ -95,10 +89,8 @@ def batch_create(
 
     Exit codes: 0 done, 2 wrong input, 3 refused, 5 rows in conflict (nothing was made), 1 failed on the site.
     """
-    from app.cli import _told
-
-    with _told():
-        from app.service_batch import BatchWanted, make_batch
+    with told():
+        from app.service.batch import BatchWanted, make_batch
 
         text = None if sheet is None else _sheet_text(sheet)
         wanted = BatchWanted(parent, sequence, expression, numbers, prefix, tuple(task or ()), text)

@@ -13,16 +13,13 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from app.terminal import REFUSED, JournalOption, JsonOption, SettingsOption, told
+
 __all__ = ["register"]
 
 _LOOK_SECONDS = 0.1
-_REFUSED = 3
 _JOB_FAILED = 1
 _ANSWER_SECONDS = 150.0
-
-SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
-JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
 
 
 def submit_command(
@@ -43,10 +40,9 @@ def submit_command(
     as_json: JsonOption = False,
 ) -> None:
     """Submit a job to this machine's workers, or to the Flamenco Manager. Exit 3: refused."""
-    from app.cli import _told
     from app.jobs.cli import parse_set
-    from app.service import Installation
-    from app.service_orders import attended, whose
+    from app.service.event_server import Installation
+    from app.service.orders import attended, whose
 
     order: dict[str, Any] = {
         "settings": parse_set(set_ or []),
@@ -56,7 +52,7 @@ def submit_command(
         "try_out": try_out,
         "paused": paused,
     } | _what(script, name)
-    with _told():
+    with told():
         installation = Installation.load(settings, journal)
         with attended(installation) as opened:
             answer = _ordered(opened, "submit_job", order, whose())
@@ -117,7 +113,7 @@ def _confirm(journal: Any, job: int, installation: Any, who: str, *, yes: bool, 
             row = journal.job(job)
             waits = "it waits in the Jobs dock, or submit it again with --yes"
             _tell(_as_json(row), f"job {job} {row.name} was not confirmed: {waits}", as_json)
-            raise typer.Exit(_REFUSED)
+            raise typer.Exit(REFUSED)
     answer = _ordered(journal, "job_confirm", {"job": job}, who)
     if "refused" in answer:
         _refused(str(answer["refused"]), as_json)
@@ -134,7 +130,7 @@ def _refused(why: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"refused": why}))
     typer.echo(f"signalbox: {why}", err=True)
-    raise typer.Exit(_REFUSED)
+    raise typer.Exit(REFUSED)
 
 
 def _tell(facts: Mapping[str, Any], words: str, as_json: bool) -> None:
@@ -189,14 +185,13 @@ def jobs_command(
     as_json: JsonOption = False,
 ) -> None:
     """List jobs of both engines, newest first, or the tasks of one."""
-    from app.cli import _told
     from app.journal.journal import Journal
     from app.journal.rows import JobFilter, JobStatus
-    from app.service import Installation
+    from app.service.event_server import Installation
 
     _one_of("--engine", [engine] if engine else [], ("local", "manager"))
     _one_of("--status", status or [], get_args(JobStatus))
-    with _told():
+    with told():
         installation = Installation.load(settings, journal)
         opened = Journal.open(installation.journal, "read")
         try:

@@ -29,7 +29,7 @@ from app.process import python_child
 from app.resources import resource
 from app.sandbox.simulate import BAD_NAMES, Artists, Client, RequestRefused
 from app.sandbox.slack_api import Member, SlackServer
-from app.service import Installation, Service
+from app.service.event_server import Installation, Service
 from app.settings.store import SettingsStore
 
 log = logging.getLogger("signalbox.demo")

@@ -142,7 +142,7 @@ def say_glibc(bundle: Path) -> None:
 def stage() -> None:
     """What the packages hold beside the bundle: the unit, the page of the manual, icons."""
     sys.path.insert(0, str(ROOT))
-    from app.service_install import ServicePlan, render
+    from app.service.install import ServicePlan, render
 
     STAGE.mkdir(parents=True, exist_ok=True)
     (STAGE / "signalbox.service").write_text(render(ServicePlan("systemd")), "utf-8")

@@ -26,7 +26,7 @@ from ui.panel import Panel, PanelSite, read_wishes
 
 if TYPE_CHECKING:
     from app.journal.journal import Journal
-    from app.service_browser import Desk
+    from app.service.browser import Desk
 
 log = logging.getLogger("signalbox.ui.start")
 
@@ -100,7 +100,7 @@ class Host(QObject):
     def _try_to_start(self) -> None:
         # Settings and journal are loaded here, on this thread: they take longer than the whole window.
         from app.journal.rows import JournalBusy, JournalError
-        from app.service import SiteNotSet
+        from app.service.event_server import SiteNotSet
         from app.settings.store import SettingsError
 
         self.wishes.emit(read_wishes())
@@ -166,8 +166,8 @@ class _Server:
 
     def start(self) -> PanelSite:
         from app.journal.rows import JournalBusy
-        from app.service import Installation, Service
-        from app.service_orders import is_running
+        from app.service.event_server import Installation, Service
+        from app.service.orders import is_running
         from app.settings.models import PanelSettings
 
         installation = Installation.load(self._settings, self._journal)
@@ -197,7 +197,7 @@ class _Server:
             journal.close()
 
     def desk(self) -> Desk:
-        from app.service_browser import desk_of
+        from app.service.browser import desk_of
 
         return desk_of(self._settings, self._journal)
 
@@ -228,7 +228,7 @@ class _Demo:
         return None
 
     def desk(self) -> Desk:
-        from app.service_browser import desk_of
+        from app.service.browser import desk_of
 
         home = self._folder / "home"
         return desk_of(home / "settings.toml", home / "journal")

@@ -27,10 +27,10 @@ from ui.start import Host
 from ui.theme import Role
 
 if TYPE_CHECKING:
-    from app.service import Service
-    from app.service_agent import AgentEar
-    from app.service_browser import Desk
-    from app.service_doors import Installation
+    from app.service.agent import AgentEar
+    from app.service.browser import Desk
+    from app.service.doors import Installation
+    from app.service.event_server import Service
 
 
 def artist_journal() -> Path:
@@ -46,7 +46,7 @@ class _Publisher:
         self.service: Service | None = None
 
     def start(self) -> PanelSite:
-        from app.service import Service
+        from app.service.event_server import Service
 
         service = Service(self._installation, listener=False, actions=False)
         service.start()
@@ -54,7 +54,7 @@ class _Publisher:
         return PanelSite()
 
     def desk(self) -> Desk:
-        from app.service_browser import Desk
+        from app.service.browser import Desk
 
         return Desk(self._installation)
 
@@ -242,7 +242,7 @@ class Agent(QObject):
 
 
 def _ear(desk: Desk, asked: Callable[[str], None]) -> AgentEar:
-    from app.service_agent import AgentEar
+    from app.service.agent import AgentEar
 
     ear = AgentEar(desk.installation, desk.person(), asked)
     ear.start()

@@ -33,7 +33,7 @@ from sandbox_process import SandboxProcess  # noqa: E402
 from app.media import ReviewSettings, gather, make_review  # noqa: E402
 from app.media import review as review_room  # noqa: E402
 from app.media.ffmpeg import ffmpeg_path  # noqa: E402
-from app.service import Installation  # noqa: E402
+from app.service.event_server import Installation  # noqa: E402
 from ui.app import make_app  # noqa: E402
 from ui.upload_app import ArtistStation  # noqa: E402
 

@@ -20,7 +20,7 @@ from program import program_environment
 from studio import Studio
 
 from app.journal.journal import Journal
-from app.service_install import ServicePlan, render
+from app.service.install import ServicePlan, render
 from app.settings.store import SettingsStore
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -31,7 +31,7 @@ import json, sys
 from pathlib import Path
 from app.journal.journal import Journal
 from app.journal.rows import JournalError, JournalReadOnly
-from app.service_orders import is_running
+from app.service.orders import is_running
 folder = Path(sys.argv[1])
 facts = {"running": is_running(folder)}
 try:

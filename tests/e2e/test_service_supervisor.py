@@ -20,7 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from app.journal.journal import Journal
 from app.journal.rows import JournalBusy
-from app.service_install import ServicePlan, render
+from app.service.install import ServicePlan, render
 from app.settings.store import SettingsStore
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

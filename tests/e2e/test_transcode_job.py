@@ -93,7 +93,7 @@ def test_a_sequence_becomes_a_movie_in_chunks(frames: Path, tmp_path: Path) -> N
 def test_no_crash_point_of_jobs_is_left_out() -> None:
     """Tried here, but for the one within a copy: that is `test_made_files`."""
     app = Path(__file__).parents[2] / "app"
-    files = [*(app / "jobs").glob("*.py"), app / "service_jobs.py"]
+    files = [*(app / "jobs").glob("*.py"), app / "service" / "jobs.py"]
     passed = {name for file in files for name in re.findall(r"[^.]crash_point\(\"(\w+)\"", file.read_text())}
     assert passed == {point.partition(":")[0] for point in POINTS} | {"file_made"}
 

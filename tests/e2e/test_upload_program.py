@@ -54,7 +54,7 @@ def test_the_artists_program_loads_no_module_that_windows_lacks() -> None:
         "            raise ImportError(name)\n"
         "for name in missing: sys.modules.pop(name, None)\n"
         "sys.meta_path.insert(0, Gone())\n"
-        "import ui.upload_app, app.service, app.service_worker, app.service_agent, app.cli_actions\n"
+        "import ui.upload_app, app.service.event_server, app.service.worker, app.service.agent, app.cli_actions\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False

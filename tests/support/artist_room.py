@@ -13,8 +13,8 @@ import pytest
 from sandbox_process import SandboxProcess
 
 from app.media.ffmpeg import ffmpeg_path
-from app.service import Installation, Service
-from app.service_browser import Desk
+from app.service.browser import Desk
+from app.service.event_server import Installation, Service
 
 
 @dataclass

@@ -16,7 +16,7 @@ from manager_stand_in import ECHO_SLEEP
 from app.engine.recovery import recover_runs
 from app.jobs.manager_live import Rhythm
 from app.journal.rows import JobRow
-from app.service_jobs import JobRoom
+from app.service.jobs import JobRoom
 
 QUICK = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, poll=0.05, breath=0.01)
 TERMINAL = ("completed", "failed", "canceled", "paused", "needs-confirmation")

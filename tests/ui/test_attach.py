@@ -11,8 +11,8 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from studio import Studio
 
-from app.service import Installation, Service
-from app.service_orders import is_running
+from app.service.event_server import Installation, Service
+from app.service.orders import is_running
 from app.settings.paths import settings_path
 from ui.app import CrashHook, SingleInstance
 from ui.dialogs.base import Confirm

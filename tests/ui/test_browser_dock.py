@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QLineEdit, QListWidget, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 from sandbox_process import SandboxProcess
 
-from app.service import Service
+from app.service.event_server import Service
 from ui.dialogs.undo import UndoDialog
 from ui.docks.actions import ActionsDock
 from ui.docks.browser import _ENTITY, BrowserDock

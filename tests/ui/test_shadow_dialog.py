@@ -18,8 +18,8 @@ from shiboken6 import isValid
 from studio import Studio
 
 from app.journal.journal import Journal
-from app.service import Installation, Service
-from app.service_browser import desk_of
+from app.service.browser import desk_of
+from app.service.event_server import Installation, Service
 from ui.dialogs.shadow import ShadowDialog
 from ui.models.desk import SiteDesk
 from ui.models.hub import Hub

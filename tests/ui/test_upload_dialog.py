@@ -14,7 +14,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.service import Installation
+from app.service.event_server import Installation
 from ui.dialogs.clip_row import ClipRow
 from ui.dialogs.upload import UploadDialog
 from ui.models.uploads import Clip, Uploads, progress_of

@@ -140,7 +140,7 @@ def steps_of(store: SettingsStore) -> tuple[Step, ...]:
 
 def _assistant() -> ModuleType:
     """The steps' own room, loaded when the first of them is tried."""
-    from app import service_assistant
+    from app.service import assistant as service_assistant
 
     return service_assistant
 

@@ -42,7 +42,7 @@ from ui.theme import Role
 if TYPE_CHECKING:
     from app.journal.journal import Journal
     from app.journal.rows import RunDetail, RunRow
-    from app.service_lookups import Below
+    from app.service.lookups import Below
 
 CONFIRM_ABOVE = 500
 """More rows than this are asked for again."""
@@ -413,7 +413,7 @@ class BatchCreateDialog(Dialog):
 
     def _launch(self) -> None:
         from app.rules.batch import ShotRow
-        from app.service_lookups import batch_values
+        from app.service.lookups import batch_values
 
         place = self._place
         if place is None:

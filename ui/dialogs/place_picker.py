@@ -14,7 +14,7 @@ from ui.models.desk import SiteDesk
 from ui.theme import Role
 
 if TYPE_CHECKING:
-    from app.service_lookups import Entity
+    from app.service.lookups import Entity
 
 PLACES = frozenset({"Project", "Episode", "Folder", "Sequence", "Shot"})
 _ENTITY, _FILLED = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -96,8 +96,8 @@ class PlacePicker(QWidget):
             return
 
         def find(desk: object) -> tuple[str, str]:
-            from app.service_batch import find_parent
-            from app.service_browser import Desk
+            from app.service.batch import find_parent
+            from app.service.browser import Desk
 
             assert isinstance(desk, Desk)
             return find_parent(desk.look_ups, text)

@@ -32,7 +32,7 @@ from ui.theme import Role
 
 if TYPE_CHECKING:
     # The report's room is loaded on the desk's thread.
-    from app.service_shadow import Difference, Shadow
+    from app.service.shadow import Difference, Shadow
     from ui.models.desk import SiteDesk
 
 _COLUMNS = ("About", "Project", "Signalbox would have", "The old server did")

@@ -12,7 +12,7 @@ from ui.dialogs.base import Dialog
 from ui.models.desk import SiteDesk
 
 if TYPE_CHECKING:
-    from app.service_browser import Desk
+    from app.service.browser import Desk
 
 
 class SignIn(Dialog):
@@ -71,7 +71,7 @@ class SignIn(Dialog):
         self.problem.hide()
 
         def connect(desk: Desk) -> str:
-            from app.service_connect import connect_site
+            from app.service.connect import connect_site
 
             words = connect_site(desk.installation.store.path, server, user, key)
             desk.installation.store.reload_if_changed()

@@ -15,8 +15,8 @@ from ui.models.desk import SiteDesk, tip
 from ui.theme import Role
 
 if TYPE_CHECKING:
-    from app.service_browser import Desk
-    from app.service_lookups import TaskRow
+    from app.service.browser import Desk
+    from app.service.lookups import TaskRow
 
 _TYPING_MS = 250
 _RECENT = 12

@@ -54,7 +54,7 @@ from ui.panel import panel_settings
 from ui.theme import Role
 
 if TYPE_CHECKING:
-    from app.service_browser import Desk
+    from app.service.browser import Desk
 
 _PREVIEW_MS = 350
 _PREVIEW = QSize(320, 180)

@@ -37,8 +37,8 @@ from ui.theme import Role
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.service_browser import Desk, MenuItem
-    from app.service_lookups import Entity
+    from app.service.browser import Desk, MenuItem
+    from app.service.lookups import Entity
 
 _ENTITY, _FILLED = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _ICONS = {

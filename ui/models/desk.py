@@ -15,7 +15,7 @@ from shiboken6 import isValid
 
 if TYPE_CHECKING:
     # ftrack's client is loaded on the threads, after the first paint.
-    from app.service_browser import Desk
+    from app.service.browser import Desk
 
 log = logging.getLogger("signalbox.ui.desk")
 

@@ -27,7 +27,7 @@ from app.media.model import MediaFacts, MediaRefused, Source
 if TYPE_CHECKING:
     from app.journal.journal import Journal
     from app.journal.rows import RunRow
-    from app.service_browser import Desk
+    from app.service.browser import Desk
     from ui.models.desk import SiteDesk
     from ui.models.hub import Hub
 

@@ -51,7 +51,7 @@ class _Ground:
 
     def desk(self) -> SiteDesk:
         """A new way to the site."""
-        from app.service_browser import desk_of
+        from app.service.browser import desk_of
 
         home = self.demo.folder / "home"
         return SiteDesk(lambda: desk_of(home / "settings.toml", home / "journal"), embedded=True)
@@ -86,7 +86,7 @@ def scenes(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Scene]:
 
 @contextmanager
 def _ground(folder: Path) -> Iterator[_Ground]:
-    from app.service_browser import desk_of
+    from app.service.browser import desk_of
 
     with Demo(keep=folder / "demo") as demo:
         demo.wait_connected()

@@ -10,7 +10,7 @@ import pytest
 
 from app.journal.log import LogStore
 from app.journal.rows import LogRow
-from app.service_plain_log import PlainLog
+from app.service.plain_log import PlainLog
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from sandbox_process import SandboxProcess
 
 from app.rules.outcomes import PlanError
-from app.service_lookups import LookUps
+from app.service.lookups import LookUps
 from app.site.cache import LookUps as Tables
 from app.site.door import Site
 from app.site.session import Credentials

@@ -20,8 +20,8 @@ from app.engine.doors import SiteDoor
 from app.journal.journal import Journal
 from app.journal.rows import EffectRow, RunRow
 from app.rules.outcomes import Later, PlanError
-from app.service_doors import BuiltDoors, Installation, build_doors
-from app.service_menu import ELSEWHERE
+from app.service.doors import BuiltDoors, Installation, build_doors
+from app.service.menu import ELSEWHERE
 from app.site.query import chunks, id_list, quoted
 
 __all__ = ["Difference", "Shadow", "moment_of", "shadow_report"]

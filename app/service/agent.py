@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.journal.rows import RawEvent
-from app.service_browser import Person
-from app.service_doors import Installation
+from app.service.browser import Person
+from app.service.doors import Installation
 from app.site.listener import Listener
 
 __all__ = ["ASK_SECONDS", "TOPIC", "AgentEar", "ask_agent"]

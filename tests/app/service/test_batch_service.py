@@ -20,7 +20,7 @@ from app.cli_actions import register
 from app.journal.crash import CRASHED
 from app.journal.journal import Journal
 from app.rules.batch import parse_table
-from app.service_lookups import batch_values
+from app.service.lookups import batch_values
 from app.settings.store import SettingsStore
 
 app = typer.Typer()

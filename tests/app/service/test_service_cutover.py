@@ -10,7 +10,7 @@ from engine_room import Room
 
 from app.handlers import all_handlers
 from app.journal.journal import Journal
-from app.service_cutover import is_embedded, settle_site
+from app.service.cutover import is_embedded, settle_site
 from app.site.types import Credentials
 
 REAL = Credentials("https://studio.ftrackapp.example", "server", "a-key")

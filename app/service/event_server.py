@@ -22,14 +22,14 @@ from app.journal.lock import JournalLock
 from app.journal.rows import JournalBusy
 from app.process import python_child
 from app.process.keeper import ChildKeeper
-from app.service_agent import ask_agent
-from app.service_alarms import SlackAlarms
-from app.service_cutover import is_known_site, settle_site
-from app.service_doors import BuiltDoors, Installation, SiteNotSet, build_doors
-from app.service_health import HealthWatch
-from app.service_logging import Logs
-from app.service_menu import MenuWatch
-from app.service_plain_log import PlainLog
+from app.service.agent import ask_agent
+from app.service.alarms import SlackAlarms
+from app.service.cutover import is_known_site, settle_site
+from app.service.doors import BuiltDoors, Installation, SiteNotSet, build_doors
+from app.service.health import HealthWatch
+from app.service.logs import Logs
+from app.service.menu import MenuWatch
+from app.service.plain_log import PlainLog
 from app.settings.models import JournalSettings, SlackSettings
 from app.settings.paths import cache_folder
 from app.settings.redact import redact
@@ -291,7 +291,7 @@ class Service:
         return ChildKeeper(
             "worker",
             python_child(
-                "app.service_worker",
+                "app.service.worker",
                 "--journal",
                 str(self.installation.journal),
                 "--settings",

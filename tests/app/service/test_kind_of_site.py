@@ -10,7 +10,7 @@ from listening import until
 from studio import Studio
 from tunnel import Tunnel
 
-from app.service import Installation, Service
+from app.service.event_server import Installation, Service
 
 pytestmark = pytest.mark.slow
 

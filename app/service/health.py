@@ -13,7 +13,7 @@ from typing import Literal
 
 from app.journal.journal import Journal
 from app.rules.outcomes import Later, PlanError
-from app.service_doors import BuiltDoors
+from app.service.doors import BuiltDoors
 from app.settings.redact import redact
 from app.settings.store import SettingsError
 from app.site.types import SiteRefusal, SiteUnreachable

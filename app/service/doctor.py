@@ -13,9 +13,9 @@ from app.journal.journal import Journal
 from app.journal.rows import JournalError
 from app.journal.store import check
 from app.rules.outcomes import Later, PlanError
-from app.service_doors import BuiltDoors, Installation, build_doors
-from app.service_menu import answered_elsewhere
-from app.service_orders import is_running
+from app.service.doors import BuiltDoors, Installation, build_doors
+from app.service.menu import answered_elsewhere
+from app.service.orders import is_running
 from app.settings.redact import redact
 from app.settings.secrets import SecretsExposed
 from app.settings.store import SettingsError

@@ -15,10 +15,10 @@ from app.rules.batch import Judged, ShotRow, TableError, TaskTemplate, judge, pa
 from app.rules.batch import rows_from_expression as rows_of_expression
 from app.rules.outcomes import PlanError
 from app.rules.shots import ExpressionError
-from app.service import Installation
-from app.service_browser import Desk
-from app.service_lookups import Below, LookUps, batch_values
-from app.service_orders import attended, whose
+from app.service.browser import Desk
+from app.service.event_server import Installation
+from app.service.lookups import Below, LookUps, batch_values
+from app.service.orders import attended, whose
 
 __all__ = ["BatchOutcome", "BatchWanted", "find_parent", "make_batch"]
 

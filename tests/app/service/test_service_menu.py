@@ -14,9 +14,9 @@ from sandbox_process import SandboxProcess
 
 from app.actions import all_actions
 from app.journal.journal import Journal
-from app.service_doctor import examine
-from app.service_menu import MenuWatch
-from app.service_shadow import _actions_elsewhere
+from app.service.doctor import examine
+from app.service.menu import MenuWatch
+from app.service.shadow import _actions_elsewhere
 from app.site.cache import LookUps
 from app.site.door import Site
 from app.site.listener import Listener

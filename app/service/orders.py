@@ -16,7 +16,7 @@ from app.journal.journal import Journal
 from app.journal.lock import JournalLock
 from app.journal.rows import HealthRow, JournalBusy, RunRow
 from app.journal.scan import project_names
-from app.service import Installation, Service
+from app.service.event_server import Installation, Service
 
 _ENDED = frozenset(
     {"planned", "done", "skipped", "superseded", "failed", "stopped", "cancelled", "in_doubt", "undone", "waiting"}

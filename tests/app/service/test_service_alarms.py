@@ -12,7 +12,7 @@ import pytest
 from app.journal.journal import Journal
 from app.rules.alarms import Alarm, Failures, Standing, news
 from app.sandbox.slack_api import Member, SlackServer
-from app.service_alarms import SlackAlarms, words_of
+from app.service.alarms import SlackAlarms, words_of
 from app.settings.models import SlackSettings
 from app.slack import SlackClient
 

@@ -16,7 +16,7 @@ from app.actions.base import Action
 from app.actions.registry import PREFIX, table_of
 from app.engine.doors import SiteDoor
 from app.journal.journal import Journal
-from app.service_health import State
+from app.service.health import State
 from app.site.listener import Listener
 
 __all__ = ["ELSEWHERE", "MenuWatch", "answered_elsewhere"]

@@ -24,9 +24,9 @@ from app.handlers import all_handlers
 from app.handlers.plugins import Plugins
 from app.journal.journal import Journal
 from app.journal.rows import JournalError, RunKind
-from app.service_doors import Installation, build_doors
-from app.service_jobs import JobRoom
-from app.service_logging import Logs
+from app.service.doors import Installation, build_doors
+from app.service.jobs import JobRoom
+from app.service.logs import Logs
 from app.settings.models import EngineSettings, JournalSettings
 from app.settings.store import SettingsError, SettingsStore
 
@@ -151,7 +151,7 @@ def _tell_strangers(store: SettingsStore, told: list[str]) -> list[str]:
 
 def main() -> int:
     """The process's command line."""
-    parser = argparse.ArgumentParser(prog="python -m app.service_worker")
+    parser = argparse.ArgumentParser(prog="python -m app.service.worker")
     parser.add_argument("--journal", type=Path, required=True)
     parser.add_argument("--settings", type=Path)
     parser.add_argument("--lock-fd", type=int, required=True)

@@ -11,8 +11,8 @@ from artist_room import Studio, server_of, studio_in
 from listening import until
 from web_client import Form, Message, WebClient, selected
 
-from app.service_agent import TOPIC, AgentEar
-from app.service_browser import Desk
+from app.service.agent import TOPIC, AgentEar
+from app.service.browser import Desk
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from studio import Studio
 from app.journal.journal import Journal
 from app.journal.log import LogStore
 from app.journal.rows import JournalBusy, LogFilter
-from app.service import Installation, Service
+from app.service.event_server import Installation, Service
 from app.settings import secrets
 from app.settings.store import SettingsError, SettingsStore
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from app.engine.catalogue import FIRST_LEVERS
 from app.journal.journal import Journal
 from app.journal.rows import LeverPosition
-from app.service_menu import ELSEWHERE
+from app.service.menu import ELSEWHERE
 from app.settings.paths import cache_folder
 from app.site.session import open_session
 from app.site.types import Credentials, SiteRefusal, SiteUnreachable

@@ -17,9 +17,9 @@ from app.actions import all_actions
 from app.actions.registry import ActionRegistry, table_of
 from app.journal.journal import Journal
 from app.rules.outcomes import PlanError
-from app.service_doors import Installation, SiteFactory
-from app.service_lookups import LookUps
-from app.service_shadow import Shadow, shadow_report
+from app.service.doors import Installation, SiteFactory
+from app.service.lookups import LookUps
+from app.service.shadow import Shadow, shadow_report
 
 __all__ = ["Desk", "MenuItem", "Person"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.process.notify import notify, watchdog_seconds
-from app.service_install import InstallError, ServicePlan, install_service, render
+from app.service.install import InstallError, ServicePlan, install_service, render
 
 
 @pytest.fixture

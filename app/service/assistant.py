@@ -15,8 +15,8 @@ from pathlib import Path
 
 from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable
 from app.rules.outcomes import PlanError
-from app.service_connect import connect_site
-from app.service_cutover import ask_site, is_embedded, site_words
+from app.service.connect import connect_site
+from app.service.cutover import ask_site, is_embedded, site_words
 from app.settings import paths
 from app.settings.models import SlackSettings, StudioSettings
 from app.settings.secrets import keep, secrets_file

@@ -1,0 +1,52 @@
+"""What every command shares: exit codes, options, and how an error is told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+#: Exit codes, the same for every command. A supervisor must not start the program again after the first four.
+BAD_SETTINGS = 78
+BAD_KEY = 64
+ANOTHER_INSTANCE = 75
+BAD_JOURNAL = 65
+REFUSED = 3
+CHECKS_FAILED = 4
+
+SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
+JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
+
+
+def fail(words: str, code: int) -> NoReturn:
+    """End with one line of why, secrets masked, and an exit code."""
+    from app.settings.redact import redact
+
+    typer.echo(f"signalbox: {redact(words)}", err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Every expected error as one line and its exit code."""
+    from app.journal.rows import JournalBusy, JournalError
+    from app.settings.secrets import SecretsExposed
+    from app.settings.store import SettingsError
+    from app.site.types import SiteUnreachable, WrongKey
+
+    try:
+        yield
+    except (SettingsError, SecretsExposed) as error:
+        fail(str(error), BAD_SETTINGS)
+    except WrongKey as error:
+        fail(str(error), BAD_KEY)
+    except SiteUnreachable as error:
+        fail(str(error), REFUSED)
+    except JournalBusy as error:
+        fail(str(error), ANOTHER_INSTANCE)
+    except JournalError as error:
+        fail(str(error), BAD_JOURNAL)
