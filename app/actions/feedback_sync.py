@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field as Setting
 
@@ -13,7 +13,7 @@ from app.actions.base import ActionSettings
 from app.actions.two_sites import CLOUD, Comparison, Session, SessionAction, find_mirror, metadata_of, rows_of
 from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, UpdateEntity
 from app.effects.remote import CopyBetweenSites
-from app.engine.doors import SiteDoor
+from app.engine.doors import Named, SiteDoor
 from app.engine.protocol import Context, Expect, HandlerSettings, Note, natural_id
 
 __all__ = ["FeedbackSync", "FeedbackSyncSettings", "verdict"]
@@ -25,6 +25,8 @@ _NOTE_FILE = "NoteComponent"
 _NOTE_DRAWING = "NoteAnnotationComponent"
 #: Metadata of a copied file: the component it came from.
 _FILE_KEY = "remote_component_id"
+#: Metadata of a version and of its task, with the review object's id behind: the clients' vote it has followed.
+_VOTE_KEY = "client_vote"
 _APPROVED = "approved"
 _CHANGES = "require_changes"
 
@@ -89,6 +91,37 @@ def verdict(votes: Sequence[tuple[str, str]], policy: str) -> str:
     return _APPROVED
 
 
+class _Vote(NamedTuple):
+    """A reviewer's newest vote; moments are the cloud site's, as text that sorts."""
+
+    moment: str
+    vote: str
+    id: str
+
+
+class _Decision(NamedTuple):
+    """What the votes on one object come to, and the newest vote that it was made of."""
+
+    vote: str
+    moment: str
+    id: str
+
+    def is_new(self, followed: str) -> bool:
+        """Whether it is another decision than the one that was followed, or has a vote since."""
+        vote, _, rest = followed.partition(" ")
+        moment, _, key = rest.rpartition(" ")
+        return (self.vote, self.id) != (vote, key) and (self.vote != vote or self.moment >= moment)
+
+
+def _decision(votes: Sequence[_Vote], policy: str) -> _Decision | None:
+    """None while there is no decision."""
+    decided = verdict([(one.moment, one.vote) for one in votes], policy)
+    if not decided:
+        return None
+    newest = max(one for one in votes if one.vote in (_APPROVED, _CHANGES))
+    return _Decision(decided, newest.moment, newest.id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Pair:
     """A local object and the cloud object that shows it."""
@@ -102,7 +135,7 @@ class _Feedback(Comparison):
 
     def __init__(self, ctx: Context, cloud: SiteDoor, session: Session) -> None:
         super().__init__(ctx, cloud, session)
-        self._tasks: dict[str, tuple[int, str, str, _Pair, str]] = {}
+        self._tasks: dict[str, tuple[int, Named, _Decision, _Pair]] = {}
         self._author = ctx.site.own_user_id()
         self._categories = {
             str(row["name"]): str(row["id"]) for row in ctx.site.rows("select id, name from NoteCategory")
@@ -355,20 +388,21 @@ class _Feedback(Comparison):
 
     # Votes
 
-    def _votes(self, objects: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-        """(moment, vote) of each reviewer's newest vote, by cloud object."""
-        fields = "status, created_at, review_session_invitee_id, resource_id, review_session_object_id"
-        newest: dict[str, dict[str, tuple[str, str]]] = {}
+    def _votes(self, objects: Sequence[str]) -> dict[str, list[_Vote]]:
+        """Each reviewer's newest vote, by cloud object."""
+        fields = "id, status, created_at, review_session_invitee_id, resource_id, review_session_object_id"
+        newest: dict[str, dict[str, _Vote]] = {}
         rows = rows_of(self.cloud, fields, "ReviewSessionObjectStatus", "review_session_object_id", objects)
         for moment, row in sorted(((_moment(row.get("created_at")), row) for row in rows), key=lambda pair: pair[0]):
             who = str(row.get("review_session_invitee_id") or row.get("resource_id") or "")
             given = newest.setdefault(str(row["review_session_object_id"]), {})
-            given[who] = (moment, str(row.get("status") or ""))
+            given[who] = _Vote(moment, str(row.get("status") or ""), str(row["id"]))
         return {key: list(given.values()) for key, given in newest.items()}
 
-    def _status(self, pair: _Pair, votes: Sequence[tuple[str, str]]) -> None:
-        wanted = self.settings.statuses.get(verdict(votes, self.settings.disagreement), "")
-        if not wanted:
+    def _status(self, pair: _Pair, votes: Sequence[_Vote]) -> None:
+        decision = _decision(votes, self.settings.disagreement)
+        wanted = self.settings.statuses.get(decision.vote, "") if decision else ""
+        if decision is None or not wanted:
             return
         status = self.site.status_named(wanted)
         if status is None:
@@ -376,39 +410,47 @@ class _Feedback(Comparison):
             self.notes.append(Note(str(pair.local["id"]), "failed", words))
             return
         version = pair.local["asset_version"]
-        reason = f"the clients' vote: {wanted}"
-        if str(version.get("status_id")) != status.id:
-            self._set("AssetVersion", str(pair.local["version_id"]), version.get("status_id"), status.id, pair, reason)
+        self._follow("AssetVersion", {**version, "id": pair.local["version_id"]}, status, decision, pair)
         if self.settings.set_task and version.get("task_id"):
             # Several versions of one task in a session: the newest version's vote is the task's.
             number = int(version.get("version") or 0)
             known = self._tasks.get(str(version["task_id"]))
             if known is None or number >= known[0]:
-                self._tasks[str(version["task_id"])] = (number, status.id, wanted, pair, reason)
+                self._tasks[str(version["task_id"])] = (number, status, decision, pair)
 
     def _set_tasks(self) -> None:
-        fields = "id, name, status_id, type_id, project.project_schema_id"
+        fields = "id, name, status_id, type_id, project.project_schema_id, metadata.key, metadata.value"
         for task in rows_of(self.site, fields, "Task", "id", self._tasks):
-            _, status_id, wanted, pair, reason = self._tasks[str(task["id"])]
-            if str(task["status_id"]) == status_id:
-                continue
+            _, status, decision, pair = self._tasks[str(task["id"])]
             schema = str((task.get("project") or {}).get("project_schema_id") or "")
             allowed = self.site.allowed_statuses(schema, "Task", str(task.get("type_id") or "") or None)
-            if status_id in {one.id for one in allowed}:
-                self._set("Task", str(task["id"]), task["status_id"], status_id, pair, reason)
+            if task["status_id"] == status.id or status.id in {one.id for one in allowed}:
+                self._follow("Task", task, status, decision, pair)
             else:
-                words = f"{pair.local['name']}: the workflow does not allow {wanted!r} for the task {task['name']}"
+                words = f"{pair.local['name']}: the workflow does not allow {status.name!r} for the task {task['name']}"
                 self.notes.append(Note(str(pair.local["id"]), "failed", words))
 
-    def _set(self, entity_type: str, key: str, old: Any, new: str, pair: _Pair, reason: str) -> None:
+    def _follow(
+        self, entity_type: str, row: Mapping[str, Any], status: Named, decision: _Decision, pair: _Pair
+    ) -> None:
+        """Set the status that the clients decided on, once: what a person sets later stays until they vote again."""
+        followed = f"{_VOTE_KEY} {pair.local['id']}"
+        if not decision.is_new(metadata_of(row).get(followed, "")):
+            return
+        key = str(row["id"])
+        common: dict[str, Any] = {
+            "reason": f"the clients' vote: {status.name}", "entity_id": str(pair.local["id"]),
+            "entity_type": entity_type, "id": key, "label": f"{entity_type} of {pair.local['name']}",
+        }  # fmt: skip
+        if row.get("status_id") != status.id:
+            expected = Expect(entity_type, key, "status_id", row.get("status_id"))
+            values = {"status_id": status.id}
+            slot = f"{entity_type} status {key}"
+            self.effects.append(UpdateEntity(slot=slot, values=values, expects=(expected,), **common))
+        # Behind the status: what is remembered has happened.
         self.effects.append(
-            UpdateEntity(
-                slot=f"{entity_type} status {key}", reason=reason, entity_id=str(pair.local["id"]),
-                entity_type=entity_type, id=key, values={"status_id": new},
-                label=f"{entity_type} of {pair.local['name']}",
-                expects=(Expect(entity_type, key, "status_id", old),),
-            )
-        )  # fmt: skip
+            SetMetadata(slot=f"{entity_type} vote {key}", values={followed: " ".join(decision)}, **common)
+        )
 
 
 def _by_date(notes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ import pytest
 from action_room import ActionRoom
 from sandbox_process import SandboxProcess
 
+from app.site.operations import operation
+
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SandboxProcess, SandboxProcess]]:
@@ -196,3 +198,58 @@ def test_two_sessions_of_one_name_keep_apart(desk: Desk) -> None:
     for session in sessions:
         assert desk.sync("review_sync", session).effects == 0
         assert desk.sync("feedback_sync", session).effects == 0
+
+
+def statuses(desk: Desk, version: dict[str, Any]) -> tuple[str, str]:
+    """Of the version and of its task."""
+    (row,) = desk.local(f'select status.name, task.status.name from AssetVersion where id is "{version["id"]}"')
+    return str(row["status"]["name"]), str(row["task"]["status"]["name"])
+
+
+def test_a_vote_counts_once_and_what_the_studio_decides_later_stays_until_the_next_vote(desk: Desk) -> None:
+    name, version = f"Votes {uuid.uuid4().hex[:6]}", desk.versions[1]
+    session = desk.session(name, version)
+    desk.sync("review_sync", session)
+    (shown,) = desk.shown(name)
+    client = desk.room.site("cloud").own_user_id()
+    given = {"review_session_object_id": shown["id"], "resource_id": client}
+    desk.make("cloud", "ReviewSessionObjectStatus", **given, status="approved", created_at="2026-11-20T10:00:00")
+    assert desk.sync("feedback_sync", session).state == "done"
+    assert statuses(desk, version) == ("Approved", "Approved")
+
+    again = desk.local('select id from Status where name is "Review Changes"')[0]["id"]
+    desk.room.write("update", "AssetVersion", version["id"], status_id=again)
+    desk.room.write("update", "Task", version["task_id"], status_id=again)
+    assert desk.sync("feedback_sync", session).effects == 0, "the client said nothing new"
+    assert statuses(desk, version) == ("Review Changes", "Review Changes")
+
+    desk.make("cloud", "ReviewSessionObjectStatus", **given, status="approved", created_at="2026-11-21T10:00:00")
+    vote = desk.sync("feedback_sync", session)
+    assert statuses(desk, version) == ("Approved", "Approved")
+    desk.room.undo(vote.id)
+    assert statuses(desk, version) == ("Review Changes", "Review Changes")
+    assert desk.sync("feedback_sync", session).state == "done"
+    assert statuses(desk, version) == ("Approved", "Approved"), "what was taken back can be brought back"
+
+
+def test_a_picture_that_a_client_drew_on_a_frame_is_on_the_studios_own_object_once(desk: Desk) -> None:
+    name = f"Drawn {uuid.uuid4().hex[:6]}"
+    session = desk.session(name, desk.versions[0])
+    desk.sync("review_sync", session)
+    (shown,) = desk.shown(name)
+    path, drawn = desk.room.folder / "stroke.png", str(uuid.uuid4())
+    path.write_bytes(b"a circle around the boom")
+    desk.room.site("cloud").upload(path, name="stroke", version_id=None, location="ftrack.server", component_id=drawn)
+    kind = "ReviewSessionObjectAnnotationComponent"
+    data = {"component_id": drawn, "review_session_object_id": shown["id"], "frame_number": 17}
+    desk.room.site("cloud").call([operation("create", kind, [drawn, shown["id"]], data)])
+    assert desk.sync("feedback_sync", session).state == "done"
+    (came,) = desk.local(
+        f"select component_id, frame_number, component.name from {kind} "
+        f'where review_session_object.review_session_id is "{session}"'
+    )
+    assert (came["frame_number"], came["component"]["name"]) == (17, "stroke")
+    back = desk.room.folder / "back.png"
+    desk.room.site().download(came["component_id"], back)
+    assert back.read_bytes() == path.read_bytes()
+    assert desk.sync("feedback_sync", session).effects == 0
