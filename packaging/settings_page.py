@@ -28,7 +28,8 @@ HEAD = """\
 `settings.toml` holds what differs from the defaults, with a comment beside each value. The panel has a form for it, and
 the running server reads the file again when it changes (`SIGHUP` does it at once). A misspelt name or a value that is
 not allowed is an error that names the file and what is meant: at the start the server ends with it (78), while it runs
-the settings before it stay in force, and log and lamp *Settings* say why. Sections of handlers that nobody knows are
+the settings before it stay in force, also for a worker that has to start meanwhile (the journal's folder has a copy,
+`settings.last-good.toml`), and log and lamp *Settings* say why. Sections of handlers that nobody knows are
 named in the log.
 
 | system | where it is |

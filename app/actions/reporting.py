@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from app.actions.job_report import JobReport
 from app.engine.deciding import launch_of
-from app.engine.executor import Ending, RunExecutor, Stopping, Tools
+from app.engine.executor import Cut, Ending, NoProgress, RunCancelled, RunExecutor, Stopping, Tools
 from app.engine.levers import Levers
-from app.engine.protocol import Action, Later, PlanError, natural_id
+from app.engine.protocol import Action, Later, natural_id
+from app.engine.retry import decide
 from app.journal.queue import QueuedRun
-from app.site.types import SiteUnreachable
 
 __all__ = ["ReportedActions"]
 
@@ -36,10 +36,9 @@ class ReportedActions:
     def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
         """See `RunExecutor`."""
         run = batch[0]
-        action = self._actions.get(run.handler)
-        if run.dry or not getattr(action, "reports", True) or self._dry_lever(run, tools):
+        if not self._reports(run, tools):
             return self._inner.execute(batch, tools)
-        job = _report(run, tools, action.title if action is not None else run.handler)
+        job = self._job(run, tools)
         if tools.lane == "main":
             job.say("running", "at work")
         tools.told = _Paced(job)
@@ -51,17 +50,29 @@ class ReportedActions:
         except Stopping as stopping:
             job.say("running", str(stopping))
             raise
-        except PlanError as error:
+        except (Cut, NoProgress, RunCancelled) as error:
             job.say("failed", str(error))
             raise
-        except (SiteUnreachable, OSError) as error:
-            job.say("running", f"is tried again: {error}")
-            raise
         except Exception as error:
-            job.say("failed", str(error) or type(error).__name__)
+            words = str(error) or type(error).__name__
+            again = decide(error, run.attempts, tools.settings).again
+            job.say(*(("running", f"is tried again: {words}") if again else ("failed", words)))
             raise
         job.say(_STATUS.get(ending.state, "running"), ending.reason or ending.state)
         return ending
+
+    def cancelled(self, run: QueuedRun, tools: Tools, words: str) -> None:
+        """See `ShownElsewhere`."""
+        if self._reports(run, tools) or _queued_job(run):
+            self._job(run, tools).say("failed", words)
+
+    def _reports(self, run: QueuedRun, tools: Tools) -> bool:
+        reports = getattr(self._actions.get(run.handler), "reports", True)
+        return bool(reports) and not run.dry and not self._dry_lever(run, tools)
+
+    def _job(self, run: QueuedRun, tools: Tools) -> JobReport:
+        action = self._actions.get(run.handler)
+        return _report(run, tools, action.title if action is not None else run.handler)
 
     @staticmethod
     def _dry_lever(run: QueuedRun, tools: Tools) -> bool:
@@ -73,9 +84,14 @@ class ReportedActions:
 def _report(run: QueuedRun, tools: Tools, title: str) -> JobReport:
     """The Job that was queued with the launch, else one whose id is made of the run: resumed, it is the same one."""
     site = tools.doors.site()
-    queued = (run.facts.get("launch") or {}).get("job")
-    key = queued or natural_id(site.server, "job of run", run.mark)
+    key = _queued_job(run) or natural_id(site.server, "job of run", run.mark)
     return JobReport(site, key, launch_of(run).user_id or site.own_user_id(), title, run.id)
+
+
+def _queued_job(run: QueuedRun) -> str | None:
+    """The id of the Job that was queued with the launch."""
+    found: str | None = (run.facts.get("launch") or {}).get("job")
+    return found
 
 
 class _Paced:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from app.engine.doors import Doors, SiteDoor
 from app.engine.protocol import Effect, PlanError
@@ -19,9 +19,24 @@ from app.journal.queue import NewRun, QueuedRun
 from app.journal.rows import RunState
 from app.settings.models import EngineSettings
 
-__all__ = ["Cut", "Ending", "NoProgress", "RunCancelled", "RunExecutor", "Stopping", "Tools", "registered"]
+__all__ = [
+    "BadPlan",
+    "Cut",
+    "Ending",
+    "NoProgress",
+    "RunCancelled",
+    "RunExecutor",
+    "ShownElsewhere",
+    "Stopping",
+    "Tools",
+    "registered",
+]
 
 T = TypeVar("T")
+
+
+class BadPlan(Exception):
+    """What a handler returned, or left behind, cannot be a plan: a defect of the handler, the same each time."""
 
 
 class RunCancelled(Exception):
@@ -113,6 +128,10 @@ class Tools:
             if self.told is not None:
                 self.told(words)
 
+    def step_ended(self) -> None:
+        """A step ended: it is no silence that many follow each other without words."""
+        self.last_sign = time.monotonic()
+
     def check_cancel(self, run_id: int) -> None:
         """Raise when the execution shall not go on.
 
@@ -147,6 +166,14 @@ class RunExecutor(Protocol):
 
     def execute(self, batch: Sequence[QueuedRun], tools: Tools) -> Ending:
         """Do the work of ``batch[0]`` and of those that joined it."""
+
+
+@runtime_checkable
+class ShownElsewhere(Protocol):
+    """An executor whose runs are shown outside the journal too, as a Job on ftrack."""
+
+    def cancelled(self, run: QueuedRun, tools: Tools, words: str) -> None:
+        """A run that waited was cancelled, so it is not executed again: what is shown of it ends. It may wait."""
 
 
 #: Tells the pools that there is something to do.

@@ -51,6 +51,7 @@ class Orders:
         actions: By id.
         settings: The engine's settings.
         cancel: Tells a running run's executor to stop.
+        cancelled: Tells that a run that waited was cancelled, and by whom in words; returns at once.
         reload: Reads the settings again.
     """
 
@@ -62,6 +63,7 @@ class Orders:
         actions: Mapping[str, Action],
         settings: Callable[[], EngineSettings],
         cancel: Callable[[int], None],
+        cancelled: Callable[[QueuedRun, str], None],
         reload: Callable[[], None],
     ) -> None:
         self._journal = journal
@@ -70,6 +72,7 @@ class Orders:
         self._actions = actions
         self._settings = settings
         self._cancel_running = cancel
+        self._cancelled = cancelled
         self._reload = reload
 
     def run(self) -> int:
@@ -202,10 +205,12 @@ class Orders:
             self._journal.ask_cancel(run.id)
             self._cancel_running(run.id)
         elif run.state in _WAITING:
+            words = f"cancelled by {order.who}"
             with self._journal.write():
-                self._journal.set_state(self._whole(run), "cancelled", f"cancelled by {order.who}")
+                self._journal.set_state(self._whole(run), "cancelled", words)
                 waiting = [each.id for each in self._journal.messages_of(run.id) if each.state == "queued"]
-                self._journal.settle(waiting, "cancelled", error=f"cancelled by {order.who}")
+                self._journal.settle(waiting, "cancelled", error=words)
+            self._cancelled(run, words)
         else:
             raise Refused(f"run {run.id} is {run.state}: there is nothing to cancel")
         return {"run": run.id}

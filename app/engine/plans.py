@@ -12,9 +12,9 @@ from app.engine.channels import Channels, results_of
 from app.engine.crash import crash_point
 from app.engine.doors import SiteDoor
 from app.engine.endings import SUPERSEDED, ending_of
-from app.engine.executor import Cut, Ending, Tools
+from app.engine.executor import BadPlan, Cut, Ending, Tools
 from app.engine.levers import Levers
-from app.engine.protocol import Context, Plan, PlanError
+from app.engine.protocol import Context, Effect, Note, Plan
 from app.engine.transaction import Mismatch
 from app.journal.journal import Journal
 from app.journal.queue import NEVER, NewEffect, QueuedEffect, QueuedRun
@@ -101,6 +101,7 @@ class PlanWork:
         site = self.tools.site
         plan = self.decide(context_for(self.run, self.tools, self.settings))
         _left_nothing(site)
+        _is_plan(plan)
         _in_order(plan)
         digest = plan_hash_of(plan)
         self._store(plan, digest, replans)
@@ -165,6 +166,7 @@ class PlanWork:
             left = self._without_lost(rows)
             if not left:
                 return self._end(rows)
+            self.tools.step_ended()
             self.tools.check_cancel(self.run.id)
             self._check_lever()
             slow = self._channels.of(left[0]) == "slow"
@@ -227,10 +229,20 @@ def _left_nothing(site: SiteDoor) -> None:
     pending = len(site.session.recorded_operations)
     if pending:
         site.fresh()
-        raise PlanError(
+        raise BadPlan(
             f"the plan left {_count(pending, 'operation')} to commit in its session: a handler decides and returns "
             "effects, it does not change entities. Nothing was written"
         )
+
+
+def _is_plan(plan: object) -> None:
+    """A studio's own handler is not type-checked: what it returns is told in its words, not in the engine's."""
+    if not isinstance(plan, Plan):
+        raise BadPlan(f"plan() returned {type(plan).__name__} instead of a Plan. Nothing was written")
+    for each, kind in (*((each, Effect) for each in plan.effects), *((each, Note) for each in plan.notes)):
+        if not isinstance(each, kind):
+            found = type(each).__name__
+            raise BadPlan(f"the plan holds {found} where the engine expects {kind.__name__}. Nothing was written")
 
 
 def _in_order(plan: Plan) -> None:
@@ -238,11 +250,11 @@ def _in_order(plan: Plan) -> None:
     slots = [effect.slot for effect in plan.effects]
     if len(set(slots)) != len(slots):
         double = next(slot for slot in slots if slots.count(slot) > 1)
-        raise PlanError(f"two effects of the plan are called {double!r}: slots are unique within a plan")
+        raise BadPlan(f"two effects of the plan are called {double!r}: slots are unique within a plan")
     outward = False
     for effect in plan.effects:
         if outward and effect.via != "outbox":
-            raise PlanError(f"the effect {effect.slot!r} follows an outward one: what goes outside goes last")
+            raise BadPlan(f"the effect {effect.slot!r} follows an outward one: what goes outside goes last")
         outward = effect.via == "outbox"
 
 

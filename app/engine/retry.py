@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 from app.engine.doors import SiteRefusal, SiteUnreachable
+from app.engine.executor import BadPlan
 from app.engine.kinds import EffectFailed
 from app.engine.protocol import PlanError
 from app.settings.models import EngineSettings
@@ -38,7 +39,7 @@ def decide(error: Exception, attempts: int, settings: EngineSettings) -> Decisio
     if isinstance(error, (PlanError, EffectFailed, SettingsError)):
         # The handler works and says what a person must put right: that is no reason to pause it.
         return Decision(again=False, seconds=0.0, counts=False)
-    if isinstance(error, SiteRefusal):
+    if isinstance(error, (SiteRefusal, BadPlan)):
         return Decision(again=False, seconds=0.0, counts=True)
     most = min(settings.attempts, _DEFECT_ATTEMPTS) if isinstance(error, _DEFECTS) else settings.attempts
     if attempts + 1 >= most:

@@ -17,7 +17,7 @@ from app.engine.crash import crash_point
 from app.engine.deciding import ActionPlans, HandlerPlans
 from app.engine.dispatch import Dispatcher
 from app.engine.doors import Doors
-from app.engine.executor import Ending, RunExecutor, Tools
+from app.engine.executor import Ending, RunExecutor, ShownElsewhere, Tools
 from app.engine.orders import Orders
 from app.engine.outbox import OutboxSender
 from app.engine.protocol import Action, Effect, Handler
@@ -45,12 +45,13 @@ _SETTINGS_SECONDS = 0.25
 
 @dataclass(slots=True)
 class _Work:
-    """A run at work."""
+    """A run at work. ``silent``: it was told that nothing is heard of it."""
 
     tools: Tools
-    handler: str
+    run: QueuedRun
     lane: str
     since: float
+    silent: bool = False
 
 
 @dataclass(slots=True)
@@ -127,10 +128,19 @@ class Engine:
         self._claiming = threading.Lock()
         self._working: dict[int, _Work] = {}
         self._threads: list[threading.Thread] = []
+        #: An earlier process may have left its word.
+        self._silent = any(row.name == "plans" for row in journal.health())
         self._runner = Runner(journal, doors, kinds, self._executors(), self._settings, self.poke)
         self._dispatcher = Dispatcher(journal, self._handlers, self._settings, doors.site)
         self._orders = Orders(
-            journal, self._dispatcher, self._handlers, self._actions, self._settings, self._cancel, reload
+            journal,
+            self._dispatcher,
+            self._handlers,
+            self._actions,
+            self._settings,
+            self._cancel,
+            self._cancelled,
+            reload,
         )
         self._outbox = OutboxSender(journal, doors, kinds, self._settings, self.poke)
 
@@ -245,13 +255,37 @@ class Engine:
             self._pump_bell.wait(self._settings().poll)
 
     def _watch_silence(self) -> None:
-        """End slow steps that showed no sign of life for too long."""
+        """End slow steps that showed no sign of life for too long. A plan cannot be ended: it is told of."""
         limit = self._settings().no_progress
+        silent = []
         for work in list(self._working.values()):
-            silent = time.monotonic() - work.tools.last_sign
-            if work.lane == "heavy" and silent > limit and not work.tools.cancel.is_set():
-                work.tools.cancel_reason = f"no progress for {limit:g} s"
-                work.tools.cancel.set()
+            if time.monotonic() - work.tools.last_sign <= limit:
+                continue
+            if work.lane == "heavy":
+                if not work.tools.cancel.is_set():
+                    work.tools.cancel_reason = f"no progress for {limit:g} s"
+                    work.tools.cancel.set()
+                continue
+            silent.append(work.run)
+            if not work.silent:
+                work.silent = True
+                self._tell_silence(work.run, limit)
+        if silent or self._silent:
+            self._silent = bool(silent)
+            words = "; ".join(f"{run.handler} does not return: {_which(run)}" for run in silent)
+            self.journal.set_health("plans", "warning" if silent else "ok", words or "every plan returns")
+
+    def _tell_silence(self, run: QueuedRun, limit: float) -> None:
+        words = f"no sign of life for {limit:g} s"
+        self.journal.set_progress(run.id, f"{words}: see the log")
+        log.warning(
+            "%s does not return: %s shows %s and holds up what follows it. Set its lever to Off and start the event "
+            "server anew, then look what it waits for (a drive, another server, a loop without an end)",
+            run.handler,
+            _which(run),
+            words,
+            extra=run.log_fields,
+        )
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
@@ -308,13 +342,13 @@ class Engine:
                 return []
             at_work: dict[str, int] = {}
             for work in main:
-                at_work[work.handler] = at_work.get(work.handler, 0) + 1
+                at_work[work.run.handler] = at_work.get(work.run.handler, 0) + 1
             busy = [handler for handler, number in at_work.items() if number >= settings.workers]
             batch = self.journal.claim(lane, self._batch_of, busy if lane == "main" else ())
             if not batch:
                 return []
             tools = self._runner.tools(batch, lane)
-            self._working[batch[0].id] = _Work(tools, batch[0].handler, lane, now)
+            self._working[batch[0].id] = _Work(tools, batch[0], lane, now)
             if lane == "main" and self._short_of_threads(len(main) + 1, settings):
                 self._thread(f"worker-{len(self._threads)}", self._work)
         crash_point("claim")
@@ -354,6 +388,23 @@ class Engine:
         if work is not None:
             work.tools.cancel.set()
 
+    def _cancelled(self, run: QueuedRun, words: str) -> None:
+        """What is shown of a cancelled run elsewhere ends; a site that is slow to answer delays nobody here."""
+        executor = self._runner.executors.get(run.kind)
+        if not isinstance(executor, ShownElsewhere):
+            return
+
+        def tell() -> None:
+            try:
+                executor.cancelled(run, self._runner.tools([run], "main"), words)
+            except Exception:
+                log.exception("what is shown of run %d elsewhere was not ended", run.id, extra=run.log_fields)
+            finally:
+                self._doors.close_thread()
+                self.journal.close_thread()
+
+        threading.Thread(target=tell, name=f"engine-cancelled-{run.id}", daemon=True).start()
+
     def _send(self) -> None:
         self._outbox.recover()
         while not self._stop.is_set():
@@ -378,6 +429,11 @@ class Engine:
             if max(journal.cursor(), 0) < journal.last_event_id() or journal.open_orders() or self._working:
                 return False
             return not journal.anything_due() and not journal.runs_in_outbox()
+
+
+def _which(run: QueuedRun) -> str:
+    event = f" for event {run.event_row}" if run.event_row is not None else ""
+    return f"run {run.id}{event} ({run.entity or run.entity_id})" if run.entity_id else f"run {run.id}{event}"
 
 
 class _Preview:

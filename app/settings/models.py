@@ -166,7 +166,12 @@ class EngineSettings(Section):
         "Dry run for handlers and Off for actions.",
     )
     drive_wait: float = setting(30.0, "Look again for a missing drive after so many seconds.", unit="s", gt=0)
-    no_progress: float = setting(120.0, "End a slow step that shows no progress for so long.", unit="s", gt=0)
+    no_progress: float = setting(
+        120.0,
+        "End a slow step that shows no progress for so long; a plan that does not return is warned of.",
+        unit="s",
+        gt=0,
+    )
     poll: float = setting(0.25, "Look for work at least so often.", unit="s", gt=0)
     plugins: str = setting("", "Folder of the studio's own handlers.", widget="path")
 

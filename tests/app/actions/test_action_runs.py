@@ -15,6 +15,8 @@ from sandbox_process import SandboxProcess
 
 from app.actions.batch_create import rows_to_json
 from app.actions.registry import ActionRegistry
+from app.engine.protocol import Action as EngineAction
+from app.engine.protocol import Context, Later, Launch, Plan
 from app.media.ffmpeg import ffmpeg_path
 from app.rules.batch import ShotRow, TaskTemplate
 
@@ -145,6 +147,37 @@ def test_an_upload_that_is_broken_off_when_the_server_stops_goes_on_with_the_nex
     assert upload().state == "done", upload().reason
     assert len(machine.all('select id from AssetVersion where asset.name is "Broken"')) == 1
     assert machine.all(f'select status from Job where id is "{said[0]["id"]}"')[0]["status"] == "done"
+
+
+class Waits(EngineAction):
+    """An action whose drive is not there."""
+
+    id = "waits"
+    title = "Wait"
+    help = "Waits."
+    reports = True
+
+    def key(self, launch: Launch) -> str:
+        return ""
+
+    def plan(self, launch: Launch, ctx: Context) -> Plan:
+        raise Later("drive not mounted", 600)
+
+
+def test_the_job_of_a_launch_that_is_cancelled_while_it_waits_says_so(room: Room) -> None:
+    machine = room()
+    machine.stop()
+    machine.actions.append(Waits())  # type: ignore[arg-type]
+    machine.go()
+    run = machine.launch("waits", ("Task", machine.all("select id from Task limit 1")[0]["id"]))
+
+    def told() -> list[str]:
+        jobs = machine.all("select status, data from Job")
+        return [f"{row['status']} {json.loads(row['data'])['description']}" for row in jobs if "Wait:" in row["data"]]
+
+    assert (run.state, told()) == ("waiting", ["running Wait: waits: drive not mounted"])
+    machine.order("cancel", run=run.id)
+    machine.wait_for(lambda: told() == ["failed Wait: cancelled by a person"])
 
 
 def movie_of(machine: ActionRoom, version: str) -> dict[str, Any]:

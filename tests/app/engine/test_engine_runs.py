@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from engine_room import FunctionHandler, Room, update
@@ -286,12 +287,68 @@ def test_a_plan_that_leaves_something_to_commit_fails_its_run(room: Room) -> Non
         ctx.site.session.recorded_operations.append("status = approved")
         return Plan((folder_for(room, changes[0]),))
 
+    room.store.set("engine", "breaker_failures", 1)
     room.start(FunctionHandler(plan))
     room.send(update("t"))
     room.settle()
     assert room.states() == ["failed"]
     assert "left 1 operation to commit" in room.journal.runs()[0].reason
+    assert room.journal.levers()[0].breaker, "a defect of the handler, which counts"
     assert not (room.drive / "t").exists()
+
+
+def test_a_handler_that_returns_what_is_no_plan_is_told_so_and_paused(room: Room) -> None:
+    folder = MakeFolder(slot="same", reason="twice", path=room.drive / "made", root=room.drive)
+    returned: dict[str, Any] = {
+        "t0": None,
+        "t1": Plan(("a folder",)),  # type: ignore[arg-type]
+        "t2": Plan((folder, folder)),
+        "t3": Plan(notes=("skipped",)),  # type: ignore[arg-type]
+    }
+
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        plan: Plan = returned[changes[0].entity_id]
+        return plan
+
+    room.store.set("engine", "workers", 1)
+    room.store.set("engine", "breaker_failures", 4)
+    room.start(FunctionHandler(plan))
+    room.send(*(update(f"t{number}") for number in range(5)))
+    room.wait_for(lambda: room.states() == [*["failed"] * 4, "paused"])
+    assert "4 failures in a row" in room.journal.levers()[0].breaker
+    assert [run.reason for run in reversed(room.journal.runs())][:4] == [
+        "plan() returned NoneType instead of a Plan. Nothing was written",
+        "the plan holds str where the engine expects Effect. Nothing was written",
+        "two effects of the plan are called 'same': slots are unique within a plan",
+        "the plan holds str where the engine expects Note. Nothing was written",
+    ]
+    assert [run.attempts for run in room.journal.runs()] == [0] * 5, "it fails the same way each time"
+    assert not (room.drive / "made").exists()
+
+
+def test_a_plan_that_does_not_return_is_told_of_in_the_log_beside_the_run_and_by_a_lamp(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = threading.Event()
+
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        answer.wait(60)
+        return skip("fine")
+
+    def lamp() -> tuple[str, str]:
+        return next(((row.state, row.words) for row in room.journal.health() if row.name == "plans"), ("", ""))
+
+    room.store.set("engine", "no_progress", 0.1)
+    room.start(FunctionHandler(plan))
+    (event,) = room.send(update("t"))
+    room.wait_for(lambda: lamp() == ("warning", f"probe does not return: run 1 for event {event} (t)"))
+    assert room.journal.runs()[0].reason == "no sign of life for 0.1 s: see the log"
+    (line,) = [record for record in caplog.records if "does not return" in record.message]
+    assert f"probe does not return: run 1 for event {event}" in line.message
+    assert "Set its lever to Off" in line.message
+    answer.set()
+    room.wait_for(lambda: lamp() == ("ok", "every plan returns"))
+    assert room.states() == ["skipped"]
 
 
 def test_replay_makes_a_folder_again_that_was_deleted_by_hand(room: Room) -> None:
