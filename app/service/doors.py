@@ -23,6 +23,9 @@ from app.site.types import Credentials, NotFtrack
 from app.slack.client import SlackClient
 from app.slack.people import SlackPeople
 
+#: The settings that the host last could use, beside the journal: a worker may have to start while the file is broken.
+LAST_GOOD = "settings.last-good.toml"
+
 
 class SiteNotSet(SettingsError):
     """Nobody has entered a site yet."""
@@ -49,9 +52,13 @@ class Installation:
     journal: Path
 
     @classmethod
-    def load(cls, settings: Path | None = None, journal: Path | None = None) -> Installation:
-        """Read the settings. Raises SettingsError."""
-        return cls(SettingsStore(settings or paths.settings_path()), journal or paths.journal_folder())
+    def load(
+        cls, settings: Path | None = None, journal: Path | None = None, *, last_good: bool = False
+    ) -> Installation:
+        """Read the settings; ``last_good``: those before them where they cannot be used. Raises SettingsError."""
+        folder = journal or paths.journal_folder()
+        copy = folder / LAST_GOOD if last_good else None
+        return cls(SettingsStore(settings or paths.settings_path(), copy), folder)
 
     def site_settings(self, name: str = "site") -> SiteSettings:
         """Settings of the site or of the second one ("cloud")."""

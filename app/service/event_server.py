@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from app.actions import all_actions
 from app.actions.registry import ActionRegistry
@@ -25,8 +24,8 @@ from app.process.keeper import ChildKeeper
 from app.service.agent import ask_agent
 from app.service.alarms import SlackAlarms
 from app.service.cutover import is_known_site, settle_site
-from app.service.doors import BuiltDoors, Installation, SiteNotSet, build_doors
-from app.service.health import HealthWatch
+from app.service.doors import LAST_GOOD, BuiltDoors, Installation, SiteNotSet, build_doors
+from app.service.health import HealthWatch, State
 from app.service.logs import Logs
 from app.service.menu import MenuWatch
 from app.service.plain_log import PlainLog
@@ -47,8 +46,10 @@ log = logging.getLogger("signalbox.service")
 _HOUSEKEEPING_SECONDS = 0.5
 _FORGET_SECONDS = 600.0
 _ORPHAN_SECONDS = 60.0
+#: How old the listener's word about the site's heartbeat may be beyond its silence.
+_MARK_SECONDS = 15.0
 _DAY = 86_400.0
-_LAMPS: dict[str, Literal["ok", "warning", "error", "off"]] = {
+_LAMPS: dict[str, State] = {
     "connected": "ok",
     "connecting": "warning",
     "refused": "error",
@@ -99,8 +100,9 @@ class Service:
         self._responder: Responder | None = None
         self._actions = all_actions() if registry is None and actions else []
         self._worker: ChildKeeper | None = None
-        self._worker_state = (True, "starting")
+        self._worker_state: tuple[State, str] = ("warning", "starting")
         self._site_settled = not listener
+        self._kept_settings = -1
         self._ending = threading.Event()
         self._worker_begins = threading.Lock()
         self._wake = threading.Event()
@@ -143,6 +145,7 @@ class Service:
             )
             if settings.log_file:
                 self._plain_log = PlainLog(self.installation.journal, Path(settings.log_file))
+            self._keep_settings()
             self._built = build_doors(self.installation)
             known = True
             if self._with_listener:
@@ -156,7 +159,8 @@ class Service:
                 self._start_worker()
             else:
                 # Levers stand by the kind of site: nothing is worked on before that is known.
-                self._worker_state = (True, "waiting: is this a real site?")
+                words = "nothing is worked on before the site has answered: whether it is real decides on the levers"
+                self._worker_state = ("warning", words)
             self._housekeeper.start()
         except BaseException:
             self.stop()
@@ -271,6 +275,16 @@ class Service:
         if self._journal is not None:
             self._journal.set_health("site", _LAMPS[state.state], redact(state.words))
 
+    def _renew_site(self) -> None:
+        """Say the site's lamp again in a quiet night, while the site's heartbeat is heard."""
+        if self._listener is None or self._listener.state.state == "stopped":
+            return
+        if self._listener.connected:
+            heard = self.journal.last_heard() or 0.0
+            if time.time() - heard > self.installation.site_settings().silence + _MARK_SECONDS:
+                return
+        self._listener_says(self._listener.state)
+
     def _settle_site(self) -> None:
         """What could not be told while the site was down: which kind of site it is."""
         if self._site_settled or self._listener is None or not self._listener.connected:
@@ -308,7 +322,7 @@ class Service:
         )
 
     def _worker_says(self, alive: bool, words: str) -> None:
-        self._worker_state = (alive, words)
+        self._worker_state = ("ok" if alive else "error", words)
         self._wake.set()
 
     # -- housekeeping ------------------------------------------------------------------------------------------------
@@ -321,10 +335,11 @@ class Service:
         )
         librarian = Librarian(self.journal, self.built.sites, after=max(0, self.journal.last_event_id() - 1000))
         chores: list[tuple[str, float, Callable[[], object]]] = [
-            ("settings", 1.0, self.installation.store.reload_if_changed),
+            ("settings", 1.0, self._read_settings),
             ("names", 0.1, lambda: self._learn(librarian)),
             ("health", 1.0, health.turn if self._with_worker else lambda: None),
             ("alarms", 5.0, alarms.turn if self._with_worker else lambda: None),
+            ("site", 1.0, self._renew_site),
             ("retention", _FORGET_SECONDS, self._forget_lines),
         ]
         if self._plain_log is not None:
@@ -352,6 +367,22 @@ class Service:
             self._wake.wait(_HOUSEKEEPING_SECONDS)
             self._wake.clear()
 
+    def _read_settings(self) -> None:
+        self.installation.store.reload_if_changed()
+        if self.installation.store.revision != self._kept_settings:
+            self._keep_settings()
+
+    def _keep_settings(self) -> None:
+        """What this process has verified is kept for a worker that must start while the file is broken."""
+        store = self.installation.store
+        self._kept_settings = store.revision
+        if not self._with_worker or store.problem:
+            return
+        try:
+            store.keep_good(self.installation.journal / LAST_GOOD)
+        except OSError as error:
+            log.warning("the settings were not kept for a worker that starts while their file is broken: %s", error)
+
     def _learn(self, librarian: Librarian) -> None:
         if self._with_listener and self._listener is not None and self._listener.connected and librarian.turn():
             self._wake.set()
@@ -363,6 +394,7 @@ class Service:
         problem = self._plain_log.problem
         if problem != before:
             log.log(logging.ERROR if problem else logging.INFO, "%s", problem or "the log file can be written again")
+        if problem or before:
             self.journal.set_health("log file", "error" if problem else "ok", problem or "is written")
 
     def _forget_lines(self) -> None:
@@ -371,12 +403,11 @@ class Service:
             self._logs.forget(time.time() - settings.keep_log_days * _DAY)
 
     def _lamps_off(self) -> None:
-        for name in ("site", "workers", "slack", "drives", "journal", "menus", "settings"):
-            try:
-                self.journal.set_health(name, "off", "the event server does not run")
-            except Exception:
-                log.exception("the lamps could not be put out")
-                return
+        try:
+            for row in self.journal.health():
+                self.journal.set_health(row.name, "off", "the event server does not run")
+        except Exception:
+            log.exception("the lamps could not be put out")
 
 
 def _open_journal(folder: Path, group: str) -> Journal:

@@ -1,6 +1,6 @@
-"""The lamps of the health strip: Slack, drives, journal, and a worker that is not there.
+"""The lamps of the health strip: Slack, drives, journal, and whether the worker runs.
 
-The listener sets its own, and so does the worker (queue, workers) while it runs.
+Each is said again at every look: the journal writes it once a minute, and a lamp that is not renewed goes out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class HealthWatch:
     Args:
         journal: Keeps the lamps.
         built: The doors.
-        workers: Gives the worker's state: (alive, words).
+        workers: Gives the worker's lamp as its keeper, who waits for the process, knows it.
         problem: Why the settings file as it is now is not in force; "" when it is.
     """
 
@@ -44,7 +44,7 @@ class HealthWatch:
         self,
         journal: Journal,
         built: BuiltDoors,
-        workers: Callable[[], tuple[bool, str]],
+        workers: Callable[[], tuple[State, str]],
         problem: Callable[[], str],
     ) -> None:
         self._journal = journal
@@ -52,15 +52,10 @@ class HealthWatch:
         self._workers = workers
         self._problem = problem
         self._due: dict[str, float] = {}
-        self._worker_state: tuple[bool, str] | None = None
 
     def turn(self) -> None:
         """Look at what is due."""
-        worker = self._workers()
-        if worker != self._worker_state:
-            # Said once at each turn of events; while it runs, the worker itself says what it does.
-            self._worker_state = worker
-            self._set("workers", "ok" if worker[0] else "error", worker[1])
+        self._set("workers", *self._workers())
         for name, pause, look in (
             ("settings", _SETTINGS_SECONDS, self._settings),
             ("journal", _SPACE_SECONDS, self._space),

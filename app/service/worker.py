@@ -51,12 +51,13 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     # Ctrl+C in a terminal reaches host and worker; the host ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    installation = Installation.load(settings, journal)
+    installation = Installation.load(settings, journal, last_good=True)
     plugins = Plugins(all_handlers(), _plugin_folder(installation))
     _declare(installation, plugins)
     actions = all_actions()
     for action in actions:
         installation.store.declare(f"actions.{action.id}", action.settings_model)
+    installation.store.settle()
     wanted = installation.store.section("journal", JournalSettings)
     opened = Journal.open(journal, "engine", lock_fd=lock_fd, group=wanted.group)
     logs = Logs(journal, wanted.log_level, stream=log_stream, group=wanted.group)

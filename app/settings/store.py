@@ -49,13 +49,15 @@ class SettingsStore:
 
     Args:
         path: The TOML file; a missing one is an installation with every default.
+        last_good: A copy that could be used (see `keep_good`), for a start while the file cannot be.
 
     Raises:
         SettingsError: the file is not TOML or cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, last_good: Path | None = None) -> None:
         self.path = path
+        self._last_good = last_good
         self.revision = 0
         #: Why the newest version of the file could not be loaded; the values before it stay in force.
         self.problem = ""
@@ -65,7 +67,13 @@ class SettingsStore:
         self._known_at = -1
         self._stamp: tuple[int, int, int] | None = None
         self._document = tomlkit.document()
-        self._load()
+        try:
+            self._load()
+        except SettingsError as error:
+            if not self._fall_back(error):
+                raise
+        if last_good is not None:
+            self.settle()
 
     def declare(self, section: str, model: type[BaseModel]) -> None:
         """Make a section known, so that ``set`` validates it."""
@@ -113,6 +121,41 @@ class SettingsStore:
                 self.section(section, model)
                 for project in self.projects(section):
                     self.section(section, model, project)
+
+    def settle(self) -> None:
+        """Go on with the last good copy where the file, or a value in it, cannot be used (see ``problem``)."""
+        with self._lock:
+            try:
+                self.verify()
+            except SettingsError as error:
+                # Where even the copy has it, whoever reads that section is told.
+                self._fall_back(error)
+
+    def keep_good(self, copy: Path) -> None:
+        """Keep what is in force as a file that only its owner reads. Raises OSError."""
+        with self._lock:
+            text = tomlkit.dumps(self._document)
+        fresh = copy.with_name(f"{copy.name}.new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+        fresh.replace(copy)
+
+    def _fall_back(self, error: SettingsError) -> bool:
+        """Take the last good copy; whether there is one that can be used."""
+        if self._last_good is None or not self._last_good.is_file():
+            return False
+        before = self._document
+        try:
+            self._document = tomlkit.parse(self._last_good.read_text("utf-8"))
+            self.revision += 1
+            self.verify()
+        except (TOMLKitError, OSError, UnicodeDecodeError, SettingsError):
+            self._document = before
+            self.revision += 1
+            return False
+        self._stamp = self._seen()
+        self.problem = str(error)
+        return True
 
     def strangers(self) -> list[str]:
         """Sections of handlers and actions that nobody has declared: a slip, or those of a plug-in that is not here."""

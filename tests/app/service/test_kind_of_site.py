@@ -36,6 +36,7 @@ def test_a_real_site_behind_a_tunnel_that_opens_later_begins_in_dry_run(
         with Service(Installation.load()) as service:
             assert service.journal.fact("site") is None
             assert service.worker_pid is None, "nothing is worked on before it is known whose site it is"
+            assert until(lambda: ("workers", "warning") in {(one.name, one.state) for one in service.journal.health()})
             tunnel.open()
             assert until(lambda: service.journal.fact("site") == {"server": tunnel.url, "embedded": False})
             assert until(lambda: positions(service) == {"dry", "off"})

@@ -38,6 +38,10 @@ def lamp(journal: Journal, name: str) -> str:
     return next((one.state for one in journal.health() if one.name == name), "")
 
 
+def age(journal: Journal, name: str) -> float:
+    return next(journal.now() - one.at for one in journal.health() if one.name == name)
+
+
 def test_it_works_and_leaves_no_thread_process_or_lock_behind(studio: Studio) -> None:
     before = set(threading.enumerate())
     with Service(installation(studio)) as service:
@@ -47,6 +51,10 @@ def test_it_works_and_leaves_no_thread_process_or_lock_behind(studio: Studio) ->
         assert until(studio.task_folder("served").is_dir)
         for name in ("site", "workers", "slack", "drives", "journal"):
             assert until(lambda name=name: lamp(service.journal, name) == "ok"), (name, service.journal.health())
+        with service.journal.write() as db:
+            db.execute("UPDATE health SET at = at - 170")
+        for name in ("site", "workers"):  # nothing happens, and yet both are known to be well
+            assert until(lambda name=name: age(service.journal, name) < 100), name
         worker = service.worker_pid
         assert worker is not None
     assert not Path(f"/proc/{worker}").exists()
@@ -58,13 +66,16 @@ def test_it_works_and_leaves_no_thread_process_or_lock_behind(studio: Studio) ->
         journal.close()
 
 
-def test_a_worker_that_is_killed_is_started_again_and_finishes_the_work(studio: Studio) -> None:
+def test_a_worker_that_is_killed_while_the_settings_are_broken_goes_on_with_those_before(studio: Studio) -> None:
     with Service(installation(studio)) as service:
         assert service.listener is not None
         assert service.listener.wait_connected(15)
         assert until(lambda: service.worker_pid is not None)
         first = service.worker_pid
         assert first is not None
+        settings = studio.home / "settings.toml"
+        with settings.open("a") as file:
+            file.write("\n[engine\nworkers = 3\n")
         os.kill(first, signal.SIGKILL)
         studio.create_task("after_the_kill")
         assert until(studio.task_folder("after_the_kill").is_dir)

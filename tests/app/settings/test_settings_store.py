@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import secrets
-from app.settings.models import SECTIONS, Section, SiteSettings, StudioSettings, setting
+from app.settings.models import SECTIONS, EngineSettings, Section, SiteSettings, StudioSettings, setting
 from app.settings.store import SettingsError, SettingsStore
 
 
@@ -143,6 +143,33 @@ def test_a_slip_of_the_pen_while_the_server_runs_changes_nothing_and_is_named(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("broken", ["[engine\nworkers = 3\n", "[engine]\nworkers = 0\n", "[handlers.own]\nsize = -1\n"])
+def test_a_program_that_starts_while_the_file_is_broken_goes_on_with_the_last_that_could_be_used(
+    store: SettingsStore, tmp_path: Path, broken: str
+) -> None:
+    class Own(Section):
+        size: int = setting(1, "Of something.", ge=0)
+
+    copy = tmp_path / "good.toml"
+    store.set("engine", "workers", 7)
+    store.keep_good(copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    store.path.write_text(broken)
+    started = SettingsStore(store.path, copy)
+    started.declare("handlers.own", Own)
+    started.settle()
+    assert started.section("engine", EngineSettings).workers == 7
+    assert started.problem.startswith(str(store.path))
+    assert not started.reload_if_changed(), "told once"
+    store.path.write_text("[engine]\nworkers = 2\n# mended\n")
+    assert started.reload_if_changed()
+    assert (started.section("engine", EngineSettings).workers, started.problem) == (2, "")
+    store.path.write_text("[engine]\nworkers = 0\n")
+    copy.unlink()
+    with pytest.raises(SettingsError, match=r"engine\.workers"):
+        SettingsStore(store.path, copy).section("engine", EngineSettings)
+
+
 def test_a_file_whose_folder_is_roots_is_written_in_its_place(store: SettingsStore) -> None:
     store.set("studio", "time_zone", "America/Argentina/Buenos_Aires")
     before = store.path.stat().st_ino
