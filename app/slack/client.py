@@ -7,13 +7,13 @@ import logging
 import threading
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
-
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from typing import TYPE_CHECKING, Any
 
 from app.settings.redact import know, redact
 from app.slack.errors import SlackLater, SlackRefused, refusal
+
+if TYPE_CHECKING:
+    from slack_sdk.errors import SlackApiError
 
 __all__ = ["EVENT_TYPE", "SlackClient", "escape"]
 
@@ -163,6 +163,9 @@ class SlackClient:
         writes: bool = False,
         absent: frozenset[str] | set[str] = frozenset(),
     ) -> Mapping[str, Any]:
+        from slack_sdk import WebClient  # here: who has no Slack does not pay megabytes for it
+        from slack_sdk.errors import SlackApiError, SlackClientError
+
         token = self._token()
         if not token:
             raise refusal("not_authed", about)
