@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from app.entry import has_display, main
+from app.rules.words import many
 from app.terminal import (
     CHECKS_FAILED,
     REFUSED,
@@ -95,7 +96,10 @@ def _demo_headless(seconds: float, seed: int, keep: Path | None, rate: float, *,
     if as_json:
         typer.echo(report.as_json())
         return
-    typer.echo(f"{report.events} events, {report.effects} effects, {report.folders} folders made")
+    typer.echo(
+        ", ".join((many(report.events, "event"), many(report.effects, "effect"), many(report.folders, "folder")))
+        + " made"
+    )
     for handler, counts in report.runs.items():
         typer.echo(f"  {handler}: " + ", ".join(f"{number} {state}" for state, number in counts.items()))
     typer.echo(f"{report.slack_messages} Slack messages")
@@ -311,7 +315,9 @@ def shadow(
         if as_json:
             typer.echo(json.dumps(report.as_dict(), ensure_ascii=False))
             return
-        typer.echo(f"{report.runs} runs, {report.agreed} things alike, {len(report.differences)} different")
+        typer.echo(
+            f"{many(report.runs, 'run')}, {many(report.agreed, 'thing')} alike, {len(report.differences)} different"
+        )
         for line in report.lines():
             typer.echo(line)
 
@@ -351,7 +357,7 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
             typer.echo(f"  for {site_words(facts['site']['server'], embedded=facts['site']['embedded'])}")
         for lamp in facts["health"]:
             typer.echo(f"  {lamp['name']}: {lamp['state']}, {lamp['words']}")
-        typer.echo(f"{facts['events']} events kept, {facts['queue']} runs waiting")
+        typer.echo(f"{many(facts['events'], 'event')} kept, {many(facts['queue'], 'run')} waiting")
         for one in facts["handlers"]:
             counts = ", ".join(f"{number} {state}" for state, number in one["runs"].items())
             shows = "".join(f", {position} for {project}" for project, position in one["projects"].items())

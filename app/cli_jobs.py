@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from app.rules.words import many
 from app.terminal import REFUSED, JournalOption, JsonOption, SettingsOption, told
 
 __all__ = ["register"]
@@ -163,7 +164,7 @@ def _as_json(row: Any) -> dict[str, Any]:
 
 def _in_words(row: Any) -> str:
     said = f" ({row.activity})" if row.activity else ""
-    return f"{row.status}{said}, {row.completed} of {row.tasks} tasks"
+    return f"{row.status}{said}, {row.completed} of {many(row.tasks, 'task')}"
 
 
 def _one_of(option: str, given: Sequence[str], known: Sequence[str]) -> None:

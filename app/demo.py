@@ -27,6 +27,7 @@ from typing import Any
 from app.journal.journal import Journal
 from app.process import python_child
 from app.resources import resource
+from app.rules.words import many
 from app.sandbox.simulate import BAD_NAMES, Artists, Client, RequestRefused
 from app.sandbox.slack_api import Member, SlackServer
 from app.service.event_server import Installation, Service
@@ -208,7 +209,10 @@ class Demo:
             journal = self.service.journal
             states = journal.run_states()
             ended = sum(count for one in states.values() for state, count in one.items() if state in _DONE)
-            say(f"{journal.last_event_id()} events, {ended} runs done, {len(self.slack.messages)} Slack messages")
+            say(
+                f"{many(journal.last_event_id(), 'event')}, {many(ended, 'run')} done, "
+                f"{many(len(self.slack.messages), 'Slack message')}"
+            )
 
     def drain(self, seconds: float = _DRAIN_SECONDS) -> bool:
         """Wait until nothing is left to do; whether that was reached in time."""

@@ -16,6 +16,7 @@ from app.journal.journal import Journal
 from app.journal.log import LogStore
 from app.journal.queue import NewEffect, NewRun
 from app.journal.rows import CatalogueRow, EffectState, LogRow, NameRow, RawEvent, RunState
+from app.rules.words import many
 
 HANDLERS: tuple[tuple[str, str, str], ...] = (
     ("create_task_folder", "Create task folder", "Makes the folder and the first work file of every new task."),
@@ -326,7 +327,9 @@ class _Writer:
             self._apply(ids, effects, state, reason)
         self.journal.set_state([run], state, reason)
         title = next(title for name, title, _help in HANDLERS if name == handler)
-        words = f"{title}: {state}" + (f", {reason}" if reason else f", {len(effects)} effects" if effects else "")
+        words = f"{title}: {state}" + (
+            f", {reason}" if reason else f", {many(len(effects), 'effect')}" if effects else ""
+        )
         self._say(40 if state == "failed" else 20, "engine", words, handler, run, event_row, project, entity)
         return run
 

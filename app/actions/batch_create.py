@@ -20,6 +20,7 @@ from app.rules.names import folder_name, is_inside
 from app.rules.outcomes import Later
 from app.rules.shots import ExpressionError
 from app.rules.templates import render_path
+from app.rules.words import many
 from app.site.query import chunks, id_list, quoted
 
 __all__ = ["BatchCreate", "BatchCreateSettings", "Tree", "existing_below", "rows_of", "rows_to_json"]
@@ -291,12 +292,12 @@ class BatchCreate(Action):
                 shots["sequence"], shots["expression"], shots["numbers"], tasks, prefix=shots["prefix"]
             )
         if len(rows) > asked.settings.confirm_above and not sure:
-            words = f"This makes up to {len(rows)} shots with {len(tasks)} tasks each. Really?"
+            words = f"This makes up to {many(len(rows), 'shot')} with {many(len(tasks), 'task')} each. Really?"
             state = {"page": "confirm", "shots": dict(shots), "tasks": [[t.type_name, t.bid_hours] for t in tasks]}
             return Form(
                 title="Batch Create", fields=(Field(kind="note", label=words),), submit="Create them", state=state
             )
-        what = "tasks" if kind == "Shot" else f"{len(rows)} shots in {shots['sequence']}"
+        what = "tasks" if kind == "Shot" else f"{many(len(rows), 'shot')} in {shots['sequence']}"
         then = (
             self._shots_page(asked, kind, {"sequence": _next_name(shots["sequence"])}) if shots.get("another") else None
         )

@@ -33,6 +33,7 @@ from app.effects.ftrack import SetMetadata
 from app.effects.remote import CopyBetweenSites, RemoteEntity
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Context, HandlerSettings, Note, PlanError
+from app.rules.words import many
 from app.site.query import quoted
 
 __all__ = ["ReviewSync", "ReviewSyncSettings"]
@@ -71,7 +72,7 @@ class ReviewSync(SessionAction):
     started: ClassVar[str] = "the review session is mirrored"
 
     def asks(self, sessions: Sequence[Session]) -> str:
-        lines = [f"{one.row['name']}: {len(one.objects)} objects" for one in sessions]
+        lines = [f"{one.row['name']}: {many(len(one.objects), 'object')}" for one in sessions]
         return "Mirror to the cloud site (nobody is mailed):\n" + "\n".join(lines)
 
     def comparison(self, ctx: Context, cloud: SiteDoor, session: Session) -> Comparison:

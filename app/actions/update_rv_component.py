@@ -17,6 +17,7 @@ from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, 
 from app.media import MediaRefused, Source, gather
 from app.media.sequences import frame_path
 from app.rules.roots import PathRefused, local_path, within_roots
+from app.rules.words import many
 from app.site.query import chunks, id_list, quoted
 
 __all__ = ["UpdateRvComponent", "UpdateRvComponentSettings"]
@@ -109,7 +110,7 @@ class UpdateRvComponent(Action):
             if not made:
                 notes.append(Note(key, "already", f"{_label(row)}: RV plays {movie_path(source)} already"))
             elif source.missing:
-                warnings.append(f"{_label(row)}: {len(source.missing)} frames are missing")
+                warnings.append(f"{_label(row)}: {many(len(source.missing), 'frame is', 'frames are')} missing")
         # What is proved is proved last: all versions are one or few transactions.
         effects.sort(key=lambda effect: isinstance(effect, ResolveComponent))
         return Plan(tuple(effects), tuple(notes), tuple(warnings))

@@ -18,6 +18,7 @@ from app.jobs.model import CompileRequest, CompileResult, Diagnostic, OutcomeKin
 from app.jobs.results import as_json
 from app.jobs.versions import manager_version as parse_manager_version
 from app.jobs.versions_ask import version_or_default
+from app.rules.words import many
 from app.settings.models import FlamencoSettings
 from app.settings.paths import settings_path
 from app.settings.store import SettingsError, SettingsStore
@@ -186,7 +187,10 @@ def _show(pool: CompilerPool, result: CompileResult) -> None:
     """The result for people."""
     if result.job is not None:
         summary = result.summary
-        typer.echo(f"{result.outcome}: {summary.tasks} tasks, {summary.dependencies} dependencies")
+        typer.echo(
+            f"{result.outcome}: {many(summary.tasks, 'task')}, "
+            f"{many(summary.dependencies, 'dependency', 'dependencies')}"
+        )
         for task in pool.pages(result.result_id, 0, 20):
             after = ", ".join(str(index + 1) for index in task["dependencies"])
             commands = ", ".join(command["name"] for command in task["commands"])

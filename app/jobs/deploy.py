@@ -29,6 +29,7 @@ from app.jobs.model import (
 from app.jobs.settings_form import submitted_defaults
 from app.jobs.versions import BUILT_IN_TYPES, manager_version
 from app.jobs.versions_ask import ManagerUnclear, get_json
+from app.rules.words import many
 
 log = logging.getLogger("signalbox.jobs.deploy")
 
@@ -183,13 +184,13 @@ class Deployer:
             checks.append(self._sample_check(script, text, SampleJob("the defaults", script, defaults), blocking=False))
         errors = [finding for finding in first.lint if finding.severity is Severity.ERROR]
         warnings = sum(1 for finding in first.lint if finding.severity is Severity.WARNING)
-        detail = "; ".join(f"{e.line}:{e.column} {e.message}" for e in errors[:5]) or f"{warnings} warnings"
+        detail = "; ".join(f"{e.line}:{e.column} {e.message}" for e in errors[:5]) or many(warnings, "warning")
         checks.append(DeployCheck("lint", ok=not errors, blocking=False, detail=detail))
         return checks
 
     def _sample_check(self, script: str, text: str, sample: SampleJob, *, blocking: bool = True) -> DeployCheck:
         result = self.pool.compile(self._request(script, text, sample))
-        detail = f"{result.summary.tasks} tasks" if result.ok else ""
+        detail = many(result.summary.tasks, "task") if result.ok else ""
         if result.error is not None:
             detail = f"{result.outcome}: {result.error.message}"
         return DeployCheck(f"sample job {sample.name!r} compiles", ok=result.ok, blocking=blocking, detail=detail)

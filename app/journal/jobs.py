@@ -16,6 +16,7 @@ from app.journal.job_rows import JobRows
 from app.journal.queue import NEVER, NewRun
 from app.journal.rows import JobStatus, RunState, TaskStatus
 from app.journal.store import Row, dump
+from app.rules.words import many
 
 __all__ = ["BLOCKED_LANE", "FINAL_JOB", "TASK_LANE", "Jobs", "NewJob", "NewTask"]
 
@@ -243,9 +244,9 @@ class Jobs(JobRows):
         elif queued and self._has_ready(db, job_id):
             status = "active" if started else "queued"
         elif failed:
-            status, activity = "failed", f"{failed} of {total} tasks failed"
+            status, activity = "failed", f"{failed} of {many(total, 'task')} failed"
         elif canceled:
-            status, activity = "canceled", f"{canceled} of {total} tasks were canceled"
+            status, activity = "canceled", f"{canceled} of {many(total, 'task')} canceled"
         elif paused:
             status = "paused"
         else:

@@ -11,6 +11,7 @@ import apsw
 
 from app.journal.log import LogStore
 from app.journal.rows import LogRow
+from app.rules.words import many
 from app.settings.redact import RedactionFilter, redact
 
 #: Beyond so many waiting lines the oldest go: a storm of lines must not eat the memory of the server.
@@ -71,7 +72,7 @@ class JournalLogHandler(logging.Handler):
             self._store.append(lines)
         except apsw.Error as error:
             # A log that cannot be written must not stop the work it tells of.
-            sys.stderr.write(f"log.db cannot be written: {error}; {len(lines)} lines lost\n")
+            sys.stderr.write(f"log.db cannot be written: {error}; {many(len(lines), 'line')} lost\n")
 
     def _run(self) -> None:
         while not self._ending.is_set():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from app.rules.words import many
 
 # What comes here was read from JSON: it is asked for `dict`, not for `Mapping`, which costs ten times as much.
 #: Gives the label of an id, None when it is not known.
@@ -30,6 +33,7 @@ _KEYS = {
 #: Keys that say nothing to a person who reads "task added".
 _SILENT = {"isopen", "isrequirecomment", "id", "sort", "context_type", "created_at", "created_by"}
 _VERBS = {"add": "added", "remove": "removed", "move": "moved", "update": "changed"}
+_PLURALS = {"list entry": "list entries", "entity": "entities"}
 _TYPES = {"show": "project", "assetversion": "version", "listobject": "list entry", "reviewsession": "review session"}
 
 
@@ -74,9 +78,13 @@ def _update(entities: Sequence[Mapping[str, Any]], user: str, name_of: Namer) ->
     entity = _entity(first, name_of)
     words = _one(first, entity, name_of)
     if len(entities) > 1:
-        same = {(str(each.get("entityType")), str(each.get("action"))) for each in entities}
-        if len(same) == 1:
-            words = f"{len(entities)} {_kind(first)}s: {_what(first, name_of) or _verb(first)}"
+        kinds = Counter(_kind(each) for each in entities)
+        counts = ", ".join(many(number, kind, _PLURALS.get(kind, "")) for kind, number in kinds.items())
+        actions = {str(each.get("action")) for each in entities}
+        if actions in ({"add"}, {"remove"}):
+            words = f"{counts} {_verb(first)}"
+        elif len(actions) == len(kinds) == 1:
+            words = f"{counts}: {_what(first, name_of) or _verb(first)}"
         else:
             words = f"{words} (and {len(entities) - 1} more)"
     return Summary(words[:_LONGEST], project_id, name_of(project_id) or "", entity_id, entity, user)

@@ -12,6 +12,7 @@ from typing import Any
 from app.media.model import MediaFacts, MediaRefused, Source
 from app.media.sequences import IMAGE_SUFFIXES, frame_path
 from app.process import NoProgress, ProgramFailed, python_child, run_program
+from app.rules.words import many
 
 _SECONDS = 60.0
 THUMBNAIL_WIDTH = 640
@@ -110,7 +111,7 @@ def _answer(source: Source, raw: dict[str, Any], size: int, modified: float) -> 
     still = source.kind == "file" and source.path.suffix.lower() in IMAGE_SUFFIXES
     if not still and source.kind == "file" and raw["declared"] > raw["frames"]:
         return MediaRefused(
-            f"{name} ends early: {raw['frames']} of {raw['declared']} frames can be read. "
+            f"{name} ends early: {raw['frames']} of {many(raw['declared'], 'frame')} can be read. "
             "It was cut short or is still being written. Wait until it is finished, or export it again."
         )
     if raw["frames"] == 0:
@@ -120,7 +121,7 @@ def _answer(source: Source, raw: dict[str, Any], size: int, modified: float) -> 
     if raw["variable"]:
         warnings.append("The frame rate varies; the review movie gets a constant one.")
     if source.missing:
-        warnings.append(f"{len(source.missing)} frames are missing: {ranges(source.missing)}.")
+        warnings.append(f"{many(len(source.missing), 'frame is', 'frames are')} missing: {ranges(source.missing)}.")
     rate = None if still or source.kind == "sequence" or raw["rate"] is None else Fraction(*raw["rate"])
     return MediaFacts(
         kind="still" if still else "sequence" if source.kind == "sequence" else "movie",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.rules.words import many
+
 WATCHED = ("site", "listener", "slack", "drives", "workers")
 """The lamps whose trouble needs a person."""
 
@@ -68,8 +70,9 @@ def news(before: Standing, now: Standing) -> list[Alarm]:
         # Failures leave the counters with their age: a smaller number is no news, nor is the same newest run.
         if failures.count > old.count and failures.run != old.run:
             new = failures.count - old.count
-            words = "1 run" if new == 1 else f"{new:,} runs"
-            found.append(Alarm(f"{_title(now, handler)}: {words} failed", failures.reason, failures.run or 0))
+            found.append(
+                Alarm(f"{_title(now, handler)}: {many(new, 'run')} failed", failures.reason, failures.run or 0)
+            )
     return found
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable
 from app.rules.outcomes import PlanError
+from app.rules.words import many
 from app.service.connect import connect_site
 from app.service.cutover import ask_site, is_embedded, site_words
 from app.settings import paths
@@ -133,7 +134,8 @@ def connect_people(store: SettingsStore, file: Path) -> str:
     except PlanError as error:
         raise StepRefused(str(error)) from error
     store.set("slack", "mapping_file", str(file.absolute()))
-    return f"{len(mapping)} names of people and projects are in {file}; it is read again when it changes."
+    names = many(len(mapping), "name")
+    return f"{names} of people and projects in {file}; it is read again when it changes."
 
 
 def connect_farm(store: SettingsStore, manager: str, scripts: Path | None) -> str:

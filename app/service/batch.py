@@ -15,6 +15,7 @@ from app.rules.batch import Judged, ShotRow, TableError, TaskTemplate, judge, pa
 from app.rules.batch import rows_from_expression as rows_of_expression
 from app.rules.outcomes import PlanError
 from app.rules.shots import ExpressionError
+from app.rules.words import many
 from app.service.browser import Desk
 from app.service.event_server import Installation
 from app.service.lookups import Below, LookUps, batch_values
@@ -94,12 +95,13 @@ class BatchOutcome:
         }
 
     def lines(self) -> Iterator[str]:
-        """As a table."""
-        wide = max((len(f"{one.row.sequence} {one.row.shot}") for one in self.rows), default=0)
-        for one in self.rows:
+        """As a table; of what is refused as a whole no rows, which would hide why."""
+        rows = [] if self.code == _REFUSED else self.rows
+        wide = max((len(f"{one.row.sequence} {one.row.shot}") for one in rows), default=0)
+        for one in rows:
             yield f"{one.state:>8}  {f'{one.row.sequence} {one.row.shot}'.strip():<{wide}}  {one.words}"
         if self.state:
-            counts = ", ".join(f"{number} {kind}" for kind, number in self.made.items())
+            counts = ", ".join(many(number, kind) for kind, number in self.made.items())
             yield f"{self.state}: {counts or 'nothing new'}"
         yield from self.warnings
 
@@ -123,10 +125,13 @@ def make_batch(
         conflicts = [one for one in outcome.rows if one.state == "conflict"]
         fresh = [one.row for one in outcome.rows if one.state in ("new", "adds")]
         if conflicts:
-            outcome.code, outcome.problem = _CONFLICTS, f"{len(conflicts)} rows cannot be made: {conflicts[0].words}"
+            outcome.code = _CONFLICTS
+            outcome.problem = f"{many(len(conflicts), 'row')} cannot be made: {conflicts[0].words}"
         elif len(fresh) > most and not sure and not dry:
             outcome.code = _REFUSED
-            outcome.problem = f"this would make {len(fresh)} rows, more than {most}; say --yes when that is meant"
+            outcome.problem = (
+                f"this would make {many(len(fresh), 'row')}, more than {most}; say --yes when that is meant"
+            )
         elif fresh and not dry:
             person = desk.person()
             launch = {

@@ -13,6 +13,7 @@ from app.journal.journal import Journal
 from app.journal.rows import JournalError
 from app.journal.store import check
 from app.rules.outcomes import Later, PlanError
+from app.rules.words import many
 from app.service.doors import BuiltDoors, Installation, build_doors
 from app.service.menu import answered_elsewhere
 from app.service.orders import is_running
@@ -93,7 +94,9 @@ def _journal(folder: Path) -> Iterator[Finding]:
             check(folder / "journal.db")
             opened = Journal.open(folder, "read")
             try:
-                words = f"{folder}: {opened.count_events()} events, {opened.queue_length()} runs waiting"
+                words = (
+                    f"{folder}: {many(opened.count_events(), 'event')}, {many(opened.queue_length(), 'run')} waiting"
+                )
                 yield Finding("journal", "ok", words + (", an event server runs" if is_running(folder) else ""))
                 yield _menus(opened)
             finally:

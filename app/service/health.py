@@ -13,6 +13,7 @@ from typing import Literal
 
 from app.journal.journal import Journal
 from app.rules.outcomes import Later, PlanError
+from app.rules.words import many
 from app.service.doors import BuiltDoors
 from app.settings.redact import redact
 from app.settings.store import SettingsError
@@ -106,4 +107,4 @@ class HealthWatch:
                 missing.append(f"{project['name']}: {error}")
         if missing:
             return ("error" if len(missing) == len(projects) else "warning"), missing[0]
-        return "ok", f"{len(projects)} projects reachable"
+        return "ok", f"{many(len(projects), 'project')} reachable"

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from app.journal.rows import RawEvent
+from app.rules.words import many
 from app.settings.models import SiteSettings
 from app.settings.redact import redact
 from app.site.hub import HubConnection, HubLost, event_of, event_packet, new_id
@@ -387,7 +388,8 @@ class Listener:
         except Exception:
             # A full disk, a locked file: whatever it is, what was received stays in memory until it can be kept.
             self._flush_at = time.monotonic() + _FLUSH_AGAIN_SECONDS
-            log.exception("%d events wait in memory: the journal cannot keep them now", len(self._pending))
+            waiting = many(len(self._pending), "event waits", "events wait")
+            log.exception("%s in memory: the journal cannot take more now", waiting)
             return
         count = len(self._pending)
         self._pending = []

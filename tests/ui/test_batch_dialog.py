@@ -14,7 +14,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from ui.dialogs.batch_create import CONFIRM_ABOVE, BatchCreateDialog
+from app.actions.batch_create import BatchCreateSettings
+from ui.dialogs.batch_create import BatchCreateDialog
 from ui.dialogs.undo import UndoDialog
 from ui.models.desk import SiteDesk
 from ui.models.hub import Hub
@@ -194,13 +195,21 @@ def test_a_typed_place_an_expression_and_tasks_make_shots_by_keyboard_alone(
     assert [one["name"] for one in made] == ["K01_0010", "K01_0020", "K01_0030"]
 
 
-def test_more_than_five_hundred_rows_are_asked_for_again(dialog: BatchCreateDialog, qtbot: QtBot) -> None:
+@pytest.fixture
+def three_at_once(studio: Studio) -> None:
+    store = studio.installation.store
+    store.declare("actions.batch_create", BatchCreateSettings)
+    store.set("actions.batch_create", "confirm_above", 3)
+
+
+def test_more_rows_than_the_settings_allow_are_asked_for_again(
+    three_at_once: None, dialog: BatchCreateDialog, qtbot: QtBot
+) -> None:
     dialog.sequence.setText("Z9")
-    dialog.numbers.setText("1-900")
-    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 900, timeout=10_000)
-    assert dialog.table.rowCount() > CONFIRM_ABOVE
+    dialog.numbers.setText("1-4")
+    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 4, timeout=10_000)
     dialog.create_button.click()
-    ask = next(w for w in QApplication.topLevelWidgets() if w.isVisible() and w.windowTitle().startswith("Make 900"))
+    ask = next(w for w in QApplication.topLevelWidgets() if w.isVisible() and w.windowTitle() == "Make 4 shots?")
     ask.close()
     assert dialog.run is None
 

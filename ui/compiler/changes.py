@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.rules.words import many
+
 MAX_LISTED = 300
 """So many tasks of each kind are listed; the counts are always whole."""
 
@@ -58,7 +60,7 @@ class Changes:
         ]
         text = f"Tasks: {', '.join(parts)}." if parts else ""
         if self.job:
-            text += f" Job: {len(self.job)} {'difference' if len(self.job) == 1 else 'differences'}."
+            text += f" Job: {many(len(self.job), 'difference')}."
         if self.reordered:
             text += " The order changed."
         return text.strip()

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.jobs.api import DeployCheck, DeployerLike, DeployPlan, DeployReport, HistoryEntry
+from app.rules.words import many
 from ui import theme
 from ui.compiler.background import Background
 from ui.compiler.diff_view import DiffView
@@ -146,7 +147,7 @@ class DeployDialog(QDialog):
             "The deployed script is already this text.",
         )
         added, removed = self.diff.counts()
-        new = "A new script" if plan.old_text is None else f"{added} lines added, {removed} removed"
+        new = "A new script" if plan.old_text is None else f"{many(added, 'line')} added, {removed:,} removed"
         self._words.setText("Nothing to do" if plan.unchanged else new)
         self._restart.setText(plan.restart)
         self._restart.setVisible(bool(plan.restart))
@@ -233,7 +234,7 @@ class HistoryDialog(QDialog):
         self._entries = list(entries)
         for entry in self._entries:
             when = time.strftime("%d %b %Y  %H:%M:%S", time.localtime(entry.saved))
-            item = QListWidgetItem(f"{when}\n{entry.reason or 'replaced'} · {entry.size:,} bytes")
+            item = QListWidgetItem(f"{when}\n{entry.reason or 'replaced'} · {many(entry.size, 'byte')}")
             item.setSizeHint(QSize(0, 44))
             self.list.addItem(item)
         if self._entries:

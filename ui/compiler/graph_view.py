@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from app.jobs.api import TaskColumns
+from app.rules.words import many
 from ui import theme
 from ui.compiler.background import Background
 from ui.compiler.parts import bar, label, tool_button
@@ -76,5 +77,6 @@ class GraphView(QWidget):
     def _show(self, columns: TaskColumns, graph: Graph) -> None:
         self.canvas.show_graph(graph, columns.names, columns.types)
         edges = sum(graph.edges.values())
-        cards = f"{len(columns.names):,} tasks on {len(graph.cards):,} cards" if graph.grouped else ""
-        self.words.setText(cards or (f"{len(columns.names):,} tasks, {edges:,} dependencies" if columns.names else ""))
+        tasks = many(len(columns.names), "task")
+        cards = f"{tasks} on {many(len(graph.cards), 'card')}" if graph.grouped else ""
+        self.words.setText(cards or (f"{tasks}, {many(edges, 'dependency', 'dependencies')}" if columns.names else ""))

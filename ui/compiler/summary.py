@@ -9,6 +9,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QLayoutItem, QSizePolicy, QVBoxLayout, QWidget
 
 from app.jobs.api import CompileResult
+from app.rules.words import many
 from ui import theme
 from ui.compiler.outcome import Headline, chunk_words, headline, program_count
 from ui.compiler.parts import label, push_button
@@ -232,8 +233,8 @@ class SummaryHead(QFrame):
         facts = [
             chunk_words(patterns),
             _counts(summary.commands),
-            f"{programs:,} command line{'' if programs == 1 else 's'}",
-            f"{summary.dependencies:,} dependencies",
+            many(programs, "command line"),
+            many(summary.dependencies, "dependency", "dependencies"),
             f"compiled in {result.milliseconds:.0f} ms as Flamenco {version}",
         ]
         self._facts.say("  ·  ".join(fact for fact in facts if fact))

@@ -13,6 +13,7 @@ from PySide6.QtGui import QIcon, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
 
 from app.jobs.api import TaskColumns
+from app.rules.words import many
 from ui import theme
 from ui.compiler.background import Background
 from ui.compiler.parts import bar, label
@@ -256,7 +257,9 @@ class TaskTable(QWidget):
     def _show(self, rows: Sequence[int]) -> None:
         self.model.show_tasks(self._source, self._columns, rows)
         total = len(self._columns.names)
-        self.found.setText(f"{len(rows):,} of {total:,}" if len(rows) != total else f"{total:,} tasks" if total else "")
+        self.found.setText(
+            f"{len(rows):,} of {total:,}" if len(rows) != total else many(total, "task") if total else ""
+        )
 
     def _want(self, page: int) -> None:
         source = self._source

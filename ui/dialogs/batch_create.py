@@ -42,10 +42,9 @@ from ui.theme import Role
 if TYPE_CHECKING:
     from app.journal.journal import Journal
     from app.journal.rows import RunDetail, RunRow
+    from app.service.browser import Desk
     from app.service.lookups import Below
 
-CONFIRM_ABOVE = 500
-"""More rows than this are asked for again."""
 _TYPING_MS = 150
 _WIDTHS = (100, 84, 100, 76, 82, 190, 150, 190)
 _LEFT = 452
@@ -76,6 +75,7 @@ class BatchCreateDialog(Dialog):
         self._desk = desk
         self._place: tuple[str, str, str] | None = None
         self._below: Below | None = None
+        self._confirm_above = 0
         self._by_hand = False
         self.run: int | None = None
         self._run_state = ""
@@ -223,8 +223,11 @@ class BatchCreateDialog(Dialog):
 
     def _picked(self, entity_type: str, entity_id: str, name: str) -> None:
         self._place = (entity_type, entity_id, name)
-        self._desk.ask("below", lambda desk: desk.look_ups.below(entity_type, entity_id), self._take_below,
-                       owner=self, problem=self._no_place)  # fmt: skip
+
+        def look(desk: Desk) -> tuple[Below, int]:
+            return desk.look_ups.below(entity_type, entity_id), desk.settings("actions.batch_create").confirm_above
+
+        self._desk.ask("below", look, self._take_below, owner=self, problem=self._no_place)
         self._say()
 
     def _no_place(self, why: str) -> None:
@@ -232,8 +235,9 @@ class BatchCreateDialog(Dialog):
         self._trouble(why)
         self._say()
 
-    def _take_below(self, below: Below) -> None:
-        self._below = below
+    def _take_below(self, found: tuple[Below, int]) -> None:
+        self._below, self._confirm_above = found
+        below = self._below
         self.tasks.set_words(below.task_types, below.users, below.statuses)
         self.sequence.setEnabled(below.kind == "top")
         for field in (self.expression, self.numbers, self.prefix):
@@ -394,9 +398,9 @@ class BatchCreateDialog(Dialog):
         self.drop_rows.setEnabled(self.table.rowCount() > 0)
 
     def create_rows(self) -> None:
-        """Make what is new; above the guard only after a second yes."""
+        """Make what is new; above what the settings allow only after a second yes."""
         rows = self.table.fresh()
-        if len(rows) <= CONFIRM_ABOVE:
+        if len(rows) <= self._confirm_above:
             self._launch()
             return
         where = self._place[2] if self._place is not None else ""

@@ -40,6 +40,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.rules.words import many
 from ui import theme
 from ui.docks.elided import ElidedLabel
 from ui.docks.events import follow_button
@@ -48,7 +49,6 @@ from ui.models.ansi import Style, colour, plain, spans
 from ui.models.paged import Row
 from ui.models.reader import Reader
 from ui.models.text_file import ERROR, Searcher, TextFile, TextRows, TextSource
-from ui.models.words import amount
 from ui.theme import Role
 
 _COLUMNS = (
@@ -360,7 +360,7 @@ class TaskLogPane(QWidget):
 
     def _count(self) -> None:
         count = self.model.count()
-        self.words.setText(f"{amount(count)} lines" if count != 1 else "1 line")
+        self.words.setText(many(count, "line"))
         self.words.setVisible(count > 0)
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -7,6 +7,7 @@ import time
 from functools import lru_cache
 from typing import NamedTuple
 
+from app.rules.words import many as many  # noqa: PLC0414 - said with the rest from here
 from ui.theme.colours import Role
 
 
@@ -159,8 +160,3 @@ def amount(number: int) -> str:
 def sentence(words: str) -> str:
     """Words that stand alone begin with a capital."""
     return words[:1].upper() + words[1:]
-
-
-def many(number: int, one: str, more: str = "") -> str:
-    """ "1 run", "2 runs"."""
-    return f"{amount(number)} {one if number == 1 else more or one + 's'}"

@@ -268,3 +268,12 @@ def test_threads_that_write_at_once_share_the_wait_for_the_disk(
     for worker in (leader, *workers):
         worker.join(10)
     assert len(waits) == 2
+
+
+def test_a_batch_is_told_by_what_it_made_and_not_by_its_first_entity(journal: Journal) -> None:
+    kinds = ["Sequence", *["Shot"] * 14, *["Task"] * 28]
+    made = update(*map(str, range(len(kinds))), action="add", changes={"name": (None, "x")})
+    for entity, kind in zip(made.payload["data"]["entities"], kinds, strict=True):
+        entity["entity_type"] = kind
+    journal.append_events([made])
+    assert journal.events()[0].words == "1 sequence, 14 shots, 28 tasks added"

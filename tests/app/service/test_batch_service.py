@@ -197,7 +197,8 @@ def test_wrong_input_on_the_command_line_is_told_in_one_line(studio: Studio, mon
     store.declare("actions.batch_create", BatchCreateSettings)
     store.set("actions.batch_create", "confirm_above", 2)
     said = CliRunner().invoke(app, ["batch-create", "nightjar", "--sequence", "C04", "--range", "1-3"])
-    assert (said.exit_code, "more than 2; say --yes" in said.stderr) == (3, True)
+    assert (said.exit_code, "this would make 3 rows, more than 2; say --yes" in said.stderr) == (3, True)
+    assert said.stdout == "", "why it was refused is not below hundreds of rows"
     assert shots(studio, "C04") == []
 
 
