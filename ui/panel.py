@@ -515,7 +515,7 @@ class Panel(QMainWindow):
         store = self._settings_store()
         if store is None:
             return None
-        dialog = Assistant(store, self)
+        dialog = Assistant(store, self, journal=self.hub.folder)
         dialog.kept.connect(self.settings_saved)
         dialog.open()
         return dialog

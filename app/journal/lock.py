@@ -79,6 +79,20 @@ class JournalLock:
         return False
 
     @staticmethod
+    def held_by_another_account(folder: Path) -> bool:
+        """Whether a process of another account than ours works on the journal, as a service does; False if unknown."""
+        if not hasattr(os, "getuid") or not JournalLock.is_held(folder):
+            return False
+        try:
+            pid = int((folder / _NAME).read_text())
+            os.kill(pid, 0)
+            return Path(f"/proc/{pid}").stat().st_uid != os.getuid()
+        except PermissionError:
+            return True
+        except (OSError, ValueError):
+            return False
+
+    @staticmethod
     def orphaned(folder: Path) -> bool:
         """Whether the process that took the lock is gone, so that only its worker holds it, until its runs end."""
         try:

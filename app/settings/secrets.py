@@ -60,6 +60,26 @@ def secret_of_environment(variable: str) -> str | None:
     return value
 
 
+def of_a_service(name: str, settings: Path) -> str:
+    """What a person must know who enters a secret beside an event server of another account, and where its own is.
+
+    Args:
+        name: The setting it belongs to.
+        settings: The server's settings file.
+    """
+    folder = settings.parent / "credentials"
+    if not folder.is_dir():
+        own = f"its environment ({environment_name(name)}) or the secrets.json of its account"
+    elif name.endswith(".api_key") and not name.startswith("cloud."):
+        own = f"{folder / name}: sudo signalbox connect --settings {settings}, then restart it"
+    else:
+        own = f"{folder / name}: write it as root, run install-service again, then restart it"
+    return (
+        "What you type here is kept for you alone. The event server runs under another account and does not read it; "
+        f"its own is in {own}."
+    )
+
+
 def keep(name: str, value: str) -> str:
     """Keep a secret (an empty value forgets it); returns where: "keyring" or "file"."""
     know(value)

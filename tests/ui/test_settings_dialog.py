@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from app.journal.journal import Journal
+from app.journal.lock import JournalLock
 from app.settings.store import SettingsStore
 from ui.dialogs.settings import SettingsDialog
 from ui.panel import Panel
@@ -116,6 +119,25 @@ def test_a_secret_never_reaches_the_file(panel: Panel, qtbot: Any, home: Path, m
     qtbot.mouseClick(dialog.save, Qt.MouseButton.LeftButton)
     files = [path for path in home.rglob("*.toml") if path.is_file()]
     assert all("xoxb-secret" not in path.read_text() for path in files)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root starts another account's process")
+def test_a_secret_typed_beside_another_accounts_server_says_that_it_does_not_reach_it(panel: Panel, home: Path) -> None:
+    alone = SettingsDialog(panel.hub, "slack", panel, SettingsStore(home / "settings.toml"))
+    assert alone.row("token").note.text() == ""
+    lock = JournalLock.take(panel.hub.folder)
+    service = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, pass_fds=[lock.fd], user=65534)
+    try:
+        lock.path.write_text(f"{service.pid}\n")
+        lock.release()
+        beside = SettingsDialog(panel.hub, "slack", panel, SettingsStore(home / "settings.toml"))
+        assert "runs under another account and does not read it" in beside.row("token").note.text()
+        assert beside.row("rate").note.text() == ""
+        assistant = panel.open_assistant()
+        assert assistant is not None
+        assert [name for name, page in assistant.pages.items() if page.note.text()] == ["site", "slack"]
+    finally:
+        service.communicate()
 
 
 def test_a_broken_settings_file_is_told(panel: Panel, home: Path) -> None:

@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.settings.secrets import secrets_file
+from app.journal.lock import JournalLock
+from app.settings.secrets import of_a_service, secrets_file
 from app.settings.store import SettingsStore
 from ui import theme
 from ui.compiler.background import Background
@@ -145,10 +146,16 @@ def _assistant() -> ModuleType:
     return service_assistant
 
 
+def _note(step: Step, store: SettingsStore) -> str:
+    """What is said where a secret is typed that the event server, run by another account, does not read."""
+    name = {"site": "site.api_key", "slack": "slack.token"}.get(step.name)
+    return of_a_service(name, store.path) if name else ""
+
+
 class Page(QWidget):
     """One step: what it is for, its fields, its button, what came of it."""
 
-    def __init__(self, step: Step, parent: QWidget | None = None) -> None:
+    def __init__(self, step: Step, note: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.step = step
         column = QVBoxLayout(self)
@@ -173,6 +180,12 @@ class Page(QWidget):
             form.addRow(field.words, line)
             self.fields[field.name] = line
         column.addLayout(form)
+        self.note = QLabel(note)
+        self.note.setWordWrap(True)
+        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.note.setVisible(bool(note))
+        theme.mark(self.note, state="warning")
+        column.addWidget(self.note)
         row = QHBoxLayout()
         self.button = QPushButton(step.verb)
         self.button.setAutoDefault(False)
@@ -208,6 +221,7 @@ class Assistant(Dialog):
     Args:
         store: The settings that are written.
         steps: Other steps than the usual ones.
+        journal: The journal's folder; who works on it tells whether secrets kept here are read there.
 
     Signals:
         kept: a step was tried and kept; its name.
@@ -215,7 +229,13 @@ class Assistant(Dialog):
 
     kept = Signal(str)
 
-    def __init__(self, store: SettingsStore, parent: QWidget | None = None, steps: Sequence[Step] = ()) -> None:
+    def __init__(
+        self,
+        store: SettingsStore,
+        parent: QWidget | None = None,
+        steps: Sequence[Step] = (),
+        journal: Path | None = None,
+    ) -> None:
         super().__init__(
             "Connect the studio",
             f"Each step is tried before it is kept; skip what you do not need. Settings go to {store.path}, secrets to "
@@ -232,8 +252,9 @@ class Assistant(Dialog):
         self.list.setSpacing(3)
         self.stack = QStackedWidget()
         self.pages: dict[str, Page] = {}
+        beside = journal is not None and JournalLock.held_by_another_account(journal)
         for step in steps or steps_of(store):
-            page = Page(step)
+            page = Page(step, _note(step, store) if beside else "")
             page.button.clicked.connect(lambda _checked=False, page=page: self._try(page))
             self.pages[step.name] = page
             self.stack.addWidget(page)

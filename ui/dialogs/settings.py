@@ -26,7 +26,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.journal.lock import JournalLock
 from app.settings.models import SECTIONS
+from app.settings.secrets import of_a_service
 from app.settings.store import SettingsError, SettingsStore
 from ui import theme
 from ui.dialogs.base import Dialog
@@ -59,7 +61,7 @@ class FieldRow(QFrame):
     edited = Signal()
     reset = Signal()
 
-    def __init__(self, field: FormField, value: Any, *, changed: bool, locked: str = "") -> None:
+    def __init__(self, field: FormField, value: Any, *, changed: bool, locked: str = "", note: str = "") -> None:
         super().__init__()
         self.field = field
         self._read: Callable[[], Any]
@@ -94,6 +96,13 @@ class FieldRow(QFrame):
         self.help.setFont(theme.ui_font(-0.7))
         theme.mark(self.help, kind="muted")
         column.addWidget(self.help)
+        self.note = QLabel(note)
+        self.note.setWordWrap(True)
+        self.note.setFont(theme.ui_font(-0.7))
+        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.note.setVisible(bool(note))
+        theme.mark(self.note, state="warning")
+        column.addWidget(self.note)
         self.problem = QLabel()
         self.problem.setWordWrap(True)
         theme.mark(self.problem, state="error")
@@ -197,6 +206,7 @@ class SettingsDialog(Dialog):
         self.resize(820, 620)
         self._hub = hub
         self._store = store if store is not None else default_store()
+        self._beside_a_service = JournalLock.held_by_another_account(hub.folder)
         self._section = ""
         self._model: type[BaseModel] = BaseModel
         self._values: dict[str, Any] = {}
@@ -315,7 +325,13 @@ class SettingsDialog(Dialog):
             locked = "" if project is None or field.per_project else "The same for every show."
             if self._hub.read_only:
                 locked = "Read-only."
-            row = FieldRow(field, self._values.get(field.name), changed=field.name in changed, locked=locked)
+            row = FieldRow(
+                field,
+                self._values.get(field.name),
+                changed=field.name in changed,
+                locked=locked,
+                note=self._note(field),
+            )
             row.edited.connect(partial(self._edited, row))
             row.reset.connect(partial(self._reset, row))
             self._rows[field.name] = row
@@ -324,6 +340,12 @@ class SettingsDialog(Dialog):
         self._area.setWidget(holder)
         self._find()
         self._judge()
+
+    def _note(self, field: FormField) -> str:
+        """A secret typed beside an event server of another account never reaches that one."""
+        if field.kind != "secret" or not self._beside_a_service:
+            return ""
+        return of_a_service(f"{self._section}.{field.name}", self._store.path)
 
     # Editing
 

@@ -49,6 +49,17 @@ def test_a_systemd_credential_wins_over_environment_and_file(tmp_path: Path, mon
     assert secrets.secret("site.api_key") == "from-systemd"
 
 
+def test_who_enters_a_secret_beside_a_service_is_told_where_the_services_own_is(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    under_supervisord = secrets.of_a_service("slack.token", settings)
+    assert "SIGNALBOX_SLACK_TOKEN" in under_supervisord
+    assert "kept for you alone" in under_supervisord
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    assert f"signalbox connect --settings {settings}" in secrets.of_a_service("site.api_key", settings)
+    assert f"{folder / 'slack.token'}: write it as root" in secrets.of_a_service("slack.token", settings)
+
+
 def test_every_secret_that_was_read_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTRACK_API_KEY", "s3cret-of-the-studio")
     assert "s3cret-of-the-studio" in redact("key s3cret-of-the-studio")
