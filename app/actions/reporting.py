@@ -58,7 +58,10 @@ class ReportedActions:
             again = decide(error, run.attempts, tools.settings).again
             job.say(*(("running", f"is tried again: {words}") if again else ("failed", words)))
             raise
-        job.say(_STATUS.get(ending.state, "running"), ending.reason or ending.state)
+        # All that is left is on its way outside: what the person asked for is there.
+        there = ending.state == "waiting" and ending.lane == "outbox"
+        status = "done" if there else _STATUS.get(ending.state, "running")
+        job.say(status, ending.reason or ending.state)
         return ending
 
     def cancelled(self, run: QueuedRun, tools: Tools, words: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field as Setting
 
@@ -17,12 +17,14 @@ from app.actions.forms import Field, Form, read
 from app.actions.movie_component import Movie
 from app.effects.base import Result
 from app.effects.ftrack import CreateEntity, SetMetadata, UpdateEntity
+from app.effects.job_setting import JobSetting
 from app.effects.review_media import DropReviewMedia, MakeReviewMedia
 from app.effects.upload import UploadComponent
 from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Plan, PlanError, natural_id
 from app.media import MediaRefused, Source, gather
 from app.media.sequences import frame_path
 from app.rules.roots import PathRefused, local_path, within_roots
+from app.rules.templates import template_with
 from app.rules.versions import version_label, version_number
 from app.site.query import id_list, quoted
 
@@ -31,6 +33,15 @@ __all__ = ["UploadMedia", "UploadMediaSettings"]
 log = logging.getLogger("signalbox.actions")
 
 _MOVIES = frozenset({".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".gif", ".wmv"})
+
+
+_JOB_KNOWS = ("project", "parent", "task", "task_type", "asset", "version", "version_id", "file", "by", "root")
+
+
+class UploadJob(JobSetting):
+    """A job that is submitted with each version that is published."""
+
+    name: Annotated[str, template_with(*_JOB_KNOWS)] = "{{ parent }} {{ task }} {{ version }}"
 
 
 class UploadMediaSettings(ActionSettings):
@@ -63,6 +74,11 @@ class UploadMediaSettings(ActionSettings):
     )
     path_maps: dict[str, str] = Setting(
         default_factory=dict, description="Paths of other operating systems: prefix there = prefix here."
+    )
+    jobs: list[UploadJob] = Setting(
+        default_factory=list,
+        description="Jobs that are submitted once a version is published: job_type, name, settings, engine (local or "
+        f"manager). Texts may name {', '.join(_JOB_KNOWS[:-1])}, root (the project's folder).",
     )
 
 
@@ -179,7 +195,8 @@ def _roots_of(asked: Asked) -> list[Path]:
 
 def _read(ctx: Context, task_id: str, asset_name: str, settings: UploadMediaSettings) -> _Facts:
     rows = ctx.site.rows(
-        "select id, name, parent_id, type.name, link, project_id, project.name, thumbnail_id "
+        "select id, name, parent_id, type.name, link, project_id, project.name, project.root, project.disk.unix, "
+        "project.disk.windows, thumbnail_id "
         f"from Task where id is {quoted(task_id)}"
     )
     if not rows:
@@ -255,6 +272,7 @@ class _Upload:
         effects += self._uploads()
         effects += self._finish()
         effects.append(DropReviewMedia(slot="cleanup", reason="everything is on the site", work=self._work))
+        effects += self._jobs()
         return Plan(tuple(effects), warnings=tuple(self._warnings()))
 
     def _warnings(self) -> list[str]:
@@ -390,6 +408,32 @@ class _Upload:
             )
         effects.append(self._update("AssetVersion", self._version, {"status_id": status.id}, f"status {status.name}"))
         return effects
+
+    def _jobs(self) -> list[Effect]:
+        """What the settings want done with each version that is published."""
+        facts, settings = self._facts, self._settings
+        values = {
+            "project": str(facts.project["name"]),
+            "parent": str(facts.parent["name"]),
+            "task": str(facts.task["name"]),
+            "task_type": str((facts.task.get("type") or {}).get("name") or ""),
+            "asset": str(self._launch.values.get("asset_name") or settings.asset_name),
+            "version": version_label(facts.versions + 1),
+            "version_id": self._version,
+            "file": self._source.written,
+            "by": self._launch.username or "",
+        }
+        return [
+            job.submit(
+                values,
+                lambda: str(self._ctx.disk.project_root(facts.project)),
+                slot=f"job-{number}",
+                reason=f"the version is published: the settings want the job {job.job_type}",
+                entity_id=str(facts.task["id"]),
+                dedupe=f"job:upload:{self._version}:{job.job_type}:{number}",
+            )
+            for number, job in enumerate(settings.jobs)
+        ]
 
     def _update(self, entity_type: str, key: str, values: dict[str, Any], label: str) -> Effect:
         return UpdateEntity(

@@ -33,10 +33,9 @@ from app.handlers.common import (
     reached_status,
     status_changes_since,
     studio,
-    template_with,
 )
 from app.rules.dailies import dailies_day, parse_cut_off, zone
-from app.rules.templates import render_text
+from app.rules.templates import render_text, template_with
 from app.settings.models import setting
 
 __all__ = ["AddVersionToList", "AddVersionToListSettings"]

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from app.engine.protocol import Change, Context, Parent, PlanError
 from app.rules.dailies import parse_cut_off
-from app.rules.templates import check_template
 from app.rules.transitions import StatusStep
 from app.site.query import id_list, quoted
 
@@ -40,7 +39,6 @@ __all__ = [
     "status_changes_since",
     "status_steps",
     "studio",
-    "template_with",
 ]
 
 STATUS_KEY = "statusid"
@@ -48,18 +46,6 @@ STATUS_KEY = "statusid"
 
 _STATUS_TABLES = {"task": "Task", "assetversion": "AssetVersion"}
 _CHUNK = 200
-
-
-def template_with(*names: str) -> AfterValidator:
-    """Validates a template as it is typed: its syntax, and that it uses only these names."""
-
-    def check(template: str) -> str:
-        problem = check_template(template, names)
-        if problem is not None:
-            raise ValueError(problem)
-        return template
-
-    return AfterValidator(check)
 
 
 def _time(text: str) -> str:

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.effects.disk import CopyFile, MakeFolder
 from app.engine.protocol import Change, Context, Effect, Handler, HandlerSettings, Note, Plan, PlanError, skip
-from app.handlers.common import added_since, anchor, folded, metadata_of, quoted, studio, template_with
+from app.handlers.common import added_since, anchor, folded, metadata_of, quoted, studio
 from app.resources import resource
 from app.rules.names import check_path_length, is_inside, slugify
-from app.rules.templates import render_path, render_text
+from app.rules.templates import render_path, render_text, template_with
 from app.settings.models import Mode, setting
 
 __all__ = ["CreateProjectFolder", "CreateProjectFolderSettings", "ProjectTemplate", "read_template"]

@@ -23,10 +23,9 @@ from app.handlers.common import (
     place_of,
     quoted,
     studio,
-    template_with,
 )
 from app.rules.names import NamePolicy, check_path_length, folder_name, is_inside, slugify
-from app.rules.templates import render_path
+from app.rules.templates import render_path, template_with
 from app.rules.versions import newest_version
 from app.settings.models import setting
 

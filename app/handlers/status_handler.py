@@ -37,11 +37,10 @@ from app.handlers.common import (
     status_changes_since,
     status_steps,
     studio,
-    template_with,
 )
 from app.handlers.transition_jobs import TransitionJob, jobs_of
 from app.rules.dailies import parse_cut_off, zone
-from app.rules.templates import render_text
+from app.rules.templates import render_text, template_with
 from app.rules.transitions import transition_roots
 from app.settings.models import setting
 from app.slack import escape

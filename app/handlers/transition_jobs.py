@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
 
 from app.effects.job import SubmitJob
-from app.handlers.common import template_with
-from app.rules.templates import render_text
+from app.effects.job_setting import JobSetting
+from app.rules.templates import template_with
 
 __all__ = ["TransitionJob", "jobs_of"]
 
 _KNOWN = ("project", "shot", "status", "task", "task_type", "next_type", "by", "root")
 
 
-class TransitionJob(BaseModel):
-    """A job that is submitted when a shot gets ``status``.
-
-    ``name`` and the texts among ``settings`` are templates; ``root`` is the project's folder.
-    """
-
-    model_config = ConfigDict(extra="forbid")
+class TransitionJob(JobSetting):
+    """A job that is submitted when a shot gets ``status``."""
 
     status: str
-    job_type: str
     name: Annotated[str, template_with(*_KNOWN)] = "{{ shot }} {{ status }}"
-    settings: dict[str, str | bool | int | float] = Field(default_factory=dict)
-    engine: Literal["local", "manager"] = "local"
 
 
 def jobs_of(
@@ -53,25 +43,16 @@ def jobs_of(
     Raises:
         PlanError: A template cannot be used.
     """
-    effects = []
-    for number, job in enumerate(jobs):
-        if job.status.casefold() != values["status"].casefold():
-            continue
-        texts = [job.name, *(text for text in job.settings.values() if isinstance(text, str))]
-        known = {**values, "root": root() if any("root" in text for text in texts) else ""}
-        settings: dict[str, Any] = {
-            key: render_text(value, known) if isinstance(value, str) else value for key, value in job.settings.items()
-        }
-        effects.append(
-            SubmitJob(
-                slot=f"job-{number}-{entity_id}",
-                reason=f"{values['shot']} is {values['status']}: the settings want the job {job.job_type}",
-                entity_id=entity_id,
-                job_type=job.job_type,
-                name=render_text(job.name, known),
-                settings=settings,
-                engine=job.engine,
-                dedupe=f"job:{shot_id}:{values['status'].casefold()}:{transition}:{job.job_type}:{number}",
-            )
+    status = values["status"]
+    return [
+        job.submit(
+            values,
+            root,
+            slot=f"job-{number}-{entity_id}",
+            reason=f"{values['shot']} is {status}: the settings want the job {job.job_type}",
+            entity_id=entity_id,
+            dedupe=f"job:{shot_id}:{status.casefold()}:{transition}:{job.job_type}:{number}",
         )
-    return effects
+        for number, job in enumerate(jobs)
+        if job.status.casefold() == status.casefold()
+    ]

@@ -14,11 +14,12 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import AfterValidator
 
 from app.rules.names import NameRefused, slugify, why_unsafe
 from app.rules.outcomes import PlanError
 
-__all__ = ["TemplateRefused", "check_template", "render_path", "render_text"]
+__all__ = ["TemplateRefused", "check_template", "render_path", "render_text", "template_with"]
 
 
 class TemplateRefused(PlanError):
@@ -51,6 +52,18 @@ def check_template(template: str, names: Collection[str]) -> str | None:
     if unknown:
         return f"the template uses {', '.join(sorted(unknown))}; known are {', '.join(sorted(names))}"
     return None
+
+
+def template_with(*names: str) -> AfterValidator:
+    """Validates a template as it is typed: its syntax, and that it uses only these names."""
+
+    def check(template: str) -> str:
+        problem = check_template(template, names)
+        if problem is not None:
+            raise ValueError(problem)
+        return template
+
+    return AfterValidator(check)
 
 
 def render_text(template: str, values: Mapping[str, Any]) -> str:

@@ -11,14 +11,18 @@ from typing import Any
 
 import pytest
 from action_room import ActionRoom
+from job_room import QUICK
+from listening import until
 from sandbox_process import SandboxProcess
 
 from app.actions.batch_create import rows_to_json
 from app.actions.registry import ActionRegistry
 from app.engine.protocol import Action as EngineAction
 from app.engine.protocol import Context, Later, Launch, Plan
+from app.journal.rows import JobFilter
 from app.media.ffmpeg import ffmpeg_path
 from app.rules.batch import ShotRow, TaskTemplate
+from app.service.jobs import JobRoom
 
 Room = Callable[..., ActionRoom]
 
@@ -325,6 +329,27 @@ def test_what_cannot_be_published_is_refused_with_words_in_the_job_and_leaves_no
     assert "more)" not in job["words"], "nothing else is tried once this failed"
     assert "Traceback" not in job["words"]
     assert list((machine.folder).glob("review-*")) == [], "nothing temporary stays"
+
+
+def test_a_published_version_starts_the_job_that_the_settings_want_and_the_run_leads_to_it(room: Room) -> None:
+    wanted = {"job_type": "publish-copy", "settings": {"files": "{{ file }}", "destination": "{{ root }}/published"}}
+    machine = room(**{"actions.upload_media.jobs": [wanted]})
+    jobs = JobRoom(machine.journal, machine.doors, QUICK)
+    jobs.start()
+    try:
+        file = clip(machine.folder / "take_v001.mov")
+        run, made, report = upload(machine, str(file))
+        assert until(lambda: machine.journal.run_row(run.id).state == "done"), machine.journal.run_row(run.id).reason
+    finally:
+        assert jobs.stop()
+    assert len(made) == 1
+    (job,) = machine.journal.jobs(JobFilter(run_id=run.id))
+    (project,) = machine.all("select project.name, parent.name, name from Task limit 1")
+    assert job.name == f"{project['parent']['name']} {project['name']} v01"
+    settings = job.settings
+    assert settings["files"] == str(file)
+    assert settings["destination"] == f"{machine.drive}/{project['project']['name']}/published"
+    assert report["status"] == "done", "the artist need not wait for the farm"
 
 
 def test_names_with_quotes_percent_and_emoji_are_published_from_such_folders_too(room: Room) -> None:
