@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from app.jobs.manager_client import (
     DEDUPE_KEY,
@@ -23,7 +23,6 @@ from app.jobs.manager_client import (
     ManagerUnreachable,
     Patience,
 )
-from app.jobs.manager_live import LogSink, ManagerLive, Rhythm
 from app.jobs.settings_form import submitted_defaults
 from app.jobs.task_log import TaskLog
 from app.journal.farm_jobs import RemoteJob, RemoteTask
@@ -32,6 +31,9 @@ from app.journal.journal import Journal
 from app.journal.rows import JobRow, JournalUnwritable
 from app.rules.outcomes import Later, PlanError
 from app.settings.models import FlamencoSettings
+
+if TYPE_CHECKING:
+    from app.jobs.manager_live import Rhythm
 
 __all__ = ["Farm", "JobInDoubt"]
 
@@ -190,6 +192,8 @@ class Farm:
                 known = wanted
                 await self._leave()
                 if url:
+                    from app.jobs.manager_live import Rhythm  # with it comes the HTTP client, which weighs 10 MB
+
                     rhythm = self._rhythm or Rhythm(poll=settings.poll)
                     self._link = _Link(self._journal, url, settings.timeout, self._compile, rhythm)
                     self._link.start()
@@ -212,6 +216,8 @@ class _Link:
     def __init__(
         self, journal: Journal, url: str, timeout: float, compile_remote: CompileRemote, rhythm: Rhythm
     ) -> None:
+        from app.jobs.manager_live import ManagerLive
+
         self.client = ManagerClient(url, Patience(request=timeout))
         self._journal = journal
         self._compile = compile_remote
@@ -407,7 +413,7 @@ class _Link:
             log.error("mirroring the Manager failed", exc_info=chore.exception())
 
 
-class _FileSink(LogSink):
+class _FileSink:
     """A followed log, into the task's file."""
 
     #: The Manager's own logs are whole there; here a bound keeps the disk safe.

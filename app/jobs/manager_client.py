@@ -12,10 +12,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urljoin
 
-import aiohttp
+if TYPE_CHECKING:
+    import aiohttp
 
 DEDUPE_KEY = "signalbox.dedupe"
 Platform = Literal["linux", "windows", "darwin"]
@@ -95,6 +96,8 @@ class ManagerClient:
 
     def http(self) -> aiohttp.ClientSession:
         """The session all requests (and the live socket) share."""
+        import aiohttp  # here: who has no Manager does not pay 10 MB for it
+
         if self._session is None or self._session.closed:
             timeout = aiohttp.ClientTimeout(total=self.patience.request)
             self._session = aiohttp.ClientSession(timeout=timeout)
@@ -301,6 +304,8 @@ class ManagerClient:
     async def _once(
         self, method: str, path: str, what: str, *, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
     ) -> _Answer:
+        import aiohttp
+
         address = urljoin(self.url + "/", path) if not path.startswith("/") else self.url + path
         try:
             async with self.http().request(method, address, json=body, headers=headers) as response:

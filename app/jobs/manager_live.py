@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import aiohttp
 
@@ -282,8 +282,8 @@ async def ended(task: asyncio.Task[None]) -> None:
         _LOG.debug("a task of the Manager's line ended with %s: %s", type(error).__name__, error)
 
 
-class LogSink:
-    """Receives a log. Override both."""
+class LogSink(Protocol):
+    """Receives a log."""
 
     def restart(self) -> None:
         """The log became shorter (rotated, task requeued): what was received is void."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.engine.crash import crash_point
 from app.engine.doors import Doors
@@ -21,7 +21,6 @@ from app.engine.runner import Runner
 from app.jobs.farm import Farm
 from app.jobs.job_orders import JobOrders
 from app.jobs.local import LocalJobs, Submission
-from app.jobs.manager_live import Rhythm
 from app.jobs.task_runs import REFUSED, carry_out
 from app.jobs.worker_commands import CommandFailed
 from app.journal.jobs import BLOCKED_LANE, TASK_LANE
@@ -31,6 +30,9 @@ from app.journal.rows import JOB_ORDERS, JobRow, JournalUnwritable, OrderRow
 from app.process import Cancelled
 from app.rules.outcomes import PlanError
 from app.settings.models import EngineSettings, FlamencoSettings, JournalSettings
+
+if TYPE_CHECKING:
+    from app.jobs.manager_live import Rhythm
 
 __all__ = ["JobRoom", "TaskExecutor"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +82,11 @@ def test_a_worker_that_is_killed_while_the_settings_are_broken_goes_on_with_thos
         studio.create_task("after_the_kill")
         assert until(studio.task_folder("after_the_kill").is_dir)
         assert service.worker_pid not in {None, first}
+
+
+def test_a_worker_without_farm_and_slack_does_not_carry_their_clients() -> None:
+    shown = "import sys, app.service.worker; print(sorted({'aiohttp', 'slack_sdk'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_a_second_one_on_the_same_journal_is_refused(studio: Studio) -> None:
