@@ -54,10 +54,13 @@ def parse_mapping(text: str, source: str) -> dict[str, str]:
         raise PlanError(f'{source} must hold one object: {{"ftrack name": "slack name"}}.')
     found: dict[str, str] = {}
     for key, value in data.items():
-        if isinstance(value, dict):
-            found.update({str(name): str(slack) for name, slack in value.items() if slack})
-        elif isinstance(value, str) and value.strip():
-            found[str(key)] = value.strip()
+        for name, slack in value.items() if isinstance(value, dict) else ((key, value),):
+            if slack is not None and not isinstance(slack, str):
+                raise PlanError(
+                    f"{source} gives {name!r} the Slack name {json.dumps(slack)}, which is no text: write it in quotes."
+                )
+            if slack and slack.strip():
+                found[name] = slack.strip()
     return found
 
 

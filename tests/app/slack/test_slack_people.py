@@ -79,6 +79,12 @@ def test_a_file_that_is_no_mapping_says_so(text: str) -> None:
         parse_mapping(text, "users.json")
 
 
+@pytest.mark.parametrize("text", ['{"natasha": 12}', '{"users": {"natasha": 12}}'])
+def test_a_number_as_a_slack_name_is_refused_by_the_name_it_stands_at(text: str) -> None:
+    with pytest.raises(PlanError, match=r"users\.json gives 'natasha' the Slack name 12, which is no text"):
+        parse_mapping(text, "users.json")
+
+
 def test_a_mapped_name_becomes_the_id_of_the_directory(settings: SlackSettings, workspace: SlackServer) -> None:
     who = people(settings, workspace)
     assert who.slack_user("Natasha", None) == "U00000001"
