@@ -282,9 +282,7 @@ class _Link:
 
     def _take_up(self, what: Literal["jobs", "tasks", "connection"], which: str) -> None:
         if what == "connection":
-            url = self.client.url
-            words = f"connected to {url}" if self._live.mirror.connected else self._live.mirror.problem
-            self._journal.set_health("flamenco", "ok" if self._live.mirror.connected else "warning", words)
+            self._tell_lamp()
             if self._live.mirror.connected:
                 # Pictures told of while the line was down were not heard of.
                 for remote_id, job in self._live.mirror.jobs.items():
@@ -328,8 +326,17 @@ class _Link:
             with self._for_later():
                 self._journal.mirror_tasks(job_id, found)
 
+    def _tell_lamp(self) -> None:
+        """Before the first attempt has ended there is nothing to tell."""
+        mirror = self._live.mirror
+        if mirror.connected or mirror.problem:
+            words = f"connected to {self.client.url}" if mirror.connected else mirror.problem
+            self._journal.set_health("flamenco", "ok" if mirror.connected else "warning", words)
+
     async def tidy(self) -> None:
-        """Stop looking at jobs that have rested for a while, and fetching logs nobody has asked for."""
+        """Renew the lamp; stop looking at jobs that have rested, and fetching logs nobody has asked for."""
+        with self._for_later():
+            self._tell_lamp()
         if self._behind or (self._young and self._live.mirror.read):
             with self._for_later():
                 self._mirror_jobs()

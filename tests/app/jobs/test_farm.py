@@ -62,6 +62,16 @@ def test_a_job_on_the_farm_stands_in_the_same_list_with_the_dependencies_of_the_
     assert jobs.journal.job(row.id).progress == 1.0
 
 
+def test_the_lamp_of_the_farm_is_renewed_in_a_quiet_night(jobs: Jobs) -> None:
+    def age() -> float:
+        return next((jobs.journal.now() - one.at for one in jobs.journal.health() if one.state == "ok"), float("inf"))
+
+    jobs.wait(lambda: age() < 60)
+    with jobs.journal.write() as db:
+        db.execute("UPDATE health SET at = at - 170")
+    jobs.wait(lambda: age() < 60)
+
+
 def test_a_submit_whose_answer_is_lost_makes_one_job(jobs: Jobs, manager: ManagerStandIn) -> None:
     manager.chaos.lose_submit_answer = True
     row = submitted(jobs, "shot-10")
