@@ -60,11 +60,13 @@ class Go:
         values: Facts for the plan, as JSON.
         message: What the person is told ("started: 20 shots in 001").
         then: A page to show next (the loop of "create another sequence?").
+        dry: Whether the run only plans: the person asked what would change.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     message: str = "Started."
     then: Form | None = None
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,20 +151,20 @@ class ActionRegistry:
             return self._page(answer, user_id or username)
         if isinstance(answer, Again):
             return self._page(answer.form, user_id or username, values, answer.problems)
-        self._order(action, Launch(selection, answer.values, user_id, username), site)
+        self._order(action, Launch(selection, answer.values, user_id, username), site, dry=answer.dry)
         if answer.then is not None:
             page = self._page(answer.then, user_id or username)
             return {**page, "items": [{"type": "label", "value": answer.message}, *page["items"]]}
         return {"success": True, "message": answer.message}
 
-    def _order(self, action: Action, launch: Launch, site: SiteDoor) -> None:
+    def _order(self, action: Action, launch: Launch, site: SiteDoor, *, dry: bool) -> None:
         args = {
             "action": action.id,
             "selection": [list(one) for one in launch.selection],
             "values": dict(launch.values),
             "user_id": launch.user_id,
             "username": launch.username,
-            "dry": False,
+            "dry": dry,
             "job": self._queued(action, launch, site),
         }
         self._journal.order("launch", args, launch.username or launch.user_id or "unknown")

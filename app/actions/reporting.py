@@ -61,7 +61,7 @@ class ReportedActions:
         # All that is left is on its way outside: what the person asked for is there.
         there = ending.state == "waiting" and ending.lane == "outbox"
         status = "done" if there else _STATUS.get(ending.state, "running")
-        job.say(status, ending.reason or ending.state)
+        job.say(status, "; ".join((ending.reason or ending.state, *_planned(run, tools))))
         return ending
 
     def cancelled(self, run: QueuedRun, tools: Tools, words: str) -> None:
@@ -70,8 +70,10 @@ class ReportedActions:
             self._job(run, tools).say("failed", words)
 
     def _reports(self, run: QueuedRun, tools: Tools) -> bool:
+        if run.dry:
+            return _queued_job(run) is not None  # who asked on the page what would change is told there
         reports = getattr(self._actions.get(run.handler), "reports", True)
-        return bool(reports) and not run.dry and not self._dry_lever(run, tools)
+        return bool(reports) and not self._dry_lever(run, tools)
 
     def _job(self, run: QueuedRun, tools: Tools) -> JobReport:
         action = self._actions.get(run.handler)
@@ -95,6 +97,11 @@ def _queued_job(run: QueuedRun) -> str | None:
     """The id of the Job that was queued with the launch."""
     found: str | None = (run.facts.get("launch") or {}).get("job")
     return found
+
+
+def _planned(run: QueuedRun, tools: Tools) -> list[str]:
+    """What a dry run would do, as far as a Job has room for it; nothing of other runs."""
+    return [effect.words for effect in tools.journal.effects_of(run.id)] if run.dry else []
 
 
 class _Paced:

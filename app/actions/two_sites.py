@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from app.actions.base import Action, Again, Asked, Go
-from app.actions.forms import Field, Form
+from app.actions.forms import Field, Form, read
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Context, Effect, Launch, Note, Plan, PlanError, natural_id
 from app.settings.store import SettingsError
@@ -183,7 +183,7 @@ class Comparison:
 
 
 class SessionAction(Action):
-    """An action on review sessions that works on both sites. It asks nothing; its dry run lists what would change.
+    """An action on review sessions that works on both sites. It asks only whether to do it or to tell what it would do.
 
     Attributes:
         submit: On the button.
@@ -208,9 +208,13 @@ class SessionAction(Action):
         return "cloud"
 
     def step(self, asked: Asked) -> Form | Again | Go:
+        tick = Field(kind="boolean", name="dry", label="Only tell what would change")
         if asked.values is None:
             words = self.asks([read_session(asked.site, one.entity_id) for one in asked.selection])
-            return Form(title=self.title, fields=(Field(kind="note", label=words),), submit=self.submit)
+            return Form(title=self.title, fields=(Field(kind="note", label=words), tick), submit=self.submit)
+        good, _ = read(Form(title=self.title, fields=(tick,)), asked.values)
+        if good["dry"]:
+            return Go({}, "Nothing is touched; the Jobs list soon says what would change.", dry=True)
         return Go({}, f"Started: {self.started}; the Jobs list shows how far it is.")
 
     def plan(self, launch: Launch, ctx: Context) -> Plan:

@@ -11,6 +11,7 @@ import pytest
 from action_room import ActionRoom
 from sandbox_process import SandboxProcess
 
+from app.actions.registry import ActionRegistry
 from app.site.operations import operation
 
 
@@ -253,3 +254,38 @@ def test_a_picture_that_a_client_drew_on_a_frame_is_on_the_studios_own_object_on
     desk.room.site().download(came["component_id"], back)
     assert back.read_bytes() == path.read_bytes()
     assert desk.sync("feedback_sync", session).effects == 0
+
+
+@pytest.mark.parametrize("action", ["review_sync", "feedback_sync"])
+def test_who_ticks_it_on_the_page_is_told_what_would_change_and_nothing_is_touched(desk: Desk, action: str) -> None:
+    name = f"Asked {uuid.uuid4().hex[:6]}"
+    session = desk.session(name, desk.versions[0])
+    if action == "feedback_sync":
+        desk.sync("review_sync", session)
+        (shown,) = desk.shown(name)
+        client = desk.room.site("cloud").own_user_id()
+        desk.make("cloud", "Note", content="darker", parent_id=shown["id"], parent_type="ReviewSessionObject",
+                  user_id=client)  # fmt: skip
+    room = desk.room
+    room.lever("on", action)
+    registry = ActionRegistry(room.actions, room.journal, room.settings, lambda _: "on")
+    user = {"id": room.site().own_user_id(), "username": room.site().session.api_user}
+    data: dict[str, Any] = {"actionIdentifier": f"signalbox.{action}"}
+    data["selection"] = [{"entityType": "reviewsession", "entityId": session}]
+    page = registry.launch({"data": data, "source": {"user": user}}, room.site()) or {}
+    (tick,) = [item for item in page["items"] if item["type"] == "boolean"]
+    assert (tick["label"], tick["value"]) == ("Only tell what would change", False)
+    values = {item["name"]: item.get("value") for item in page["items"] if item.get("name")} | {tick["name"]: True}
+    known = {row["id"] for row in desk.local("select id from Job")}
+    answer = registry.launch({"data": {**data, "values": values}, "source": {"user": user}}, room.site()) or {}
+    assert answer["message"] == "Nothing is touched; the Jobs list soon says what would change."
+    room.settle()
+    run = room.journal.runs(handler=action)[0]
+    assert (run.state, run.dry) == ("planned", True)
+    (job,) = [row for row in desk.local("select status, data from Job") if row["id"] not in known]
+    assert job["status"] == "done"
+    assert ("note of" if action == "feedback_sync" else f"make ReviewSession {name}") in job["data"]
+    if action == "review_sync":
+        assert desk.shown(name) == []
+    else:
+        assert desk.local('select id from Note where content like "%darker"') == []
