@@ -23,6 +23,8 @@ from app.resources import resource
 
 DEFAULT_RATE = Fraction(24)
 _FONT = "fonts/JetBrainsMono-Regular.ttf"
+_LETTER = 0.6
+"""Width of each of its letters, of the font's size."""
 _VIDEO = ["-c:v", "libx264", "-profile:v", "high", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
 _COLOUR = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 _LINEAR_TO_SRGB = "zscale=tin=linear:t=iec61966-2-1:pin=bt709:p=bt709:min=gbr:m=gbr:rin=full:r=full"
@@ -160,7 +162,7 @@ def _filters(facts: MediaFacts, folder: Path, slate: SlateText | None, settings:
     if facts.variable_rate:
         steps.append(f"fps={_fraction(rate)}")
     if slate is not None:
-        steps.extend(_slate_steps(folder, slate, height))
+        steps.extend(_slate_steps(folder, slate, width, height))
     steps.append("format=yuv420p")
     return graph + head + ",".join(step for step in steps if step) + "[out]"
 
@@ -171,12 +173,13 @@ def fitted(width: int, height: int, max_width: int, max_height: int) -> tuple[in
     return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
 
 
-def _slate_steps(folder: Path, slate: SlateText, height: int) -> list[str]:
+def _slate_steps(folder: Path, slate: SlateText, width: int, height: int) -> list[str]:
     """drawtext filters. Texts come from files, so nothing an artist types is read as a filter."""
-    shutil.copyfile(resource(_FONT), folder / "font.ttf")
-    (folder / "slate_left.txt").write_text(" | ".join(text for text in slate.fields if text), "utf-8")
-    (folder / "slate_right.txt").write_text(slate.date, "utf-8")
     size, margin = max(10, height // 45), max(6, height // 60)
+    beside_the_date = int((width - 4 * margin) / (_LETTER * size)) - len(slate.date)
+    shutil.copyfile(resource(_FONT), folder / "font.ttf")
+    (folder / "slate_left.txt").write_text(_lines(slate.fields, beside_the_date), "utf-8")
+    (folder / "slate_right.txt").write_text(slate.date, "utf-8")
     look = f"fontfile=font.ttf:fontsize={size}:fontcolor=white:box=1:boxcolor=black@0.55:boxborderw={max(3, size // 3)}"
     number = f"%{{eif\\:n+{slate.first_frame}\\:d\\:4}}"
     return [
@@ -184,6 +187,15 @@ def _slate_steps(folder: Path, slate: SlateText, height: int) -> list[str]:
         f"drawtext={look}:textfile=slate_right.txt:expansion=none:x=w-tw-{margin}:y={margin}",
         f"drawtext={look}:text='{number}':x=(w-tw)/2:y=h-th-{margin}",
     ]
+
+
+def _lines(fields: tuple[str, ...], most: int) -> str:
+    """The fields in one line, or of a narrow picture or long names in several of at most so many letters."""
+    lines: list[str] = []
+    for field in filter(None, fields):
+        longer = f"{lines[-1]} | {field}" if lines else field
+        lines[-1:] = [longer] if not lines or len(longer) <= most else [lines[-1], field]
+    return "\n".join(lines)
 
 
 def _still(

@@ -5,6 +5,7 @@ Every medium is made by ffmpeg here; results are judged by ``ffmpeg -i`` and a b
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import subprocess
@@ -292,6 +293,23 @@ def test_the_slate_changes_the_corners_and_leaves_the_middle(tmp_path: Path) -> 
         assert spread(plain, *box) < 10
         assert spread(slated, *box) > 60
     assert spread(slated, 100, 260, 100, 540) < 10
+
+
+def test_long_names_on_a_narrow_picture_leave_the_date_readable(tmp_path: Path) -> None:
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=c=gray:s=360x640:r=24", "-frames:v", "2", "-c:v", "libx264", "g.mov", cwd=tmp_path
+    )
+    (source,) = gather([tmp_path / "g.mov"])
+    fields = ("nightjar_second", "ep101_sh0450_pickup", "compositing", "v012", "Maria von Hohenstein")
+    image = slate_preview(source, tmp_path, SlateText(fields, "2026-11-22", 1001), probe(source))
+    raw = subprocess.run(
+        [str(ffmpeg_path()), "-loglevel", "error", "-i", str(image), "-vf", "format=gray", "-f", "rawvideo", "-"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    # The upper edge of both boxes, where no letter is: dark, the grey between them, dark, and grey to the border.
+    edge = ["box" if value < 95 else "picture" for value in raw[360 * 8 : 360 * 9]]
+    assert [what for what, _ in itertools.groupby(edge)] == ["picture", "box", "picture", "box", "picture"]
 
 
 def test_progress_is_told_and_cancel_ends_ffmpeg(tmp_path: Path, work: Path) -> None:
