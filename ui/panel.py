@@ -270,11 +270,10 @@ class Panel(QMainWindow):
         if "yet" in why and (self.hosting or self.notice.isVisible()):
             # The server behind this very window is about to make the journal, or it is told already why none does.
             return
-        self.notice.say("info" if "yet" in why else "error", why[:1].upper() + why[1:] + ".")
+        self.notice.say("info" if "yet" in why else "error", why[:1].upper() + why[1:] + ".", about="journal")
 
     def _journal_open(self) -> None:
-        if "journal" in self.notice.text.whole():
-            self.notice.hide()
+        self.notice.settle("journal")
 
     def _alarm(self, title: str, text: str, run: int) -> None:
         if run:

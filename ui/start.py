@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("signalbox.ui.start")
 
+SERVER = "server"
+"""What the window says about its event server: only the last of it holds."""
 STOP_SECONDS = 20.0
 """A server that does not end within so many seconds is left to the operating system."""
 
@@ -283,7 +285,7 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
     crash.install()
     panel = Panel(folder, site)
     panel.hosting = True
-    panel.notice.say("info", "Starting the event server…")
+    panel.notice.say("info", "Starting the event server…", about=SERVER)
     host = Host(hosted, panel)
     _wire(app, panel, host, crash, alone)
     panel.painted.connect(alone.listen)
@@ -334,7 +336,7 @@ class Attendance(QObject):
         ended = self._held is True
         self._know(held=held)
         if held:
-            self._panel.notice.hide()
+            self._panel.notice.settle(SERVER)
             self._host.attached.emit("it came after this window")
         elif ended:
             _offer_to_host(self._panel, self._host, "the event server that this window was attached to has ended")
@@ -353,11 +355,11 @@ def _offer_to_host(panel: Panel, host: Host, why: str) -> None:
     def run_it() -> None:
         if isinstance(host.hosted, _Server):
             host.hosted.may_host = True
-        panel.notice.hide()
-        panel.notice.say("info", "Starting the event server…")
+        panel.notice.say("info", "Starting the event server…", about=SERVER)
         host.start()
 
-    panel.notice.say("warning", f"{why[:1].upper()}{why[1:]}: events are not handled.", "Run it here", run_it)
+    words = f"{why[:1].upper()}{why[1:]}: events are not handled."
+    panel.notice.say("warning", words, "Run it here", run_it, about=SERVER)
 
 
 def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: SingleInstance) -> None:
@@ -392,9 +394,11 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
     host.attached.connect(lambda _why: setattr(panel, "hosting", False))
     host.unattended.connect(lambda why: _offer_to_host(panel, host, why))
     host.started.connect(lambda _site: calm_collector())
-    host.started.connect(lambda _site: panel.notice.say("ok", "The event server runs."))
+    host.started.connect(lambda _site: panel.notice.say("ok", "The event server runs.", about=SERVER))
     host.attached.connect(
-        lambda _why: panel.notice.say("info", "Another process runs the event server; this window is attached to it.")
+        lambda _why: panel.notice.say(
+            "info", "Another process runs the event server; this window is attached to it.", about=SERVER
+        )
     )
     waiting: list[str] = []
     host.failed.connect(waiting.append)
@@ -403,15 +407,15 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
         """A server that could not start tries again with what was just entered."""
         if waiting:
             waiting.clear()
-            panel.notice.hide()
-            panel.notice.say("info", "Starting the event server…")
+            panel.notice.say("info", "Starting the event server…", about=SERVER)
             host.start()
 
     panel.settings_saved.connect(again)
 
     def first_run(why: str) -> None:
         waiting.append(why)
-        panel.notice.say("info", "No site is connected yet: nothing is handled.", "Connect…", panel.open_assistant)
+        words = "No site is connected yet: nothing is handled."
+        panel.notice.say("info", words, "Connect…", panel.open_assistant, about=SERVER)
         # A step that was kept before the site's starts the server anew, and brings us here with the assistant open.
         if not any(one.isVisible() for one in panel.findChildren(QDialog, "assistant")):
             panel.open_assistant()
@@ -421,7 +425,7 @@ def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: 
         signal_of_none.connect(lambda _why: setattr(panel, "hosting", False))
     host.failed.connect(
         lambda why: panel.notice.say(
-            "error", f"The event server could not start: {why}", "Connect…", panel.open_assistant
+            "error", f"The event server could not start: {why}", "Connect…", panel.open_assistant, about=SERVER
         )
     )
     crash.caught.connect(lambda text: panel.notice.say("error", text))

@@ -1,8 +1,9 @@
-"""The line below the header that says what a person has to know, one thing at a time."""
+"""The line below the header that says what a person has to know; of several things the most serious first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -14,6 +15,10 @@ from ui.theme import Role
 
 NEWS_MS = 6_000
 """News goes away by itself after so long; trouble stays until it is closed."""
+MOST_KEPT = 200
+"""Troubles that wait to be read; what is more belongs to the log, and nobody reads it here."""
+_TROUBLE = ("error", "warning")
+"""What stays until it is closed, the most serious first."""
 _ICONS = {"ok": "ok", "info": "info", "warning": "warning", "error": "error", "dry": "info"}
 _ROLES = {"ok": Role.OK, "info": Role.INFO, "warning": Role.WARNING, "error": Role.ERROR, "dry": Role.DRY}
 
@@ -75,8 +80,17 @@ def site_chip(dialog: QWidget) -> Chip:
     return chip
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    state: str
+    text: str
+    button: str
+    does: Callable[[], object] | None
+    about: str
+
+
 class Notice(QFrame):
-    """A banner with an icon, a text, and perhaps a button."""
+    """A banner with an icon, a text, and perhaps a button; trouble waits behind trouble until each was closed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,44 +104,112 @@ class Notice(QFrame):
         self._button = QPushButton()
         self._button.clicked.connect(self._act)
         line.addWidget(self._button)
-        close = QToolButton()
-        theme.set_icon(close, "close", Role.MUTED)
-        close.setToolTip("Close this message")
-        close.setAccessibleName("Close this message")
-        close.clicked.connect(self.hide)
-        line.addWidget(close)
+        self.next = QToolButton()
+        theme.set_icon(self.next, "chevron-right", Role.MUTED)
+        self.next.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.next.setToolTip("Show the next message")
+        self.next.clicked.connect(self._turn)
+        line.addWidget(self.next)
+        self.close_button = QToolButton()
+        theme.set_icon(self.close_button, "close", Role.MUTED)
+        self.close_button.setToolTip("Close this message")
+        self.close_button.setAccessibleName("Close this message")
+        self.close_button.clicked.connect(self._close_one)
+        line.addWidget(self.close_button)
         self.setFixedHeight(34)
-        self._does: Callable[[], object] | None = None
-        self._state = "info"
+        self._troubles: list[_Said] = []
+        self._news: _Said | None = None
+        self._at = 0
         self._go = QTimer(self)
         self._go.setSingleShot(True)
         self._go.setInterval(NEWS_MS)
-        self._go.timeout.connect(self.hide)
+        self._go.timeout.connect(self._close_one)
         theme.notifier().changed.connect(self._draw_icon)
         self.hide()
 
-    def say(self, state: str, text: str, button: str = "", does: Callable[[], object] | None = None) -> None:
-        """Show a text; `state` is "ok", "info", "warning" or "error". News does not push trouble away."""
-        if state in {"ok", "info"} and self.isVisible() and self._state in {"warning", "error"}:
+    def say(
+        self, state: str, text: str, button: str = "", does: Callable[[], object] | None = None, *, about: str = ""
+    ) -> None:
+        """Show a text.
+
+        Trouble is kept until it is closed, the most serious and then the newest first; news waits behind none.
+
+        Args:
+            state: "ok" or "info" is news, "warning" or "error" is trouble.
+            text: What happened, to what, what to do.
+            button: Words of a button, "" for none.
+            does: What the button does.
+            about: What was said about the same before is said no more: it is replaced.
+        """
+        said, shown = _Said(state, text, button, does, about), self._shown()
+        self._forget(lambda one: one.text == text or (bool(about) and one.about == about))
+        if state in _TROUBLE:
+            behind = (n for n, one in enumerate(self._troubles) if _TROUBLE.index(one.state) >= _TROUBLE.index(state))
+            place = next(behind, len(self._troubles))
+            self._troubles.insert(place, said)
+            del self._troubles[MOST_KEPT:]
+            # What is as serious is seen at once; who reads something graver is not interrupted.
+            self._at = self._troubles.index(shown) if place and shown in self._troubles else 0
+            self._news = None
+        elif not self._troubles:
+            self._news = said
+        self._show()
+
+    def settle(self, about: str) -> None:
+        """Take back what was said about something: it is over."""
+        self._forget(lambda one: one.about == about)
+        self._show()
+
+    def _forget(self, which: Callable[[_Said], bool]) -> None:
+        shown = self._shown()
+        self._troubles = [one for one in self._troubles if not which(one)]
+        self._at = self._troubles.index(shown) if shown in self._troubles else 0
+        if self._news is not None and which(self._news):
+            self._news = None
+
+    def _shown(self) -> _Said | None:
+        return self._troubles[self._at] if self._troubles else self._news
+
+    def _show(self) -> None:
+        self._go.stop()
+        said = self._shown()
+        if said is None:
+            self.hide()
             return
-        self._state = state
-        theme.mark(self, state=state)
-        self.text.say(text)
-        self.setAccessibleName(text)
-        self._button.setText(button)
-        self._button.setVisible(bool(button))
-        self._does = does
+        theme.mark(self, state=said.state)
+        self.text.say(said.text)
+        count = len(self._troubles)
+        place = f"{self._at + 1} of {count}"
+        self.setAccessibleName(f"{said.text} ({place})" if count > 1 else said.text)
+        self._button.setText(said.button)
+        self._button.setVisible(bool(said.button))
+        self.next.setText(place)
+        self.next.setAccessibleName(f"Message {place}: show the next")
+        self.next.setVisible(count > 1)
         self._draw_icon()
         self.show()
-        self._go.stop()
-        if state in {"ok", "info"}:
+        if said is self._news:
             self._go.start()
 
+    def _turn(self) -> None:
+        self._at = (self._at + 1) % max(1, len(self._troubles))
+        self._show()
+
+    def _close_one(self) -> None:
+        if self._troubles:
+            del self._troubles[self._at]
+            self._at = min(self._at, max(0, len(self._troubles) - 1))
+        self._news = None
+        self._show()
+
     def _draw_icon(self) -> None:
-        scale = self.devicePixelRatioF()
-        self._icon.setPixmap(theme.pixmap(_ICONS[self._state], _ROLES[self._state], 16, scale))
+        said = self._shown()
+        if said is not None:
+            pixmap = theme.pixmap(_ICONS[said.state], _ROLES[said.state], 16, self.devicePixelRatioF())
+            self._icon.setPixmap(pixmap)
 
     def _act(self) -> None:
-        self.hide()
-        if self._does is not None:
-            self._does()
+        said = self._shown()
+        self._close_one()
+        if said is not None and said.does is not None:
+            said.does()

@@ -34,8 +34,8 @@ class Alarms(QObject):
         if not snapshot.catalogue:
             return
         now = self._before = _standing(snapshot)
-        # What already was so when the window opened is on the screen, and no news. The gravest comes last: the window
-        # shows one at a time.
+        # What already was so when the window opened is on the screen, and no news. The gravest comes last: of what is
+        # equally serious the window shows the newest first.
         for alarm in reversed(news(before, now) if before is not None else ()):
             self.raised.emit(alarm.title, alarm.text, alarm.run)
 
