@@ -18,6 +18,7 @@ from ui.dialogs.sign_in import SignIn
 from ui.models.desk import SiteDesk
 from ui.panel import Panel
 from ui.sample_day import write_day
+from ui.sample_shadow import sample_report
 
 THEMES: tuple[theme.Choice, ...] = ("light", "dark")
 LONG = "nightjar_sq010_sh0450_a_very_long_name_of_a_take_that_somebody_typed_in_a_hurry_v012.mov"
@@ -121,3 +122,16 @@ def test_no_text_of_batch_create_and_of_the_browser_is_clipped(
     })  # fmt: skip
     in_both(panel)
     assert panel.size() == QSize(1280, 720)
+
+
+def test_no_text_of_the_comparison_with_another_server_is_clipped(
+    panel: Panel, in_both: Callable[[Any], None], qtbot: QtBot
+) -> None:
+    dialog = panel.open_shadow()
+    assert dialog is not None
+    qtbot.waitUntil(dialog.compare.isEnabled, timeout=20_000)
+    in_both(dialog)
+    dialog.show_report(sample_report())
+    in_both(dialog)
+    assert dialog.tree.topLevelItemCount() == 4, "each handler, and the action that both answer"
+    dialog.reject()

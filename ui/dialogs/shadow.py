@@ -64,6 +64,7 @@ class ShadowDialog(Dialog):
         self.days.setRange(0, 60)
         self.days.setSpecialValueText("the site was connected")
         self.days.setSuffix(" days ago")
+        self.days.lineEdit().setTextMargins(5, 0, 0, 0)
         self.user = QLineEdit()
         self.user.setPlaceholderText("empty: statuses are compared only where there is a plan")
         self.compare = QPushButton("Compare")
@@ -103,13 +104,16 @@ class ShadowDialog(Dialog):
         self.compare.setEnabled(False)
         self._say("Comparing…", "muted")
         days, user = self.days.value() or None, self.user.text().strip()
-        self._desk.ask("shadow", lambda desk: desk.shadow(days, user), self._take, owner=self, problem=self._could_not)
+        self._desk.ask(
+            "shadow", lambda desk: desk.shadow(days, user), self.show_report, owner=self, problem=self._could_not
+        )
 
     def _could_not(self, why: str) -> None:
         self.compare.setEnabled(True)
         self._say(why, "error")
 
-    def _take(self, report: Shadow) -> None:
+    def show_report(self, report: Shadow) -> None:
+        """List what differs, by handler."""
         self.compare.setEnabled(True)
         self.report = report
         self.tree.clear()

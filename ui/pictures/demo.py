@@ -6,7 +6,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QTreeWidgetItem
 from app.demo import Demo
 from ui.dialogs.batch_create import BatchCreateDialog
 from ui.dialogs.job_run import JobRunDialog
+from ui.dialogs.shadow import ShadowDialog
 from ui.dialogs.sign_in import SignIn
 from ui.dialogs.undo import UndoDialog
 from ui.dialogs.upload import UploadDialog
@@ -23,6 +24,7 @@ from ui.models.desk import SiteDesk
 from ui.models.hub import Hub
 from ui.panel import Panel, PanelSite
 from ui.pictures.stage import SIZES, SMALL, Built, Scene, turn, turn_until
+from ui.sample_shadow import sample_report
 
 _LONG = "nightjar_sq010_sh0450_a_very_long_name_of_a_take_that_somebody_typed_in_a_hurry_v012.mov"
 _NOTE = "Second pass on the wing. The last 12 frames are still blocking."
@@ -71,6 +73,8 @@ def scenes(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Scene]:
         ("batch-create-done", _batch_done, (SMALL,)),
         ("undo", _undo, (SMALL,)),
         ("what-would-it-do", _preview, (SMALL,)),
+        ("shadow-empty", _shadow_empty, (SMALL,)),
+        ("shadow", _shadow, (SMALL,)),
         ("browser", _browser, SIZES),
         ("actions", _actions, SIZES),
         ("jobs-live", _job_live, SIZES),
@@ -296,6 +300,22 @@ def _preview(ground: _Ground, width: int, height: int) -> Built:
     planned: list[int] = []
     dialog.planned.connect(planned.append)
     turn_until(lambda: bool(planned), "the plan", also=300)
+    return dialog, end
+
+
+def _shadow_empty(ground: _Ground, width: int, height: int) -> tuple[ShadowDialog, Callable[[], None]]:
+    panel, end = _panel(ground, width, height)
+    dialog = panel.open_shadow()
+    assert dialog is not None
+    turn_until(dialog.compare.isEnabled, "the comparison")
+    dialog.show_report(replace(sample_report(), runs=0, differences=[], doubles=[]))
+    return dialog, end
+
+
+def _shadow(ground: _Ground, width: int, height: int) -> Built:
+    dialog, end = _shadow_empty(ground, width, height)
+    # There is no second server on the demo's site: this is what one with a few mistakes leaves.
+    dialog.show_report(sample_report())
     return dialog, end
 
 
