@@ -249,7 +249,7 @@ class Assistant(Dialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Steps")
         self.list.setFixedWidth(170)
-        self.list.setSpacing(3)
+        self.list.setSpacing(2)
         self.stack = QStackedWidget()
         self.pages: dict[str, Page] = {}
         beside = journal is not None and JournalLock.held_by_another_account(journal)

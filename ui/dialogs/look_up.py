@@ -68,6 +68,9 @@ class LookUp(Dialog):
         self.add_cancel("Close")
         self._wait = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._wait.timeout.connect(self._search)
+        # Qt shows new parts a turn later; what the area measured before that has no room for them.
+        self._shown = QTimer(self, singleShot=True, interval=0)
+        self._shown.timeout.connect(holder.updateGeometry)
         self.search.textChanged.connect(lambda _text: self._wait.start())
         self.hits.currentRowChanged.connect(self._choose)
         self.resize(900, 560)
@@ -96,6 +99,7 @@ class LookUp(Dialog):
                 widget.deleteLater()
         for place, part in enumerate(parts):
             self._told.insertWidget(place, part)
+        self._shown.start()
 
     def _search(self) -> None:
         raise NotImplementedError
