@@ -18,6 +18,7 @@ from app.engine.protocol import Context, Effect, Note, Plan
 from app.engine.transaction import Mismatch
 from app.journal.journal import Journal
 from app.journal.queue import NEVER, NewEffect, QueuedEffect, QueuedRun
+from app.rules.words import many
 
 __all__ = ["Decide", "PlanWork", "context_for"]
 
@@ -115,7 +116,7 @@ class PlanWork:
         if self.dry and plan.effects:
             if self.leave:
                 self._channels.foresee(self.journal.effects_of(self.run.id))
-            return Ending("planned", f"dry run: {_count(len(plan.effects), 'effect')} planned, nothing was touched")
+            return Ending("planned", f"dry run: {many(len(plan.effects), 'effect')} planned, nothing was touched")
         return None
 
     def _store(self, plan: Plan, digest: str, replans: int) -> None:
@@ -179,7 +180,7 @@ class PlanWork:
         """All effects are settled; messages may still be on their way."""
         waiting = sum(row.state == "queued" for row in rows)
         if waiting:
-            return Ending("waiting", f"{_count(waiting, 'message')} in the outbox", lane="outbox", due=NEVER)
+            return Ending("waiting", f"{many(waiting, 'message')} in the outbox", lane="outbox", due=NEVER)
         return ending_of(self.journal, self.run, self.batch, rows)
 
     def _without_lost(self, rows: Sequence[QueuedEffect]) -> list[QueuedEffect]:
@@ -230,7 +231,7 @@ def _left_nothing(site: SiteDoor) -> None:
     if pending:
         site.fresh()
         raise BadPlan(
-            f"the plan left {_count(pending, 'operation')} to commit in its session: a handler decides and returns "
+            f"the plan left {many(pending, 'operation')} to commit in its session: a handler decides and returns "
             "effects, it does not change entities. Nothing was written"
         )
 
@@ -256,7 +257,3 @@ def _in_order(plan: Plan) -> None:
         if outward and effect.via != "outbox":
             raise BadPlan(f"the effect {effect.slot!r} follows an outward one: what goes outside goes last")
         outward = effect.via == "outbox"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

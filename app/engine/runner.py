@@ -15,6 +15,7 @@ from app.engine.retry import decide
 from app.journal.journal import Journal
 from app.journal.queue import QueuedRun
 from app.journal.rows import JournalUnwritable, RunKind, RunState
+from app.rules.words import many
 from app.settings.models import EngineSettings
 from app.settings.redact import redact
 
@@ -148,7 +149,7 @@ class Runner:
             return
         failures = self.journal.count_failure(run.handler)
         if settings.breaker_failures and failures >= settings.breaker_failures and not self._open(run.handler):
-            reason = f"paused after {failures} failures in a row; the last: {ending.reason}"
+            reason = f"paused after {many(failures, 'failure')} in a row; the last: {ending.reason}"
             self.journal.open_breaker(run.handler, reason)
             log.error("%s is %s", run.handler, reason, extra=run.log_fields)
 

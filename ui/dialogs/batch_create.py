@@ -381,7 +381,8 @@ class BatchCreateDialog(Dialog):
         words = [
             f"{number} {name}"
             for number, name in (
-                (counts["new"], "new"), (counts["adds"], "with new tasks"), (counts["exists"], "exist"),
+                (counts["new"], "new"), (counts["adds"], "with new tasks"),
+                (counts["exists"], "exists" if counts["exists"] == 1 else "exist"),
                 (counts["conflict"], "in conflict (left out)"),
             )
             if number
