@@ -20,6 +20,7 @@ from app.media.model import MediaFacts, MediaRefused, Progress, ReviewMedia, Rev
 from app.media.probe import probe, ranges, unchanged
 from app.media.sequences import frame_path
 from app.resources import resource
+from app.rules.words import many
 
 DEFAULT_RATE = Fraction(24)
 _FONT = "fonts/JetBrainsMono-Regular.ttf"
@@ -89,7 +90,7 @@ def _frames_for(source: Source, settings: ReviewSettings) -> list[Path]:
     if source.kind == "file":
         return []
     if source.missing and settings.missing == "refuse":
-        holes = f"{len(source.missing)} missing frames ({ranges(source.missing)})"
+        holes = f"{many(len(source.missing), 'missing frame')} ({ranges(source.missing)})"
         raise MediaRefused(f"{source.label} has {holes}. Render them, or allow holes in the settings.")
     present = set(source.frames)
     first, last = min((*source.frames, *source.missing)), max((*source.frames, *source.missing))
@@ -296,9 +297,8 @@ def _checked(source: Source, facts: MediaFacts, movie: Path, expected: int) -> M
         raise MediaRefused(f"{source.label} changed while it was converted. Wait until it is finished and try again.")
     made = probe(Source("file", movie))
     if not facts.variable_rate and abs(made.frames - expected) > 1:
-        raise MediaRefused(
-            f"{source.label} is damaged: {made.frames} of {expected} frames could be converted. Export it again."
-        )
+        could = f"{made.frames} of {many(expected, 'frame')} could be converted"
+        raise MediaRefused(f"{source.label} is damaged: {could}. Export it again.")
     return made
 
 
@@ -314,8 +314,8 @@ def _meta(frames: int, rate: Fraction, made: MediaFacts, settings: ReviewSetting
 def _warnings(facts: MediaFacts, settings: ReviewSettings) -> tuple[str, ...]:
     words = list(facts.warnings)
     if facts.missing and facts.kind == "sequence":
-        how = "the frame before is held" if settings.missing == "hold" else "they are skipped"
-        words[-1:] = [f"{len(facts.missing)} frames are missing ({ranges(facts.missing)}); {how}."]
+        how = "the frame before is held" if settings.missing == "hold" else "left out of the movie"
+        words[-1:] = [f"{many(len(facts.missing), 'frame is', 'frames are')} missing ({ranges(facts.missing)}); {how}."]
     return tuple(words)
 
 

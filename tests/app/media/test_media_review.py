@@ -165,7 +165,7 @@ def test_missing_frames_are_skipped_or_refused_as_the_settings_say(tmp_path: Pat
         if policy == "skip":
             assert assert_reviewable(make_review(source, folder, settings=settings).movie)["frames"] == 5
         else:
-            with pytest.raises(MediaRefused, match=r"1 missing frames \(3\)"):
+            with pytest.raises(MediaRefused, match=r"1 missing frame \(3\)"):
                 make_review(source, folder, settings=settings)
 
 
