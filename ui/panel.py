@@ -229,9 +229,9 @@ class Panel(QMainWindow):
     def _first_size(self) -> QSize:
         screen = QGuiApplication.primaryScreen()
         room = screen.availableSize() if screen is not None else QSize(1_280, 720)
-        return QSize(min(1_720, int(room.width() * 0.92)), min(1_000, int(room.height() * 0.9))).expandedTo(
-            QSize(960, 600)
-        )
+        # A small screen is used in its whole width: the events' lamps stand at the right.
+        wide = min(room.width(), max(1_280, int(room.width() * 0.92)), 1_720)
+        return QSize(wide, min(1_000, int(room.height() * 0.9))).expandedTo(QSize(960, 600))
 
     def save_layout(self) -> None:
         """Remember geometry, docks and columns."""
