@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable
+from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable, Patience
 from app.rules.outcomes import PlanError
 from app.rules.words import many
 from app.service.connect import connect_site
@@ -156,7 +156,8 @@ def connect_farm(store: SettingsStore, manager: str, scripts: Path | None) -> st
 
 
 async def _version(address: str) -> str:
-    client = ManagerClient(address)
+    # Somebody waits for the answer: once is enough, they try again themselves.
+    client = ManagerClient(address, patience=Patience(tries=1))
     try:
         told = await client.version()
     finally:

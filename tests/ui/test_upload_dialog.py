@@ -192,7 +192,7 @@ def test_a_typed_note_and_waiting_clips_survive_a_crash_and_go_on(
 
 
 def test_a_clip_on_its_way_is_stopped_and_retried(studio: Studio, station: ArtistStation, qtbot: QtBot) -> None:
-    clip = studio.clip("long.mov", 500, "640x360")
+    clip = studio.clip("long.mov", 300, "640x360")
     task = task_of(studio)
     dialog = opened(station, qtbot, task, str(clip))
     qtbot.waitUntil(lambda: states(dialog) == ["ready"], timeout=20_000)
