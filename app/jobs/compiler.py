@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -124,13 +125,15 @@ class _Child:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         code = self.process.wait()
+        # Out of the pool's reach first: whoever gave it a job until now wrote into a broken pipe, not a closed one,
+        # and the job is still found here.
+        self.on_gone(self)
+        self.ready.set()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
-        self.ready.set()
         job, self.job = self.job, None
-        self.on_gone(self)
         if job is not None:
             job.died(code, used=self.served > 0)
 
@@ -216,8 +219,8 @@ class _Job:
     def died(self, code: int, *, used: bool = False) -> None:
         """The child is gone: killed by us, by the memory limit, or by a script that crashes V8."""
         self._stop_timer()
-        if used and not self.retried and not self.cancelled and not self.killed_for_time:
-            # An earlier script may have spoiled this child: a fresh one decides.
+        if (used or code == -signal.SIGKILL) and not self.retried and not self.cancelled and not self.killed_for_time:
+            # An earlier script may have spoiled this child, or somebody ended it: a fresh one decides.
             self.retried = True
             if self.pool._again(self):
                 return
