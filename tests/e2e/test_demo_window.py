@@ -18,7 +18,7 @@ def test_the_demo_opens_a_window_on_live_events_and_ends_cleanly(tmp_path: Path)
     kept = tmp_path / "demo"
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "SIGNALBOX_HOME": str(tmp_path / "window")}
     ended = subprocess.run(
-        [sys.executable, "-m", "app.cli", "demo", "--seconds", "16", "--seed", "3", "--keep", str(kept)],
+        [sys.executable, "-m", "app.cli", "demo", "--seconds", "9", "--seed", "3", "--keep", str(kept)],
         env=environment,
         capture_output=True,
         text=True,
