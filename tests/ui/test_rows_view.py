@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
 
 from app.journal.log import LogStore
 from app.journal.rows import LogFilter, LogRow
+from ui import theme
 from ui.docks.log import COLUMNS
 from ui.docks.rows_view import RowsView
 from ui.models.paged import PagedRows
 from ui.models.reader import Reader
 from ui.models.sources import LogSource
+from ui.theme.style import style_sheet
 
 
 def lines(number: int, start: int = 0) -> list[LogRow]:
@@ -177,3 +180,13 @@ def test_an_empty_list_says_why(view: RowsView, qtbot: Any) -> None:
     image = view.grab().toImage()
     colours = {image.pixel(x, y) for x in range(300, 600) for y in range(180, 240)}
     assert len(colours) > 4, "the words are painted"
+
+
+def test_the_headings_are_whole_in_a_list_that_was_there_before_its_style_sheet(
+    qapp: QApplication, view: RowsView, qtbot: Any
+) -> None:
+    for sheet in ("", style_sheet(theme.current()), "", style_sheet(theme.current())):
+        qapp.setStyleSheet(sheet)
+        qtbot.waitUntil(lambda: view.header.height() == view.header.sizeHint().height(), timeout=5_000)
+        qtbot.waitUntil(lambda: view.header.y() >= 0, timeout=5_000)
+        assert view.header.geometry().bottom() < view.viewport().y()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, QRect, QRectF, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QRect, QRectF, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
@@ -139,7 +139,7 @@ class RowsView(QAbstractScrollArea):
         header.sectionResized.connect(self._columns_changed)
         header.sectionMoved.connect(self._columns_changed)
         self.header = header
-        self._make_room_for_header()
+        self._place_header()
 
     def _build_new_lamp(self) -> None:
         self.new_lamp = QPushButton(self.viewport())
@@ -246,19 +246,17 @@ class RowsView(QAbstractScrollArea):
         self.viewport().update()
         self._place_new()
 
-    def _make_room_for_header(self) -> None:
-        self.setViewportMargins(0, self.header.sizeHint().height(), 0, 0)
-
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "header"):
-            # The style sheet decides how high a heading is.
-            self._make_room_for_header()
-            self._place_header()
+            # The style sheet decides how high a heading is, and the header wears it only after this.
+            QTimer.singleShot(0, self, self._place_header)
 
     def _place_header(self) -> None:
-        area = self.viewport().geometry()
         height = self.header.sizeHint().height()
+        if self.viewportMargins().top() != height:
+            self.setViewportMargins(0, height, 0, 0)
+        area = self.viewport().geometry()
         self.header.setGeometry(area.x(), area.y() - height, area.width(), height)
 
     def _fit_columns(self) -> None:
