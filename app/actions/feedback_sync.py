@@ -444,9 +444,9 @@ class _Feedback(Comparison):
         }  # fmt: skip
         if row.get("status_id") != status.id:
             expected = Expect(entity_type, key, "status_id", row.get("status_id"))
-            values = {"status_id": status.id}
+            given = {"values": {"status_id": status.id}, "names": {"status_id": status.name}}
             slot = f"{entity_type} status {key}"
-            self.effects.append(UpdateEntity(slot=slot, values=values, expects=(expected,), **common))
+            self.effects.append(UpdateEntity(slot=slot, expects=(expected,), **given, **common))
         # Behind the status: what is remembered has happened.
         self.effects.append(
             SetMetadata(slot=f"{entity_type} vote {key}", values={followed: " ".join(decision)}, **common)

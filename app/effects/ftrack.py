@@ -67,9 +67,17 @@ _LEAVES = {
 }
 
 
-def _words(values: Mapping[str, Any], skip: Iterable[str] = ()) -> str:
-    left = set(skip)
-    parts = [f"{key} {_shown(value)}" for key, value in values.items() if key not in left]
+def _words(values: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Values for people: by their names where they have one, and never as the id of something."""
+    parts = []
+    for key, value in values.items():
+        subject, reference, _ = key.rpartition("_id")
+        if key in names:
+            parts.append(f"{subject or key} {names[key]}")
+        elif reference and value is not None:
+            parts.append(subject)
+        else:
+            parts.append(f"{subject or key} {_shown(value)}")
     return ", ".join(parts)
 
 
@@ -199,6 +207,7 @@ class _SetValues(FtrackEffect):
         id: The entity's id.
         values: Name to value.
         label: What it is, for people.
+        names: What a value is called where it is an id: ``{"status_id": "Approved"}``.
     """
 
     #: What an `Expect` puts before a name.
@@ -208,6 +217,7 @@ class _SetValues(FtrackEffect):
     id: str
     values: Values
     label: str
+    names: dict[str, str] = Field(default_factory=dict)
 
     @abstractmethod
     def there(self, seen: Seen) -> Mapping[str, Any]:
@@ -221,7 +231,7 @@ class _SetValues(FtrackEffect):
         if seen.row(self.entity_type, self.id) is None:
             return Verdict("mismatch", f"{self.label} is not on the site any more")
         if not self.changed(self.there(seen)):
-            return Verdict("already", f"{self.label} has {_words(self.values)}")
+            return Verdict("already", f"{self.label} has {_words(self.values, self.names)}")
         return Verdict("do")
 
     def before(self, seen: Seen) -> dict[str, Any]:
@@ -262,7 +272,7 @@ class UpdateEntity(_SetValues):
     kind: ClassVar[str] = "update"
 
     def describe(self) -> str:
-        return f"set {_words(self.values)} on {self.label}"
+        return f"set {_words(self.values, self.names)} on {self.label}"
 
     def wanted(self) -> Iterable[Wanted]:
         return (Wanted(self.entity_type, self.id, frozenset(self.values)),)
@@ -287,7 +297,7 @@ class SetMetadata(_SetValues):
     prefix: ClassVar[str] = "metadata."
 
     def describe(self) -> str:
-        return f"write {_words(self.values)} into the metadata of {self.label}"
+        return f"write {_words(self.values, self.names)} into the metadata of {self.label}"
 
     def wanted(self) -> Iterable[Wanted]:
         return (Wanted(self.entity_type, self.id),)

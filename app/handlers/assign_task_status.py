@@ -242,6 +242,7 @@ def _update(
         entity_type="Task",
         id=task["id"],
         values={"status_id": target.id},
+        names={"status_id": target.name},
         label=label,
         expects=(
             Expect("AssetVersion", version["id"], "status_id", version["status_id"]),

@@ -33,8 +33,15 @@ _KEYS = {
 #: Keys that say nothing to a person who reads "task added".
 _SILENT = {"isopen", "isrequirecomment", "id", "sort", "context_type", "created_at", "created_by"}
 _VERBS = {"add": "added", "remove": "removed", "move": "moved", "update": "changed"}
-_PLURALS = {"list entry": "list entries", "entity": "entities"}
-_TYPES = {"show": "project", "assetversion": "version", "listobject": "list entry", "reviewsession": "review session"}
+_PLURALS = {"list entry": "list entries", "entity": "entities", "component's place": "components' places"}
+_TYPES = {
+    "show": "project",
+    "assetversion": "version",
+    "assetversionlist": "list",
+    "componentlocation": "component's place",
+    "listobject": "list entry",
+    "reviewsession": "review session",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,8 @@ def _user(payload: Mapping[str, Any], data: Mapping[str, Any], name_of: Namer) -
 def _kind(entity: Mapping[str, Any]) -> str:
     concrete = str(entity.get("entity_type") or "")
     table = str(entity.get("entityType") or "")
-    return _TYPES.get(table) or (concrete or table or "entity").lower()
+    plain = (concrete or table or "entity").lower()
+    return _TYPES.get(table) or _TYPES.get(plain, plain)
 
 
 def _verb(entity: Mapping[str, Any]) -> str:

@@ -48,6 +48,14 @@ def test_an_effect_comes_back_from_the_journal_as_it_was(effect: Effect) -> None
     assert effect.describe()
 
 
+def test_no_id_stands_in_what_an_effect_says() -> None:
+    values = {"status_id": "6ab1", "thumbnail_id": None, "bid": 3600}
+    effect = UpdateEntity(slot="b", reason="r", entity_type="Task", id="1", values=values, label="comp")
+    assert effect.describe() == "set status, thumbnail none, bid 3600 on comp"
+    named = effect.model_copy(update={"names": {"status_id": "Approved"}})
+    assert named.describe() == "set status Approved, thumbnail none, bid 3600 on comp"
+
+
 def test_a_result_of_an_earlier_step_is_filled_in() -> None:
     upload = next(each for each in _EXAMPLES if isinstance(each, UploadComponent))
     assert upload.resolved({"x": {"path": "/tmp/a.mp4"}}).path == "/tmp/a.mp4"  # type: ignore[attr-defined]

@@ -70,8 +70,10 @@ def test_names_equal_but_for_case_fit(show: Production) -> None:
     show.set(HANDLER, mapping={"pending CLIENT review": "review CHANGES"})
     shot = show.shot()
     task = show.task(shot)
-    show.run(HANDLER, show.set_status("AssetVersion", show.version(shot, task), "Pending Client Review"))
+    done = show.run(HANDLER, show.set_status("AssetVersion", show.version(shot, task), "Pending Client Review"))
     assert show.status_of("Task", task) == "Review Changes"
+    told = done.plan.effects[0].describe()
+    assert told.startswith("set status Review Changes on "), "a status is told by its name, never by its id"
 
 
 def test_a_missing_mapping_falls_back_to_the_same_name_else_skips(show: Production) -> None:

@@ -277,3 +277,12 @@ def test_a_batch_is_told_by_what_it_made_and_not_by_its_first_entity(journal: Jo
         entity["entity_type"] = kind
     journal.append_events([made])
     assert journal.events()[0].words == "1 sequence, 14 shots, 28 tasks added"
+
+
+def test_a_list_and_a_components_place_are_told_in_words(journal: Journal) -> None:
+    told = [("AssetVersionList", "list", "list added"), ("ComponentLocation", "", "component's place added")]
+    for entity_type, table, words in told:
+        made = update(entity_type, action="add", changes={})
+        made.payload["data"]["entities"][0].update(entity_type=entity_type, entityType=table)
+        journal.append_events([made])
+        assert journal.events()[0].words.endswith(words)
