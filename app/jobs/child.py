@@ -499,13 +499,18 @@ def main() -> None:
     def send(kind: bytes, payload: bytes) -> None:
         frames.write(sink, kind, payload)
 
-    engine = Engine(send)
-    engine.warm()
-    send(frames.READY, json.dumps({"v8": engine.v8, "pid": os.getpid(), "rss_mb": resident_mb()}).encode())
-    while (frame := frames.read(source)) is not None:
-        engine.handle(json.loads(frame[1]))
+    code = 1
+    try:
+        engine = Engine(send)
         engine.warm()
-    os._exit(0)
+        send(frames.READY, json.dumps({"v8": engine.v8, "pid": os.getpid(), "rss_mb": resident_mb()}).encode())
+        while (frame := frames.read(source)) is not None:
+            engine.handle(json.loads(frame[1]))
+            engine.warm()
+        code = 0
+    finally:
+        # However it ends (whoever asked may be gone): in an orderly end V8's threads wait for each other for ever.
+        os._exit(code)
 
 
 if __name__ == "__main__":

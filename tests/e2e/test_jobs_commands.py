@@ -40,7 +40,7 @@ def test_a_new_script_is_shown_first_and_runs_when_it_is_confirmed(tmp_path: Pat
     assert "echo 'hello there'" in errors
     assert json.loads(out)["status"] == "needs-confirmation"
     code, out, errors = run(tmp_path, "submit", str(script), "--yes", "--wait")
-    assert (code, out) == (0, "job 2 say-hello: completed, 1 of 1 tasks\n"), errors
+    assert (code, out) == (0, "job 2 say-hello: completed, 1 of 1 task\n"), errors
     code, out, _ = run(tmp_path, "jobs")
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == ["2", "1"]

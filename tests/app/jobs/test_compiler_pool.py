@@ -81,6 +81,16 @@ def test_a_child_that_is_killed_from_outside_costs_nothing_but_a_moment(pool: Co
     assert pool.compile(request(MANY, n=2), timeout=60).ok
 
 
+def test_a_child_whose_owner_died_meanwhile_ends_too() -> None:
+    arguments = [sys.executable, "-m", "app.jobs.child"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.close()
+        child.stdin.close()
+        assert child.wait(30) == 1
+
+
 def test_an_unreadable_or_vanished_scripts_folder_is_an_outcome(pool: CompilerPool, tmp_path: Path) -> None:
     result = pool.compile(CompileRequest(scripts_dir=tmp_path / "gone", job={"name": "x"}), timeout=30)
     assert result.outcome == "error"

@@ -187,7 +187,10 @@ def test_a_site_that_ends_says_goodbye_so_that_clients_come_back(tmp_path: Path)
             if hub.connected:
                 break
         hub.publish(ftrack_api.event.base.Event("back"))
-        hub.wait(0.5)
+        for _ in range(100):
+            hub.wait(0.1)
+            if received:
+                break
         assert len(received) == 1
         session.close()
         gc.collect()
