@@ -32,7 +32,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     if "qapp" not in request.fixturenames:
         yield
         return
-    # Thousands of tests leave millions of objects in a process: what is there already is neither searched nor collected.
+    # Thousands of tests leave millions of objects in a process: these are neither searched nor collected.
     gc.freeze()
     windows, running = set(_windows()), _running()
     yield
