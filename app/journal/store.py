@@ -226,8 +226,12 @@ class Store:
                 connection.close(True)
 
 
-def create(path: Path) -> None:
+def create(path: Path, page_bytes: int = 4096) -> None:
     """Make the file with WAL where it does not exist yet, writable by owner and group; the folder says who may look.
+
+    Args:
+        path: The file.
+        page_bytes: How much of a new file is read at once; one that is there keeps what it was made with.
 
     Raises:
         JournalError: The file is not a database, or cannot be made.
@@ -236,6 +240,7 @@ def create(path: Path) -> None:
     try:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(int(_BUSY_SECONDS * 1000))
+        connection.execute(f"PRAGMA page_size={page_bytes}")
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
         connection.close()
         if fresh:
