@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -189,7 +190,7 @@ class TaskLogView(RowsView):
         first = max(0, int(-x / self._wide) - _AROUND)
         last = int((self.viewport().width() - x) / self._wide) + _AROUND
         fill = theme.current().colour(Role.WARNING, 0.34)
-        for start, length in self._highlight(text[first:last]):
+        for start, length in _joined(self._highlight(text[first:last])):
             left = x + (first + start) * self._wide
             painter.fillRect(QRectF(left - 1, y + 3, length * self._wide + 2, self._height - 6), fill)
 
@@ -493,6 +494,19 @@ class TaskLogPane(QWidget):
             return f"The log was copied to {target}."
 
         self.reader.ask("copy", copy, self.said.emit, owner=self, problem=self.said.emit)
+
+
+def _joined(hits: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Hits that touch as one: a line of one sign that is looked for has hundreds of them in sight."""
+    begin = end = 0
+    for start, length in hits:
+        if start != end:
+            if end > begin:
+                yield begin, end - begin
+            begin = start
+        end = start + length
+    if end > begin:
+        yield begin, end - begin
 
 
 def _hits(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
