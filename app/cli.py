@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +23,10 @@ from app.terminal import (
     fail,
     told,
 )
+
+_ENDS = (signal.SIGTERM, signal.SIGINT)
+#: Reads the settings again; not every system has it.
+_HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 app = typer.Typer(
     name="signalbox",
@@ -110,51 +113,36 @@ def _demo_headless(seconds: float, seed: int, keep: Path | None, rate: float, *,
 
 @app.command()
 def serve(settings: SettingsOption = None, journal: JournalOption = None, as_json: JsonOption = False) -> None:
-    """Run the event server without a window, until SIGTERM or Ctrl+C.
+    """Run the event server without a window, until SIGTERM or Ctrl+C; SIGHUP reads the settings again.
 
     The site comes from the settings file, or from FTRACK_SERVER, FTRACK_API_USER and FTRACK_API_KEY.
     """
     with told():
         from app.process.notify import notify, watchdog_seconds
+        from app.process.signals import SignalInbox
         from app.service.event_server import Installation, Service, check_key
 
         installation = Installation.load(settings, journal)
         installation.check()
         service = Service(installation, log_stream=True)
-        ended = _until_told(service.read_settings_again)
-        service.start()
-        try:
-            # With the journal open, so that a wrong key is in its log too; a site that is down is waited for.
-            check_key(installation)
-            if as_json:
-                facts = {"pid": os.getpid(), "journal": str(installation.journal), "ready": True}
-                typer.echo(json.dumps(facts))
-                sys.stdout.flush()
-            notify("READY=1")
-            pause = watchdog_seconds()
-            while not ended.wait(pause):
-                notify("WATCHDOG=1")
-        finally:
-            notify("STOPPING=1")
-            service.stop()
-
-
-def _until_told(reload: Callable[[], object]) -> threading.Event:
-    """Set at SIGTERM or SIGINT; SIGHUP reads the settings again."""
-    ended = threading.Event()
-
-    def end(_number: int, _frame: object) -> None:
-        ended.set()
-
-    def again(_number: int, _frame: object) -> None:
-        # Not in the signal's own frame: it may have interrupted whoever holds the settings' lock.
-        threading.Thread(target=reload, name="reload", daemon=True).start()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, again)
-    return ended
+        with SignalInbox(*_ENDS, *_HANG_UP) as signals:
+            service.start()
+            try:
+                # With the journal open, so that a wrong key is in its log too; a site that is down is waited for.
+                check_key(installation)
+                if as_json:
+                    facts = {"pid": os.getpid(), "journal": str(installation.journal), "ready": True}
+                    typer.echo(json.dumps(facts))
+                    sys.stdout.flush()
+                notify("READY=1")
+                pause = watchdog_seconds()
+                while (told_by := signals.wait(pause)) not in _ENDS:
+                    if told_by in _HANG_UP:
+                        service.read_settings_again()
+                    notify("WATCHDOG=1")
+            finally:
+                notify("STOPPING=1")
+                service.stop()
 
 
 @app.command(hidden=True)

@@ -6,9 +6,11 @@ import faulthandler
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, cast
@@ -19,12 +21,14 @@ from PySide6.QtCore import (
     QMessageLogContext,
     QObject,
     QSettings,
+    QSocketNotifier,
     QtMsgType,
     Signal,
     qInstallMessageHandler,
 )
 from PySide6.QtWidgets import QApplication
 
+from app.process.signals import SignalInbox
 from app.settings.paths import state_folder
 from app.settings.redact import redact
 from ui import theme
@@ -68,6 +72,21 @@ def make_app(arguments: Sequence[str] = (), *, sheet: bool = True) -> QApplicati
     choice = str(_memory().value("theme", "dark"))
     theme.apply(app, cast(theme.Choice, choice) if choice in {"dark", "light", "system"} else "dark", sheet=sheet)
     return app
+
+
+@contextmanager
+def when_told_to_end(end: Callable[[], object]) -> Iterator[None]:
+    """Inside, SIGTERM and Ctrl+C call ``end`` from Qt's loop, as a click would."""
+    with SignalInbox(signal.SIGTERM, signal.SIGINT) as signals:
+        notifier = QSocketNotifier(signals.fileno(), QSocketNotifier.Type.Read)
+
+        def look() -> None:
+            if signals.take() is not None:
+                end()
+
+        notifier.activated.connect(look)
+        yield
+        notifier.setEnabled(False)
 
 
 def calm_collector() -> None:

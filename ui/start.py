@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
 import tempfile
 import threading
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QDialog
 
 from app.settings.paths import SERVICE_STATE, home, journal_folder, state_folder, use_settings
-from ui.app import CrashHook, SingleInstance, calm_collector, make_app
+from ui.app import CrashHook, SingleInstance, calm_collector, make_app, when_told_to_end
 from ui.models.desk import SiteDesk
 from ui.panel import Panel, PanelSite, read_wishes
 
@@ -294,12 +293,11 @@ def _run(folder: Path, hosted: Hosted, site: PanelSite, *, seconds: float | None
         host.wishes.connect(panel.take_wishes)
     if seconds is not None:
         QTimer.singleShot(int(seconds * 1_000), panel, panel.quit)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: panel.quit())
-    signal.signal(signal.SIGINT, lambda _number, _frame: panel.quit())
     panel.show()
-    code = app.exec()
-    alone.close()
-    crash.remove()
+    with when_told_to_end(panel.quit):
+        code = app.exec()
+        alone.close()
+        crash.remove()
     return code
 
 

@@ -6,7 +6,6 @@ program living in the tray, which besides opens the dialog when its person choos
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
 
 from app.settings.paths import state_folder
 from ui import theme
-from ui.app import CrashHook, make_app
+from ui.app import CrashHook, make_app, when_told_to_end
 from ui.dialogs.sign_in import SignIn
 from ui.dialogs.upload import UploadDialog
 from ui.models.desk import SiteDesk
@@ -269,17 +268,13 @@ def run_upload(installation: Installation, task: str, files: Sequence[str], *, a
         station.open(task, files)
         # A dialog that opens for another start within this turn of the loop keeps the program.
         station.idle.connect(lambda: QTimer.singleShot(0, station, lambda: _end_when_idle(station)))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: station.close())
-    awake = QTimer()
-    awake.timeout.connect(lambda: None)
-    awake.start(250)
-    code = app.exec()
-    if tray is not None:
-        tray.close()
-    station.close()
-    handover.close()
-    crash.remove()
+    with when_told_to_end(station.close):
+        code = app.exec()
+        if tray is not None:
+            tray.close()
+        station.close()
+        handover.close()
+        crash.remove()
     return code
 
 

@@ -28,6 +28,7 @@ from app.engine.undo import Undo
 from app.journal.journal import Journal
 from app.journal.queue import QueuedRun
 from app.journal.rows import RunKind
+from app.process.signals import SignalInbox
 from app.settings.models import EngineSettings
 
 __all__ = ["Engine", "run_worker"]
@@ -448,26 +449,23 @@ class _Preview:
         return (self._undo if batch[0].undo_of is not None else self._plans).execute(batch, tools)
 
 
-def run_worker(
-    engine: Engine, wake_fd: int | None, stop: threading.Event, started: Callable[[], None] = lambda: None
-) -> None:
+def run_worker(engine: Engine, wake_fd: int, signals: SignalInbox, started: Callable[[], None] = lambda: None) -> None:
     """The worker process's loop: a byte on ``wake_fd`` pokes the engine, its end (the host is gone) stops it.
 
     Args:
         engine: Not started yet.
-        wake_fd: The reading end of a pipe whose other end the host holds; None: only ``stop`` ends it.
-        stop: Set by a signal handler.
+        wake_fd: The reading end of a pipe whose other end the host holds.
+        signals: Each one stops it too.
         started: Called when the engine has recovered what an earlier process left, and runs.
     """
     engine.start()
     try:
         started()
-        while not stop.is_set():
-            if wake_fd is None:
-                stop.wait(1.0)
-                continue
-            ready, _, _ = select.select([wake_fd], [], [], 1.0)
-            if not ready:
+        while True:
+            ready, _, _ = select.select([wake_fd, signals.fileno()], [], [])
+            if signals.take() is not None:
+                return
+            if wake_fd not in ready:
                 continue
             data = b""
             with suppress(BlockingIOError):

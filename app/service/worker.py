@@ -24,6 +24,7 @@ from app.handlers import all_handlers
 from app.handlers.plugins import Plugins
 from app.journal.journal import Journal
 from app.journal.rows import JournalError, RunKind
+from app.process.signals import SignalInbox
 from app.service.doors import Installation, build_doors
 from app.service.jobs import JobRoom
 from app.service.logs import Logs
@@ -47,8 +48,8 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
     Raises:
         SettingsError, JournalError.
     """
+    signals = SignalInbox(signal.SIGTERM)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     # Ctrl+C in a terminal reaches host and worker; the host ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     installation = Installation.load(settings, journal, last_good=True)
@@ -90,13 +91,14 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
 
         wake = sys.stdin.fileno()
         os.set_blocking(wake, False)
-        run_worker(engine, wake, stop, started)
+        run_worker(engine, wake, signals, started)
     finally:
         stop.set()
         jobs.stop()
         built.sites.close()
         logs.close()
         opened.close()
+        signals.close()
     return 0
 
 
