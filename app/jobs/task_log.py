@@ -40,8 +40,9 @@ class TaskLog:
         data = (text + end).encode("utf-8", "replace")
         if self._size + len(data) > self._limit:
             self._full = True
-            limit = self._limit / (1 << 20)
-            data = f"--- the log is full at {limit:g} MB: what the task writes from here on is not kept ---\n".encode()
+            kept = data[: data.rfind(b"\n", 0, max(0, self._limit - self._size)) + 1]
+            words = f"the log is full at {self._limit / (1 << 20):g} MB: what the task writes from here on is not kept"
+            data = kept + f"--- {words} ---\n".encode()
         try:
             self._size += self._file.write(data)
         except OSError as error:

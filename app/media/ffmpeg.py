@@ -57,16 +57,16 @@ def run_ffmpeg(
     """
     started = time.monotonic()
 
-    def watch(line: str) -> None:
-        match = _FRAME.match(line)
-        if match and on_progress is not None:
-            frame = int(match[1])
-            on_progress(Progress(frame, frames, frame / max(1e-6, time.monotonic() - started)))
+    def watch(lines: Sequence[str]) -> None:
+        for match in filter(None, map(_FRAME.match, lines)):
+            if on_progress is not None:
+                frame = int(match[1])
+                on_progress(Progress(frame, frames, frame / max(1e-6, time.monotonic() - started)))
 
     own = ["-nostdin", "-hide_banner", "-y", "-loglevel", "warning", "-progress", "pipe:1", "-stats_period", "0.2"]
     argv = [str(ffmpeg_path()), *own, *arguments]
     try:
-        return run_program(argv, cwd=folder, on_line=watch, cancel=cancel, silence_seconds=silence_seconds)
+        return run_program(argv, cwd=folder, on_lines=watch, cancel=cancel, silence_seconds=silence_seconds)
     except ProgramFailed as failed:
         raise MediaRefused(f"ffmpeg could not convert it: {last_words(failed.outcome)}") from failed
 

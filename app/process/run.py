@@ -20,7 +20,7 @@ _TAIL_LINES = 200
 _LINE_LIMIT = 40 * 1024
 #: Lines, and bytes, read ahead of a slow consumer before the program has to wait: a flood costs bounded memory.
 _READ_AHEAD = 20_000
-_READ_AHEAD_BYTES = 8 << 20
+_READ_AHEAD_BYTES = 1 << 20
 _GRACE_SECONDS = 5.0
 #: A program that ended may leave children with its output open: they are given so long before they go too.
 _LEFT_BEHIND_SECONDS = 2.0
@@ -95,7 +95,7 @@ def run_program(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    on_line: Callable[[str], None] | None = None,
+    on_lines: Callable[[Sequence[str]], None] | None = None,
     on_start: Callable[[int], None] | None = None,
     split_returns: bool = True,
     cancel: threading.Event | None = None,
@@ -109,7 +109,7 @@ def run_program(
         argv: Program and arguments; never a shell string.
         cwd: Working folder.
         env: The whole environment of the program; None inherits ours.
-        on_line: Called with each line of merged stdout and stderr, from the calling thread.
+        on_lines: Called with the lines of merged stdout and stderr, as many as have come, from the calling thread.
         on_start: Called with the process id once the program runs.
         split_returns: A lone carriage return ends a line too (progress bars); False keeps it within the line.
         cancel: When set, the program's group is ended and Cancelled is raised.
@@ -146,10 +146,9 @@ def run_program(
         while True:
             ended = output.ended
             batch = output.take(0.1)
-            for line in batch:
-                tail.append(line)
-                if on_line is not None:
-                    on_line(line)
+            tail.extend(batch[-_TAIL_LINES:])
+            if batch and on_lines is not None:
+                on_lines(batch)
             now = time.monotonic()
             if batch:
                 last_sign = now
@@ -191,14 +190,14 @@ class _Output:
         self._news = threading.Condition()
         self._closed = False
 
-    def put(self, lines: Sequence[bytes], *, last: bool = False) -> None:
-        """Add lines; waits while too many are there."""
+    def put(self, lines: Sequence[str], size: int, *, last: bool = False) -> None:
+        """Add lines of so many bytes; waits while too many are there."""
         with self._news:
             while not self._closed and (len(self._lines) > _READ_AHEAD or self._bytes > _READ_AHEAD_BYTES):
                 self._news.wait(1.0)
             if not self._closed:
-                self._lines.extend(line.decode("utf-8", "replace") for line in lines)
-                self._bytes += sum(map(len, lines))
+                self._lines.extend(lines)
+                self._bytes += size
             self.ended = last
             self._news.notify_all()
 
@@ -232,18 +231,21 @@ def _read_lines(process: subprocess.Popen[bytes], output: _Output, split_returns
     try:
         while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]
             text = (rest + chunk).replace(b"\r\n", b"\n")
-            parts = (text.replace(b"\r", b"\n") if split_returns else text).split(b"\n")
-            rest = parts.pop()
+            if split_returns:
+                text = text.replace(b"\r", b"\n")
+            whole, ended, rest = text.rpartition(b"\n")
+            # No character of UTF-8 holds a line end: what is decoded at once is what each line would have been.
+            lines = whole.decode("utf-8", "replace").split("\n") if ended else []
             while len(rest) > _LINE_LIMIT:
                 cut = _character_boundary(rest, _LINE_LIMIT)
-                parts.append(rest[:cut])
+                lines.append(rest[:cut].decode("utf-8", "replace"))
                 rest = rest[cut:]
-            if parts:
-                output.put(parts)
+            if lines:
+                output.put(lines, len(text) - len(rest))
     finally:
         # The one who reads closes: closing under a thread that reads would wait for it.
         process.stdout.close()
-        output.put([rest] if rest else [], last=True)
+        output.put([rest.decode("utf-8", "replace")] if rest else [], len(rest), last=True)
 
 
 def _character_boundary(data: bytes, limit: int) -> int:

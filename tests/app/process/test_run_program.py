@@ -7,6 +7,7 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -39,20 +40,21 @@ def test_a_flood_without_line_ends_waits_for_a_slow_reader_in_bounded_memory() -
     first, most, pieces = resident_mb(), [0.0], [0]
     pause = threading.Event()
 
-    def slow(line: str) -> None:
-        pieces[0] += len(line)
-        if pieces[0] % (1 << 22) < len(line):
+    def slow(lines: Sequence[str]) -> None:
+        size = sum(map(len, lines))
+        pieces[0] += size
+        if pieces[0] % (1 << 22) < size:
             pause.wait(0.01)
             most[0] = max(most[0], resident_mb() - first)
 
-    run_program(["/usr/bin/head", "-c", str(256 << 20), "/dev/zero"], on_line=slow, silence_seconds=None)
+    run_program(["/usr/bin/head", "-c", str(256 << 20), "/dev/zero"], on_lines=slow, silence_seconds=None)
     assert pieces[0] == 256 << 20
     assert most[0] < 100
 
 
 def test_every_one_of_two_hundred_thousand_lines_arrives_once_and_in_order() -> None:
     lines: list[str] = []
-    run_program(["/usr/bin/seq", "1", "200000"], on_line=lines.append)
+    run_program(["/usr/bin/seq", "1", "200000"], on_lines=lines.extend)
     assert lines == [str(number) for number in range(1, 200_001)]
 
 
@@ -90,7 +92,7 @@ def test_a_cancelled_program_goes_with_what_ignores_the_polite_signal(tmp_path: 
     pid, cancel = tmp_path / "pid", threading.Event()
     script = f"trap '' TERM; (trap '' TERM; sleep 600) & echo $! > {pid}; echo ready; wait"
     with pytest.raises(Cancelled):
-        run_program(["/bin/sh", "-c", script], on_line=lambda _: cancel.set(), cancel=cancel)
+        run_program(["/bin/sh", "-c", script], on_lines=lambda _: cancel.set(), cancel=cancel)
     assert gone(int(pid.read_text()))
 
 
