@@ -56,7 +56,7 @@ def clipped(root: QWidget) -> Iterator[str]:
 def assert_nothing_is_clipped(qtbot: Any, root: QWidget) -> None:
     """Layouts settle within a few turns of the event loop; what is cut after that stays cut."""
     with contextlib.suppress(qtbot.TimeoutError):
-        qtbot.waitUntil(lambda: not list(clipped(root)), timeout=1_500)
+        qtbot.waitUntil(lambda: not list(clipped(root)), timeout=20_000)
     found = list(clipped(root))
     assert not found, "\n".join(found)
 

@@ -7,15 +7,38 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
 from app.journal.journal import Journal
 from ui import theme
 from ui.sample_day import Day, write_day
+
+PATIENCE = 90_000
+"""Milliseconds that a wait may take where a test names no other: the condition decides, not how busy the machine is."""
+
+
+class PatientBot(QtBot):  # type: ignore[misc]
+    """A person at the window who waits for what must come, however long it takes here."""
+
+    def waitUntil(self, callback: Callable[[], object], *, timeout: int = PATIENCE) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE, **options: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **options)
+
+    def waitExposed(self, widget: QWidget, *, timeout: int = PATIENCE) -> Any:
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +61,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     app = QApplication.instance()
     assert app is not None
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + PATIENCE / 1000
     while True:
         app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         app.processEvents()
@@ -103,8 +126,8 @@ def show_panel(qtbot: object, dark: None) -> Iterator[Callable[..., object]]:
         with qtbot.waitExposed(panel):  # type: ignore[attr-defined]
             panel.show()
         if wait:
-            qtbot.waitUntil(lambda: bool(panel.hub.snapshot.handlers), timeout=15_000)  # type: ignore[attr-defined]
-            qtbot.waitUntil(lambda: panel.events.model.count() > 0, timeout=15_000)  # type: ignore[attr-defined]
+            qtbot.waitUntil(lambda: bool(panel.hub.snapshot.handlers))  # type: ignore[attr-defined]
+            qtbot.waitUntil(lambda: panel.events.model.count() > 0)  # type: ignore[attr-defined]
         return panel
 
     yield show

@@ -23,7 +23,7 @@ def panel(show_panel: Callable[..., Panel], day: Day, engine: Journal, qtbot: An
     """A window that looked at the day once, so that what comes now is news to it."""
     made = show_panel(day.folder)
     engine.set_health("site", "ok", "connected")
-    qtbot.waitUntil(lambda: made.hub.snapshot.health["site"].words == "connected", timeout=15_000)
+    qtbot.waitUntil(lambda: made.hub.snapshot.health["site"].words == "connected")
     return made
 
 
@@ -42,13 +42,13 @@ def test_a_lost_site_and_a_failed_run_are_told_in_the_window(
     panel.take_wishes(PanelSettings(tray=True))
     engine.set_health("site", "error", "nothing answers at http://127.0.0.1:9")
     told = panel.notice.text
-    qtbot.waitUntil(lambda: told.whole() == "Site: trouble: nothing answers at http://127.0.0.1:9", timeout=15_000)
+    qtbot.waitUntil(lambda: told.whole() == "Site: trouble: nothing answers at http://127.0.0.1:9")
     run = failed_run(engine, day, "set_task_thumbnail", "the drive is full")
-    qtbot.waitUntil(lambda: told.whole() == "Set task thumbnail: 1 run failed: the drive is full", timeout=15_000)
+    qtbot.waitUntil(lambda: told.whole() == "Set task thumbnail: 1 run failed: the drive is full")
     (show,) = (button for button in panel.notice.findChildren(QPushButton) if button.text() == "Show")
     assert panel.notice.next.text() == "1 of 2"
     show.click()
-    qtbot.waitUntil(lambda: panel.detail.findChild(QPushButton, f"retry_{run}") is not None, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.detail.findChild(QPushButton, f"retry_{run}") is not None)
     assert told.whole().startswith("Site: trouble"), "the one before it waits"
     panel.notice.close_button.click()
     assert not panel.notice.isVisible()
@@ -61,7 +61,7 @@ def test_a_paused_handler_is_not_hidden_by_the_failures_that_paused_it(
         failed_run(engine, day, "create_task_folder", "the drive is full")
         engine.open_breaker("create_task_folder", "five failures in a row")
     said = "Create task folder is paused: five failures in a row"
-    qtbot.waitUntil(lambda: panel.notice.text.whole() == said, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.notice.text.whole() == said)
     assert panel.notice.isVisible()
 
 

@@ -62,7 +62,7 @@ def attempt(assistant: Assistant, qtbot: Any) -> Callable[..., Page]:
         for name, text in answers.items():
             page.fields[name].setText(text)
         page.button.click()
-        qtbot.waitUntil(lambda: page.outcome.property("state") in ("ok", "error"), timeout=30_000)
+        qtbot.waitUntil(lambda: page.outcome.property("state") in ("ok", "error"))
         return page
 
     return fill

@@ -54,7 +54,7 @@ def open_panel(
 
     yield start
     for panel, host, alone in opened:
-        with qtbot.waitSignal(host.stopped, timeout=60_000):
+        with qtbot.waitSignal(host.stopped):
             panel.quit()
         alone.close()
         panel.deleteLater()
@@ -65,13 +65,13 @@ def test_it_attaches_to_a_running_service_says_so_and_its_lever_is_obeyed(
 ) -> None:
     with Service(Installation.load()) as service:
         panel, _host = open_panel()
-        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole(), timeout=30_000)
+        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole())
         assert panel.site.embedded, "the service found out which site it is"
         assert "demo" in panel.windowTitle()
         assert not panel.hosting
-        qtbot.waitUntil(lambda: "create_task_folder" in {one.id for one in panel.hub.snapshot.handlers}, timeout=30_000)
+        qtbot.waitUntil(lambda: "create_task_folder" in {one.id for one in panel.hub.snapshot.handlers})
         panel.handlers.card("create_task_folder").moved.emit("dry")
-        qtbot.waitUntil(lambda: service.journal.lever("create_task_folder")[0] == "dry", timeout=5_000)
+        qtbot.waitUntil(lambda: service.journal.lever("create_task_folder")[0] == "dry")
         (row,) = [one for one in service.journal.levers() if one.handler == "create_task_folder"]
         assert row.who == panel.hub.who
         assert row.why
@@ -79,14 +79,14 @@ def test_it_attaches_to_a_running_service_says_so_and_its_lever_is_obeyed(
         # A replay and a retry are the service's work too, and say who wanted them.
         studio.create_task("..")
         journal = service.journal
-        qtbot.waitUntil(lambda: bool(journal.runs(handler="create_task_folder", states=("failed",))), timeout=15_000)
+        qtbot.waitUntil(lambda: bool(journal.runs(handler="create_task_folder", states=("failed",))))
         (failed,) = journal.runs(handler="create_task_folder", states=("failed",))
         assert failed.event_row is not None
         panel.replay(failed.event_row, "create_task_folder", dry=True)
-        qtbot.waitUntil(lambda: len(journal.runs(handler="create_task_folder")) == 2, timeout=15_000)
+        qtbot.waitUntil(lambda: len(journal.runs(handler="create_task_folder")) == 2)
         answers: list[Any] = []
         panel.hub.order("retry", {"run": failed.id}, "Retry", answers.append)
-        qtbot.waitUntil(lambda: bool(answers), timeout=15_000)
+        qtbot.waitUntil(lambda: bool(answers))
         assert "refused" not in answers[0]
 
 
@@ -94,15 +94,15 @@ def test_where_none_runs_it_offers_to_and_then_hosts_the_only_one(
     studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
 ) -> None:
     panel, host = open_panel()
-    qtbot.waitUntil(lambda: "not handled" in panel.notice.text.whole(), timeout=30_000)
+    qtbot.waitUntil(lambda: "not handled" in panel.notice.text.whole())
     assert not is_running(studio.home / "journal")
     assert panel.notice._button.text() == "Run it here"
-    with qtbot.waitSignal(host.started, timeout=60_000):
+    with qtbot.waitSignal(host.started):
         panel.notice._button.click()
     assert is_running(studio.home / "journal")
     assert panel.hosting
     second = Host(_Server(studio.home / "settings.toml", studio.home / "journal"))
-    with qtbot.waitSignal(second.attached, timeout=30_000):
+    with qtbot.waitSignal(second.attached):
         second.start()
     second.deleteLater()
 
@@ -120,7 +120,7 @@ def test_what_is_set_in_an_attached_window_is_the_services_own(
     monkeypatch.setenv("SIGNALBOX_SETTINGS", "")  # put back afterwards, whatever the window made of it
     with Service(Installation.load(own)):
         panel, _host = open_panel()
-        qtbot.waitUntil(lambda: settings_path() == own, timeout=30_000)
+        qtbot.waitUntil(lambda: settings_path() == own)
         dialog = panel.open_settings()
         assert dialog is not None
         assert str(own) in dialog.path.text()
@@ -128,10 +128,10 @@ def test_what_is_set_in_an_attached_window_is_the_services_own(
         own.write_text("[broken\n")
         assert panel.open_settings() is None
         assert "not valid TOML" in panel.notice.text.whole()
-        qtbot.waitUntil(lambda: lit(panel, "settings"), timeout=30_000)
+        qtbot.waitUntil(lambda: lit(panel, "settings"))
         assert "the settings before it stay in force" in panel.health.lamp("settings").toolTip()
         shutil.copy(studio.home / "settings.toml", own)
-        qtbot.waitUntil(lambda: not lit(panel, "settings"), timeout=30_000)
+        qtbot.waitUntil(lambda: not lit(panel, "settings"))
 
 
 def test_a_window_sees_the_service_go_and_come_back(
@@ -140,31 +140,31 @@ def test_a_window_sees_the_service_go_and_come_back(
     with studio.server() as server:
         server.wait_line()
         panel, host = open_panel()
-        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole(), timeout=30_000)
-        qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running", timeout=30_000)
+        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole())
+        qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running")
         server.process.kill()
-        qtbot.waitUntil(lambda: "has ended: events are not handled" in panel.notice.text.whole(), timeout=30_000)
+        qtbot.waitUntil(lambda: "has ended: events are not handled" in panel.notice.text.whole())
         assert panel.notice._button.text() == "Run it here"
         assert panel.health.lamp("workers").words.whole() == "no server"
     with studio.server() as server:
         server.wait_line()
-        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole(), timeout=30_000)
-        qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running", timeout=30_000)
+        qtbot.waitUntil(lambda: "attached" in panel.notice.text.whole())
+        qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running")
         assert not panel.hosting
         assert server.stop() == 0
-    qtbot.waitUntil(lambda: panel.notice._button.text() == "Run it here", timeout=30_000)
-    with qtbot.waitSignal(host.started, timeout=60_000):
+    qtbot.waitUntil(lambda: panel.notice._button.text() == "Run it here")
+    with qtbot.waitSignal(host.started):
         panel.notice._button.click()
     assert panel.hosting
-    qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running", timeout=30_000)
+    qtbot.waitUntil(lambda: panel.health.lamp("workers").words.whole() == "running")
 
 
 def test_closing_the_window_that_runs_a_real_sites_server_asks_first(
     studio: Studio, open_panel: Callable[[], tuple[Panel, Host]], qtbot: Any
 ) -> None:
     panel, host = open_panel()
-    qtbot.waitUntil(lambda: "not handled" in panel.notice.text.whole(), timeout=30_000)
-    with qtbot.waitSignal(host.started, timeout=60_000):
+    qtbot.waitUntil(lambda: "not handled" in panel.notice.text.whole())
+    with qtbot.waitSignal(host.started):
         panel.notice._button.click()
     panel.set_site(PanelSite("https://studio.ftrackapp.example"))
     assert "Real site" in panel.site_chip.text()
@@ -182,12 +182,12 @@ def test_at_a_newly_connected_real_site_a_lever_goes_on_after_the_question(
 ) -> None:
     with Service(Installation.load()) as service:
         panel, _host = open_panel()
-        qtbot.waitUntil(lambda: "create_task_folder" in {one.id for one in panel.hub.snapshot.handlers}, timeout=30_000)
+        qtbot.waitUntil(lambda: "create_task_folder" in {one.id for one in panel.hub.snapshot.handlers})
         service.journal.set_fact("cut_over", "https://studio.ftrackapp.example")
         service.journal.set_lever("create_task_folder", "", "dry", "signalbox", "newly connected")
         panel.handlers.card("create_task_folder").moved.emit("on")
-        qtbot.waitUntil(lambda: bool(panel.findChildren(Confirm, "confirm_old_server")), timeout=15_000)
+        qtbot.waitUntil(lambda: bool(panel.findChildren(Confirm, "confirm_old_server")))
         assert service.journal.lever("create_task_folder")[0] == "dry"
         panel.findChildren(Confirm, "confirm_old_server")[0].accept()
-        qtbot.waitUntil(lambda: service.journal.lever("create_task_folder")[0] == "on", timeout=15_000)
+        qtbot.waitUntil(lambda: service.journal.lever("create_task_folder")[0] == "on")
         assert service.journal.fact("old_server_off")["create_task_folder"]["who"] == panel.hub.who

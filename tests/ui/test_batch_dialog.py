@@ -36,7 +36,7 @@ def dialog(studio: Studio, qtbot: QtBot, dark: None) -> Iterator[BatchCreateDial
     made = BatchCreateDialog(hub, desk, ("Project", project, "nightjar"))
     made.show()
     qtbot.waitExposed(made)
-    qtbot.waitUntil(lambda: made._below is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: made._below is not None)
     yield made
     made.close()
     hub.close()
@@ -76,7 +76,7 @@ def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
     there = Hand(qtbot)
     there.click_tab(panel, "Browser")
     tree = panel.browser.tree
-    qtbot.waitUntil(lambda: tree.topLevelItemCount() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: tree.topLevelItemCount() > 0)
     there.click_item(tree, tree.findItems("nightjar", Qt.MatchFlag.MatchExactly)[0])
     as_sheet = "Batch Create as a sheet…"
 
@@ -84,15 +84,15 @@ def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
         # The menu is made anew when its answer comes: what counts is the button that can be seen.
         return as_sheet in panel.browser.buttons and panel.browser.buttons[as_sheet].isVisible()
 
-    qtbot.waitUntil(offered, timeout=20_000)
+    qtbot.waitUntil(offered)
     there.click(panel.browser.buttons[as_sheet])
     (dialog,) = panel.findChildren(BatchCreateDialog)
-    qtbot.waitUntil(lambda: dialog._below is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog._below is not None)
     there.click(dialog.paste_button)
     assert dialog.table.counts()["new"] == 40
     assert dialog.create_button.text() == "Create 40 shots"
     there.click(dialog.create_button)
-    qtbot.waitUntil(dialog.undo_button.isVisible, timeout=60_000)
+    qtbot.waitUntil(dialog.undo_button.isVisible)
     assert there.clicks <= 5
     made = shots(studio)
     assert len(made) == 40
@@ -102,7 +102,7 @@ def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
         'and key in ("fstart", "fend")'
     )
     assert {row["key"]: row["value"] for row in values} == {"fstart": 1001, "fend": 1006}
-    qtbot.waitUntil(lambda: dialog.table.counts()["exists"] == 40, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.table.counts()["exists"] == 40)
     dialog.reject()
 
     # Somebody sees later that it was the wrong sheet.
@@ -114,25 +114,25 @@ def test_production_makes_forty_shots_of_a_pasted_sheet_and_takes_them_back(
         buttons = [line.undo_button for line in actions.card("batch_create").lines()]
         return [button for button in buttons if button.isEnabled() and button.isVisible()]
 
-    qtbot.waitUntil(lambda: bool(actions._cards) and bool(way_back()), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(actions._cards) and bool(way_back()))
     back.click(way_back()[0])
     (ask,) = panel.findChildren(UndoDialog)
-    qtbot.waitUntil(ask.confirm.isEnabled, timeout=30_000)
+    qtbot.waitUntil(ask.confirm.isEnabled)
     assert ask.goes.count() >= 40
     back.click(ask.confirm)
-    qtbot.waitUntil(lambda: shots(studio) == [], timeout=60_000)
+    qtbot.waitUntil(lambda: shots(studio) == [])
     assert back.clicks <= 4
 
 
 def test_the_wrong_character_of_an_expression_is_marked(dialog: BatchCreateDialog, qtbot: QtBot) -> None:
     dialog.numbers.setText("10-20:10")
     dialog.expression.setText("sh<##")
-    qtbot.waitUntil(dialog.wrong.isVisible, timeout=5_000)
+    qtbot.waitUntil(dialog.wrong.isVisible)
     assert "character 3" in dialog.wrong.text()
     assert ">&lt;</span>##" in dialog.wrong.text()
     assert dialog.table.rowCount() == 0
     dialog.expression.setText("sh###")
-    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=5_000)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2)
     assert not dialog.wrong.isVisible()
 
 
@@ -159,7 +159,7 @@ def test_rows_say_new_exists_adds_and_conflict_and_a_cell_is_mended_in_place(
     editor.clear()
     QTest.keyClicks(editor, "1001")
     QTest.keyClick(editor, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: model.counts()["new"] == 2, timeout=3_000)
+    qtbot.waitUntil(lambda: model.counts()["new"] == 2)
 
 
 def test_an_export_read_again_is_the_same_sheet(dialog: BatchCreateDialog, tmp_path: Path) -> None:
@@ -178,18 +178,18 @@ def test_a_typed_place_an_expression_and_tasks_make_shots_by_keyboard_alone(
     tab_to(qtbot, dialog, dialog.picker.typed)
     retype(dialog, "salt_marsh")
     QTest.keyClick(dialog.picker.typed, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: dialog._below is not None and dialog._below.project == "salt_marsh", timeout=20_000)
+    qtbot.waitUntil(lambda: dialog._below is not None and dialog._below.project == "salt_marsh")
     tab_to(qtbot, dialog, dialog.sequence)
     retype(dialog, "K01")
     tab_to(qtbot, dialog, dialog.numbers)
     QTest.keyClicks(dialog.numbers, "10-30:10")
-    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 3, timeout=5_000)
+    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 3)
     tab_to(qtbot, dialog, dialog.tasks.add)
     QTest.keyClick(dialog.tasks.add, Qt.Key.Key_Space)
     assert dialog.table.tasks_made() == 3
     tab_to(qtbot, dialog, dialog.create_button)
     QTest.keyClick(dialog.create_button, Qt.Key.Key_Return)
-    qtbot.waitUntil(dialog.undo_button.isVisible, timeout=60_000)
+    qtbot.waitUntil(dialog.undo_button.isVisible)
     assert dialog.focusWidget() is dialog.undo_button, "the way back is under the hand"
     made = studio.rows('select name from Shot where parent.name is "K01" order by name')
     assert [one["name"] for one in made] == ["K01_0010", "K01_0020", "K01_0030"]
@@ -207,7 +207,7 @@ def test_more_rows_than_the_settings_allow_are_asked_for_again(
 ) -> None:
     dialog.sequence.setText("Z9")
     dialog.numbers.setText("1-4")
-    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 4, timeout=10_000)
+    qtbot.waitUntil(lambda: dialog.table.counts()["new"] == 4)
     dialog.create_button.click()
     ask = next(w for w in QApplication.topLevelWidgets() if w.isVisible() and w.windowTitle() == "Make 4 shots?")
     ask.close()

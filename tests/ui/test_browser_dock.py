@@ -49,13 +49,13 @@ def shown(studio: Studio, qtbot: QtBot, *, embedded: bool = True) -> tuple[Brows
     browser.resize(900, 720)
     browser.set_desk(desk)
     browser.show()
-    qtbot.waitUntil(lambda: browser.tree.topLevelItemCount() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: browser.tree.topLevelItemCount() > 0)
     return browser, desk
 
 
 def opened(browser: BrowserDock, qtbot: QtBot, item: QTreeWidgetItem) -> list[QTreeWidgetItem]:
     item.setExpanded(True)
-    qtbot.waitUntil(lambda: item.child(0) is None or item.child(0).data(0, _ENTITY) is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: item.child(0) is None or item.child(0).data(0, _ENTITY) is not None)
     return [item.child(number) for number in range(item.childCount())]
 
 
@@ -65,21 +65,21 @@ def click(browser: BrowserDock, qtbot: QtBot, item: QTreeWidgetItem) -> None:
     at = QPoint(place.left() + 26, place.center().y())
     QTest.mouseClick(browser.tree.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, at)
     entity = item.data(0, _ENTITY)
-    qtbot.waitUntil(lambda: browser.selection() == ((entity.entity_type, entity.id),), timeout=5_000)
-    qtbot.waitUntil(lambda: "signalbox.clear_job_queue" in browser.buttons, timeout=20_000)
+    qtbot.waitUntil(lambda: browser.selection() == ((entity.entity_type, entity.id),))
+    qtbot.waitUntil(lambda: "signalbox.clear_job_queue" in browser.buttons)
 
 
 def press(browser: BrowserDock, qtbot: QtBot, action: str) -> None:
     """Choose an entry of the menu and wait for its page."""
     QTest.mouseClick(browser.buttons[f"signalbox.{action}"], LEFT)
-    qtbot.waitUntil(lambda: browser.form is not None and browser.form.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: browser.form is not None and browser.form.isEnabled())
 
 
 def submit(browser: BrowserDock, qtbot: QtBot) -> None:
     form = browser.form
     assert form is not None
     QTest.mouseClick(form.submit, LEFT)
-    qtbot.waitUntil(lambda: browser.form is not form, timeout=20_000)
+    qtbot.waitUntil(lambda: browser.form is not form)
 
 
 def finish(browser: BrowserDock, qtbot: QtBot, service: Service, action: str) -> None:
@@ -91,7 +91,7 @@ def finish(browser: BrowserDock, qtbot: QtBot, service: Service, action: str) ->
         runs = [run for run in service.journal.runs(handler=action) if run.kind == "action"]
         return bool(runs) and runs[0].finished is not None
 
-    qtbot.waitUntil(ended, timeout=90_000)
+    qtbot.waitUntil(ended)
     run = next(run for run in service.journal.runs(handler=action) if run.kind == "action")
     assert run.state in ("done", "skipped"), (action, run.state, run.reason)
 
@@ -177,18 +177,14 @@ def test_all_six_actions_are_launched_with_the_mouse(
         def children() -> list[QTreeWidgetItem]:
             return [task.child(n) for n in range(task.childCount())]
 
-        qtbot.waitUntil(
-            lambda: any("ReviewAsset" in task.child(n).text(0) for n in range(task.childCount())), timeout=20_000
-        )
+        qtbot.waitUntil(lambda: any("ReviewAsset" in task.child(n).text(0) for n in range(task.childCount())))
         versions = [task.child(n) for n in range(task.childCount())]
         click(browser, qtbot, named(versions, "AssetVersion", "ReviewAsset"))
         press(browser, qtbot, "update_rv_component")
         finish(browser, qtbot, service, "update_rv_component")
 
         # The Actions dock tells of all six, and takes the batch back, the list first.
-        qtbot.waitUntil(
-            lambda: len(actions._cards) == 6 and all(c.lines() for c in actions._cards.values()), timeout=20_000
-        )
+        qtbot.waitUntil(lambda: len(actions._cards) == 6 and all(c.lines() for c in actions._cards.values()))
         line = actions.card("batch_create").lines()[0]
         assert studio.person in line.words.whole()
         wanted: list[int] = []
@@ -197,9 +193,9 @@ def test_all_six_actions_are_launched_with_the_mouse(
         assert wanted == [line.run]
         undo = UndoDialog(hub, wanted[0])
         undo.show()
-        qtbot.waitUntil(undo.confirm.isEnabled, timeout=30_000)
+        qtbot.waitUntil(undo.confirm.isEnabled)
         QTest.mouseClick(undo.confirm, LEFT)
-        qtbot.waitUntil(lambda: studio.rows('select id from Shot where parent.name is "M01"') == [], timeout=60_000)
+        qtbot.waitUntil(lambda: studio.rows('select id from Shot where parent.name is "M01"') == [])
     finally:
         hub.close()
         hub.deleteLater()
@@ -214,18 +210,18 @@ def test_a_status_is_set_with_the_mouse_and_thumbnails_are_seen(studio: Studio, 
         shots = opened(browser, qtbot, named(opened(browser, qtbot, nightjar), "Sequence", "001"))
         task = named(opened(browser, qtbot, named(shots, "Shot")), "Task")
         click(browser, qtbot, task)
-        qtbot.waitUntil(browser.status.isEnabled, timeout=20_000)
+        qtbot.waitUntil(browser.status.isEnabled)
         entity = task.data(0, _ENTITY)
         other = next(n for n in range(browser.status.count()) if browser.status.itemText(n) != entity.status)
         wanted = browser.status.itemText(other)
         browser.status.setCurrentIndex(other)
         browser.status.activated.emit(other)
-        qtbot.waitUntil(browser.message.isVisible, timeout=20_000)
+        qtbot.waitUntil(browser.message.isVisible)
         assert studio.rows(f'select status.name from Task where id is "{entity.id}"')[0]["status"]["name"] == wanted
         versions = [item for item in opened(browser, qtbot, task) if item.data(0, _ENTITY).thumbnail]
         if versions:
             click(browser, qtbot, versions[0])
-            qtbot.waitUntil(browser.picture.has_picture, timeout=20_000)
+            qtbot.waitUntil(browser.picture.has_picture)
         desk.close()
         desk.deleteLater()
 

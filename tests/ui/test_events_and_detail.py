@@ -38,17 +38,17 @@ def cells(panel: Panel, row_id: int) -> tuple[str, ...]:
 def test_an_event_arrives_while_somebody_looks(panel: Panel, engine: Journal, qtbot: Any) -> None:
     before = panel.events.model.count()
     (row,) = engine.append_events([RawEvent({"id": "new", "topic": "studio.custom", "data": {}}, 1_700_000_000.0)])
-    qtbot.waitUntil(lambda: panel.events.model.count() == before + 1, timeout=15_000)
-    qtbot.waitUntil(lambda: cells(panel, row)[1:2] == ("studio.custom",), timeout=15_000)
+    qtbot.waitUntil(lambda: panel.events.model.count() == before + 1)
+    qtbot.waitUntil(lambda: cells(panel, row)[1:2] == ("studio.custom",))
 
 
 def test_a_lamp_changes_when_its_run_ends(panel: Panel, engine: Journal, day: Day, qtbot: Any) -> None:
     row, run = day.missing_folder
     panel.events.go_to(row)
-    qtbot.waitUntil(lambda: bool(cells(panel, row)), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(cells(panel, row)))
     assert panel.events.model.row_of(row).lamps == (("create_task_folder", "failed"),)
     engine.set_state([run], "done", "")
-    qtbot.waitUntil(lambda: panel.events.model.row_of(row).lamps == (("create_task_folder", "done"),), timeout=15_000)
+    qtbot.waitUntil(lambda: panel.events.model.row_of(row).lamps == (("create_task_folder", "done"),))
 
 
 def test_events_are_filtered_by_handler_state_show_person_and_text(panel: Panel, engine: Journal, qtbot: Any) -> None:
@@ -64,44 +64,44 @@ def test_events_are_filtered_by_handler_state_show_person_and_text(panel: Panel,
         assert 0 < expected < engine.count_events(), f"{values} tells something apart"
         panel.events.show_only(**values)
         assert panel.events.filter() == wanted
-        qtbot.waitUntil(lambda number=expected: panel.events.model.count() == number, timeout=15_000)
+        qtbot.waitUntil(lambda number=expected: panel.events.model.count() == number)
 
 
 def test_a_run_that_comes_to_fail_joins_the_failed_ones(panel: Panel, engine: Journal, day: Day, qtbot: Any) -> None:
     panel.events.show_only(state="failed", handler="create_project_folder")
-    qtbot.waitUntil(lambda: panel.events.model.count() == 0, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.events.model.count() == 0)
     engine.set_state([day.project_folder[1]], "failed", "disk full")
-    qtbot.waitUntil(lambda: panel.events.model.count() == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.events.model.count() == 1)
 
 
 def test_a_jump_to_an_event_takes_a_filter_away_that_would_hide_it(panel: Panel, day: Day, qtbot: Any) -> None:
     panel.events.show_only(project="tears_of_steel")
     panel.go_to_event(day.project_folder[0])
     assert panel.events.bar.is_empty()
-    qtbot.waitUntil(lambda: "bigbukc" in panel.detail.words.whole(), timeout=15_000)
+    qtbot.waitUntil(lambda: "bigbukc" in panel.detail.words.whole())
 
 
 def test_the_detail_shows_runs_effects_json_and_log(panel: Panel, day: Day, qtbot: Any) -> None:
     row, run = day.project_folder
     panel.go_to_event(row)
-    qtbot.waitUntil(lambda: run in panel.detail._cards, timeout=15_000)
+    qtbot.waitUntil(lambda: run in panel.detail._cards)
     said = words_of(panel)
     assert "Make /data/production/bigbukc/shots" in said
     assert said.count("the project's workflow is VFX Scheme") == 1, "one reason for all is said once"
     assert json.loads(panel.detail.json.toPlainText())["topic"] == "ftrack.update"
     panel.detail.tabs.setCurrentIndex(2)
-    qtbot.waitUntil(lambda: panel.detail.log.model.count() == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.detail.log.model.count() == 1)
 
 
 def test_a_failed_run_is_retried_and_the_event_replayed(panel: Panel, day: Day, engine: Journal, qtbot: Any) -> None:
     row, run = day.missing_folder
     panel.go_to_event(row)
-    qtbot.waitUntil(lambda: run in panel.detail._cards, timeout=15_000)
+    qtbot.waitUntil(lambda: run in panel.detail._cards)
     retry = panel.detail.findChild(QPushButton, f"retry_{run}")
     qtbot.mouseClick(retry, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(panel.detail.replay, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(panel.detail.dry, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 3, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 3)
     found = {(order.kind, json.dumps(order.args, sort_keys=True)) for order in engine.open_orders()}
     assert found == {
         ("retry", json.dumps({"run": run})),
@@ -134,42 +134,42 @@ def test_the_run_that_a_replay_made_is_brought_into_sight(panel: Panel, day: Day
     for number in range(6):
         once_more(number)
     panel.go_to_event(row)
-    qtbot.waitUntil(lambda: len(panel.detail._cards) == 7, timeout=15_000)
+    qtbot.waitUntil(lambda: len(panel.detail._cards) == 7)
     qtbot.mouseClick(panel.detail.replay, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
     newest = once_more(7)
     engine.answer(engine.open_orders()[0].id, {"run": newest})
-    qtbot.waitUntil(lambda: newest in panel.detail._cards, timeout=15_000)
-    qtbot.waitUntil(lambda: not panel.detail.card(newest).visibleRegion().isEmpty(), timeout=15_000)
+    qtbot.waitUntil(lambda: newest in panel.detail._cards)
+    qtbot.waitUntil(lambda: not panel.detail.card(newest).visibleRegion().isEmpty())
 
 
 def test_a_refused_order_is_said(panel: Panel, day: Day, engine: Journal, qtbot: Any) -> None:
     panel.replay(day.events[0])
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
     engine.answer(engine.open_orders()[0].id, {"refused": "no handler wants this event"})
-    qtbot.waitUntil(lambda: "no handler wants this event" in panel.notice.text.whole(), timeout=15_000)
+    qtbot.waitUntil(lambda: "no handler wants this event" in panel.notice.text.whole())
 
 
 def test_the_menu_of_an_event_filters_and_copies(panel: Panel, day: Day, qtbot: Any) -> None:
     row = day.project_folder[0]
     panel.events.go_to(row)
-    qtbot.waitUntil(lambda: bool(cells(panel, row)), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(cells(panel, row)))
     menu = QMenu(panel)
     panel.events.view.menu_wanted.emit(row, menu)
     actions = {action.text(): action for action in menu.actions()}
     QGuiApplication.clipboard().setText("")
     actions["Copy the event's JSON"].trigger()
-    qtbot.waitUntil(lambda: "bigbukc" in QGuiApplication.clipboard().text(), timeout=15_000)
+    qtbot.waitUntil(lambda: "bigbukc" in QGuiApplication.clipboard().text())
     actions["Only show bigbukc"].trigger()
-    qtbot.waitUntil(lambda: panel.events.model.count() == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.events.model.count() == 1)
 
 
 def test_an_event_without_runs_says_which_levers_are_off(panel: Panel, day: Day, engine: Journal, qtbot: Any) -> None:
     (row,) = engine.append_events([RawEvent({"id": "quiet", "topic": "ftrack.update", "data": {}}, 1_700_000_000.0)])
     engine.set_lever("create_task_folder", "", "off", "anna.berg", "maintenance")
-    qtbot.waitUntil(lambda: panel.hub.snapshot.lever("create_task_folder").position == "off", timeout=15_000)
+    qtbot.waitUntil(lambda: panel.hub.snapshot.lever("create_task_folder").position == "off")
     panel.go_to_event(row)
-    qtbot.waitUntil(lambda: "Create task folder (since" in words_of(panel), timeout=15_000)
+    qtbot.waitUntil(lambda: "Create task folder (since" in words_of(panel))
     assert "anna.berg" in words_of(panel)
 
 
@@ -178,15 +178,15 @@ def test_what_would_it_do_shows_the_plan_of_any_recorded_event(
 ) -> None:
     dialog = panel.open_preview("create_project_folder")
     assert isinstance(dialog, PreviewDialog)
-    qtbot.waitUntil(lambda: dialog.hits.count() > 10, timeout=15_000)
+    qtbot.waitUntil(lambda: dialog.hits.count() > 10)
     dialog.hits.setCurrentRow(3)
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
     (order,) = engine.open_orders()
     assert order.kind == "preview"
     assert order.args["handler"] == "create_project_folder"
     # The journal keeps the plan of an earlier dry run: the dialog reads it as it reads any preview's.
     engine.answer(order.id, {"run": day.project_folder[1], "runs": [day.project_folder[1]]})
-    qtbot.waitUntil(lambda: dialog.said.text() == "It would do 8 things:", timeout=15_000)
+    qtbot.waitUntil(lambda: dialog.said.text() == "It would do 8 things:")
     dialog.reject()
 
 
@@ -206,7 +206,7 @@ def test_the_workbench_finds_its_panes_as_they_were_left(
     panel.show_page(1)
     workbench = panel.pages.currentWidget()
     assert isinstance(workbench, Workbench)
-    qtbot.waitUntil(lambda: sum(workbench.splitter.sizes()) > 900, timeout=15_000)
+    qtbot.waitUntil(lambda: sum(workbench.splitter.sizes()) > 900)
     left, middle, right = workbench.splitter.sizes()
     workbench.splitter.setSizes([left + 60, middle - 60, right])
     wanted = workbench.splitter.sizes()
@@ -217,7 +217,7 @@ def test_the_workbench_finds_its_panes_as_they_were_left(
     again.show_page(1)
     other = again.pages.currentWidget()
     assert isinstance(other, Workbench)
-    qtbot.waitUntil(lambda: other.splitter.sizes() == wanted, timeout=15_000)
+    qtbot.waitUntil(lambda: other.splitter.sizes() == wanted)
 
 
 def test_a_difference_names_only_what_changed() -> None:

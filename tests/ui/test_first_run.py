@@ -34,7 +34,7 @@ def first_start(
         panel.show()
     host.start()
     yield panel
-    with qtbot.waitSignal(host.stopped, timeout=60_000):
+    with qtbot.waitSignal(host.stopped):
         panel.quit()
     alone.close()
     panel.deleteLater()
@@ -48,7 +48,7 @@ def test_the_assistant_opens_by_itself_and_what_is_entered_there_is_used_at_once
     first_start: Panel, tmp_path: Path, qtbot: Any
 ) -> None:
     panel = first_start
-    qtbot.waitUntil(lambda: len(assistants(panel)) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: len(assistants(panel)) == 1)
     assert "No site is connected" in panel.notice.text.whole()
     assert not panel.hosting, "closing this window ends no event server"
     (assistant,) = assistants(panel)
@@ -57,16 +57,16 @@ def test_the_assistant_opens_by_itself_and_what_is_entered_there_is_used_at_once
         page = assistant.pages[step]
         for name, text in answers.items():
             page.fields[name].setText(text)
-        with qtbot.waitSignal(assistant.kept, timeout=30_000):
+        with qtbot.waitSignal(assistant.kept):
             page.button.click()
 
     drive = tmp_path / "drive"
     drive.mkdir()
     keep("drive", folder=str(drive))
-    qtbot.waitUntil(lambda: "No site is connected" in panel.notice.text.whole(), timeout=30_000)
+    qtbot.waitUntil(lambda: "No site is connected" in panel.notice.text.whole())
     assert assistants(panel) == [assistant], "it is not opened a second time"
     with SandboxProcess(tmp_path / "site", "ftrack-suite") as site:
         keep("site", server=site.url, user=site.user, key=site.key)
-        qtbot.waitUntil(lambda: "Run it here" in panel.notice._button.text(), timeout=30_000)
+        qtbot.waitUntil(lambda: "Run it here" in panel.notice._button.text())
         assert site.url in panel.notice.text.whole()
     assistant.reject()

@@ -22,14 +22,14 @@ def test_a_missing_site_is_told_with_what_to_enter(
     for name in ("FTRACK_SERVER", "FTRACK_API_USER", "FTRACK_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     host = Host(_Server(None, home / "journal"))
-    with qtbot.waitSignal(host.unconnected, timeout=30_000) as unconnected:
+    with qtbot.waitSignal(host.unconnected) as unconnected:
         host.start()
     assert "lacks the site's address (FTRACK_SERVER)" in unconnected.args[0]
     monkeypatch.setenv("FTRACK_SERVER", "http://127.0.0.1:9")
-    with qtbot.waitSignal(host.failed, timeout=30_000) as failed:
+    with qtbot.waitSignal(host.failed) as failed:
         host.start()
     assert "lacks the API user (FTRACK_API_USER)" in failed.args[0]
-    with qtbot.waitSignal(host.stopped, timeout=30_000):
+    with qtbot.waitSignal(host.stopped):
         host.stop()
 
 
@@ -40,9 +40,9 @@ def test_a_second_window_attaches_to_the_server_that_runs(
     monkeypatch.setenv("FTRACK_API_USER", "nobody")
     monkeypatch.setenv("FTRACK_API_KEY", "key")
     host = Host(_Server(None, engine.folder))
-    with qtbot.waitSignal(host.attached, timeout=30_000):
+    with qtbot.waitSignal(host.attached):
         host.start()
-    with qtbot.waitSignal(host.stopped, timeout=30_000):
+    with qtbot.waitSignal(host.stopped):
         host.stop()
 
 
@@ -63,7 +63,7 @@ def test_stopping_waits_for_a_start_that_is_under_way(qapp: QApplication, qtbot:
     slow = Slow()
     host = Host(slow)
     host.start()
-    with qtbot.waitSignal(host.stopped, timeout=30_000):
+    with qtbot.waitSignal(host.stopped):
         host.stop()
         slow.may_start.set()
     assert slow.done == ["started", "stopped"]

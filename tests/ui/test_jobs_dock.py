@@ -61,7 +61,7 @@ def panel(show_panel: Callable[..., Panel], sample: SampleJobs) -> Panel:
 
 @pytest.fixture
 def dock(panel: Panel, qtbot: Any) -> JobsDock:
-    qtbot.waitUntil(lambda: len(panel.jobs.jobs.rows()) == 6, timeout=15_000)
+    qtbot.waitUntil(lambda: len(panel.jobs.jobs.rows()) == 6)
     return panel.jobs
 
 
@@ -76,7 +76,6 @@ def choose(qtbot: Any, dock: JobsDock, job: int, tasks: int) -> None:
     dock.go_to_job(job)
     qtbot.waitUntil(
         lambda: dock.list.current_id() == job and len(dock.tasks.rows()) == tasks and dock.task() is not None,
-        timeout=15_000,
     )
 
 
@@ -105,25 +104,25 @@ def test_a_failed_job_opens_at_its_failed_task_with_its_log(qtbot: Any, dock: Jo
     task = dock.task()
     assert task is not None
     assert (task.index, task.status, task.worker) == (4, "failed", "ws-lighting-04")
-    qtbot.waitUntil(lambda: any("--- failed" in line for line in log_text(dock)), timeout=15_000)
+    qtbot.waitUntil(lambda: any("--- failed" in line for line in log_text(dock)))
     assert "[image2 @ 0x55d0c8] Could not open file : BC_0050.1058.exr" in log_text(dock)
 
 
 def test_e_goes_to_the_first_error_and_a_search_goes_around(qtbot: Any, dock: JobsDock, sample: SampleJobs) -> None:
     choose(qtbot, dock, sample.failed, 11)
     log = dock.log
-    qtbot.waitUntil(lambda: log.model.count() == 14, timeout=15_000)
+    qtbot.waitUntil(lambda: log.model.count() == 14)
     assert log.view.following
     qtbot.keyClick(log.view, Qt.Key.Key_E)
-    qtbot.waitUntil(lambda: log.view.current_id == 12, timeout=15_000)
+    qtbot.waitUntil(lambda: log.view.current_id == 12)
     assert not log.view.following, "who jumps to an error wants to stay there"
     qtbot.keyClicks(log.search, "frame=    7")
-    qtbot.waitUntil(lambda: log.view.current_id == 10, timeout=15_000)
+    qtbot.waitUntil(lambda: log.view.current_id == 10)
     qtbot.keyClick(log.search, Qt.Key.Key_Return)
     qtbot.wait(100)
     assert log.view.current_id == 10, "the only hit is found again from the top"
     log.search.setText("nothing like it")
-    qtbot.waitUntil(lambda: log.search.property("state") == "error", timeout=15_000)
+    qtbot.waitUntil(lambda: log.search.property("state") == "error")
 
 
 def test_scrolling_up_stops_following_and_the_end_starts_it_again(
@@ -133,7 +132,7 @@ def test_scrolling_up_stops_following_and_the_end_starts_it_again(
     path.write_text("".join(f"line {number}\n" for number in range(3_000)))
     choose(qtbot, dock, sample.running, 11)
     view, bar = dock.log.view, dock.log.view.verticalScrollBar()
-    qtbot.waitUntil(lambda: dock.log.model.count() == 3_000 and bar.value() == bar.maximum(), timeout=15_000)
+    qtbot.waitUntil(lambda: dock.log.model.count() == 3_000 and bar.value() == bar.maximum())
 
     bar.triggerAction(bar.SliderAction.SliderPageStepSub)
     top = view.top_row()
@@ -141,41 +140,41 @@ def test_scrolling_up_stops_following_and_the_end_starts_it_again(
     assert not dock.log.follow.isChecked()
     with path.open("a") as out:
         out.write("".join(f"more {number}\n" for number in range(500)))
-    qtbot.waitUntil(lambda: dock.log.model.count() == 3_500, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.log.model.count() == 3_500)
     assert view.top_row() == top, "the person keeps looking at the same line"
 
     qtbot.keyClick(view, Qt.Key.Key_End)
     assert view.following
     with path.open("a") as out:
         out.write("last\n")
-    qtbot.waitUntil(lambda: dock.log.model.count() == 3_501 and bar.value() == bar.maximum(), timeout=15_000)
+    qtbot.waitUntil(lambda: dock.log.model.count() == 3_501 and bar.value() == bar.maximum())
 
 
 def test_a_task_that_starts_over_shows_nothing_of_its_old_log(
     qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal
 ) -> None:
     choose(qtbot, dock, sample.failed, 11)
-    qtbot.waitUntil(lambda: any("--- failed" in line for line in log_text(dock)), timeout=15_000)
+    qtbot.waitUntil(lambda: any("--- failed" in line for line in log_text(dock)))
     engine.task_log_path(sample.failed, 4).write_text("attempt 2\n")
-    qtbot.waitUntil(lambda: log_text(dock) == ["attempt 2"], timeout=15_000)
+    qtbot.waitUntil(lambda: log_text(dock) == ["attempt 2"])
 
 
 def test_copied_lines_have_no_colours_and_the_log_is_opened_and_kept_as_a_file(
     qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal, desktop: Desktop, tmp_path: Path
 ) -> None:
     choose(qtbot, dock, sample.failed, 11)
-    qtbot.waitUntil(lambda: dock.log.model.count() == 14, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.log.model.count() == 14)
     dock.log.view.go_to(12)
     dock.log.view.copy()
     wanted = "Error opening input: No such file or directory"
-    qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == wanted, timeout=15_000)
+    qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == wanted)
     said: list[str] = []
     dock.log.said.connect(said.append)
     dock.log.save_copy(tmp_path / "kept.log")
-    qtbot.waitUntil(lambda: bool(said), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(said))
     assert (tmp_path / "kept.log").read_bytes() == engine.task_log_path(sample.failed, 4).read_bytes()
     dock.log.save_copy(tmp_path / "no" / "folder.log")
-    qtbot.waitUntil(lambda: "No such file" in said[-1], timeout=15_000)
+    qtbot.waitUntil(lambda: "No such file" in said[-1])
 
     path = engine.task_log_path(sample.failed, 4)
     open_it = next(action for action in dock.log.file.menu().actions() if action.text() == "Open as a file")
@@ -190,11 +189,11 @@ def test_copied_lines_have_no_colours_and_the_log_is_opened_and_kept_as_a_file(
 def test_the_graph_shows_what_every_task_is_at(qtbot: Any, dock: JobsDock, sample: SampleJobs) -> None:
     choose(qtbot, dock, sample.farm, 25)
     dock.left.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: len(dock.canvas.graph.cards) == 2, timeout=15_000)
+    qtbot.waitUntil(lambda: len(dock.canvas.graph.cards) == 2)
     assert dock.canvas._state_words(0) == "3 running, 6 queued, 15 done"
     assert dock.canvas._state_words(1) == "queued"
     dock.group.setChecked(False)
-    qtbot.waitUntil(lambda: len(dock.canvas.graph.cards) == 25, timeout=15_000)
+    qtbot.waitUntil(lambda: len(dock.canvas.graph.cards) == 25)
     dock.canvas.picked.emit([20])
     task = dock.task()
     assert task is not None
@@ -215,7 +214,6 @@ def test_the_last_picture_is_shown_and_replaced_by_a_newer_one(
             lambda name=name: (
                 not dock.picture.image().isNull() and dock.picture.image().pixelColor(9, 9) == QColor(name)
             ),
-            timeout=15_000,
         )
 
 
@@ -236,12 +234,12 @@ def test_cancelling_two_jobs_lists_both_and_orders_both(
     )
     assert not dialog.confirm.isDefault(), "Return leaves everything as it is"
     qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 2, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 2)
     orders = {(order.kind, order.args["job"]) for order in engine.open_orders()}
     assert orders == {("job_cancel", sample.running), ("job_cancel", sample.farm)}
     for order in engine.open_orders():
         engine.answer(order.id, {"job": order.args["job"]})
-    qtbot.waitUntil(lambda: not dock._hub._orders, timeout=15_000)
+    qtbot.waitUntil(lambda: not dock._hub._orders)
 
 
 def test_priority_and_requeue_of_a_failed_task(qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal) -> None:
@@ -255,7 +253,7 @@ def test_priority_and_requeue_of_a_failed_task(qtbot: Any, dock: JobsDock, sampl
     (asked,) = dock.findChildren(PriorityDialog)
     asked.value.setValue(80)
     qtbot.mouseClick(asked.confirm, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 2, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 2)
     assert [(order.kind, order.args) for order in engine.open_orders()] == [
         ("task_requeue", {"job": sample.failed, "task": 4}),
         ("job_priority", {"job": sample.running, "priority": 80}),
@@ -266,16 +264,16 @@ def test_the_command_lines_are_seen_before_a_script_runs_for_the_first_time(
     qtbot: Any, panel: Panel, dock: JobsDock, sample: SampleJobs, engine: Journal
 ) -> None:
     panel.go_to_job(sample.to_confirm)
-    qtbot.waitUntil(lambda: dock.list.current_id() == sample.to_confirm and dock.confirm.isVisible(), timeout=15_000)
+    qtbot.waitUntil(lambda: dock.list.current_id() == sample.to_confirm and dock.confirm.isVisible())
     qtbot.mouseClick(dock.confirm, Qt.MouseButton.LeftButton)
     (dialog,) = dock.findChildren(JobConfirmDialog)
-    qtbot.waitUntil(dialog.confirm.isEnabled, timeout=15_000)
+    qtbot.waitUntil(dialog.confirm.isEnabled)
     text = dialog.lines.toPlainText()
     folder = "/data/production/bigbuck/shots/BC_0061/dailies"
     assert f"ffmpeg -y -start_number 1001 -i {folder}/BC_0061.%04d.exr -frames:v 25 {folder}/00.mov" in text
     assert dialog.words.text().startswith("3 command lines in 3 tasks.")
     qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
     (order,) = engine.open_orders()
     assert (order.kind, order.args) == ("job_confirm", {"job": sample.to_confirm})
 
@@ -288,9 +286,9 @@ def test_a_program_that_is_not_allowed_is_named_before_anything_runs(
         NewJob("tidy", "tidy", [NewTask("t", "misc", [command])], script_hash="x", hold="confirm")
     )
     panel.go_to_job(job, confirm=True)
-    qtbot.waitUntil(lambda: bool(dock.findChildren(JobConfirmDialog)), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(dock.findChildren(JobConfirmDialog)))
     (dialog,) = dock.findChildren(JobConfirmDialog)
-    qtbot.waitUntil(dialog.confirm.isEnabled, timeout=15_000)
+    qtbot.waitUntil(dialog.confirm.isEnabled)
     assert "/usr/bin/rm -rf /data" in dialog.lines.toPlainText()
     assert "will not run: /usr/bin/rm is not among the programs" in dialog.lines.toPlainText()
     dialog.reject()
@@ -301,16 +299,16 @@ def test_the_list_keeps_place_and_choice_while_jobs_come_and_go(
 ) -> None:
     choose(qtbot, dock, sample.done, 2)
     made = [engine.add_job(NewJob(f"new {n}", "x", [NewTask("t", "misc", [])], who="td"))[0] for n in range(30)]
-    qtbot.waitUntil(lambda: len(dock.jobs.rows()) == 36, timeout=15_000)
+    qtbot.waitUntil(lambda: len(dock.jobs.rows()) == 36)
     assert dock.list.current_id() == sample.done
     engine.delete_job(made[3])
     engine.delete_job(sample.failed)
-    qtbot.waitUntil(lambda: len(dock.jobs.rows()) == 34, timeout=15_000)
+    qtbot.waitUntil(lambda: len(dock.jobs.rows()) == 34)
     assert dock.list.current_id() == sample.done
     dock.bar.set_values({"text": "new 1"})
-    qtbot.waitUntil(lambda: len(dock.jobs.rows()) == 11, timeout=15_000)
+    qtbot.waitUntil(lambda: len(dock.jobs.rows()) == 11)
     dock.bar.set_values({"engine": "manager"})
-    qtbot.waitUntil(lambda: {row.engine for row in dock.jobs.rows()} == {"manager"}, timeout=15_000)
+    qtbot.waitUntil(lambda: {row.engine for row in dock.jobs.rows()} == {"manager"})
 
 
 def test_a_day_without_jobs_says_where_they_come_from(qtbot: Any, show_panel: Callable[..., Panel], day: Day) -> None:
@@ -329,9 +327,9 @@ def test_the_run_that_submitted_a_job_leads_to_it(
     engine.mark_effects([effect.id], "sent", after={effect.id: {"job": sample.done, "status": "completed"}})
     panel.go_to_run(run)
     name = f"job_{sample.done}"
-    qtbot.waitUntil(lambda: panel.detail.findChild(QPushButton, name) is not None, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.detail.findChild(QPushButton, name) is not None)
     shown = " ".join(label.text() for label in panel.detail.findChildren(QLabel))
     assert "→ completed" in shown, "the run shows how the job ended"
     qtbot.mouseClick(panel.detail.findChild(QPushButton, name), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.jobs.list.current_id() == sample.done, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.jobs.list.current_id() == sample.done)
     assert panel.pages.currentWidget() is panel.jobs

@@ -23,8 +23,6 @@ from ui.dialogs.settings import default_store
 from ui.docks.jobs import JobsDock
 from ui.panel import Panel
 
-PATIENCE = 60_000
-
 
 @pytest.fixture(scope="module")
 def compiler() -> Iterator[StandInCompiler]:
@@ -55,7 +53,7 @@ def dock(jobs: Jobs, show_panel: Callable[..., Panel], qtbot: Any) -> JobsDock:
     panel = show_panel(jobs.journal.folder, wait=False)
     answer = jobs.order("submit_job", **order)
     panel.go_to_job(int(answer["job"]))
-    qtbot.waitUntil(lambda: len(panel.jobs.tasks.rows()) == 3, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: len(panel.jobs.tasks.rows()) == 3)
     return panel.jobs
 
 
@@ -82,17 +80,17 @@ def test_a_farm_job_is_watched_from_its_first_task_to_its_last_picture(
         "echo-sleep-test",
         "Flamenco",
     ]
-    qtbot.waitUntil(lambda: [row.dependencies for row in dock.tasks.rows()] == [(), (1,), (1,)], timeout=PATIENCE)
+    qtbot.waitUntil(lambda: [row.dependencies for row in dock.tasks.rows()] == [(), (1,), (1,)])
 
     echo = dock.tasks.rows()[0].remote_id
     manager.work(echo, "active", b"\x1b[32mfirst\x1b[0m line\n")
-    qtbot.waitUntil(lambda: dock.tasks.rows()[0].status == "active", timeout=PATIENCE)
-    qtbot.waitUntil(lambda: lines(dock) == ["first line"], timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.tasks.rows()[0].status == "active")
+    qtbot.waitUntil(lambda: lines(dock) == ["first line"])
     assert dock.log.view.following
     manager.drop_sockets()
     for number in range(30):
         manager.work(echo, "active", f"line {number}\n".encode())
-    qtbot.waitUntil(lambda: lines(dock) == ["first line", *(f"line {n}" for n in range(30))], timeout=PATIENCE)
+    qtbot.waitUntil(lambda: lines(dock) == ["first line", *(f"line {n}" for n in range(30))])
 
     data = io.BytesIO()
     Image.new("RGB", (64, 36), (0, 0, 255)).save(data, "JPEG", quality=100)
@@ -103,11 +101,11 @@ def test_a_farm_job_is_watched_from_its_first_task_to_its_last_picture(
         seen = dock.picture.image()
         return not seen.isNull() and seen.pixelColor(9, 9).blue() > 240 > 20 > seen.pixelColor(9, 9).red()
 
-    qtbot.waitUntil(blue, timeout=PATIENCE)
+    qtbot.waitUntil(blue)
     for task in dock.tasks.rows():
         manager.work(task.remote_id, "completed")
-    qtbot.waitUntil(lambda: dock.jobs.rows()[0].status == "completed", timeout=PATIENCE)
-    qtbot.waitUntil(lambda: {row.status for row in dock.tasks.rows()} == {"completed"}, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.jobs.rows()[0].status == "completed")
+    qtbot.waitUntil(lambda: {row.status for row in dock.tasks.rows()} == {"completed"})
 
 
 def test_a_farm_job_and_its_tasks_are_cancelled_and_requeued_by_dialogs_that_name_them(
@@ -120,17 +118,17 @@ def test_a_farm_job_and_its_tasks_are_cancelled_and_requeued_by_dialogs_that_nam
     requeue = next(action for action in TASK_ACTIONS if action.kind == "task_requeue")
     dock.act_on_tasks(cancel)
     assert confirmed(qtbot, dock) == ["sleep"]
-    qtbot.waitUntil(lambda: dock.tasks.rows()[1].status == "canceled", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.tasks.rows()[1].status == "canceled")
     assert manager.tasks[task]["status"] == "canceled"
     dock.act_on_tasks(requeue)
     assert confirmed(qtbot, dock) == ["sleep"]
-    qtbot.waitUntil(lambda: dock.tasks.rows()[1].status == "queued", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.tasks.rows()[1].status == "queued")
 
     for kind, ends in (("job_cancel", "canceled"), ("job_requeue", "queued")):
-        qtbot.waitUntil(dock.actions_[kind].isEnabled, timeout=PATIENCE)
+        qtbot.waitUntil(dock.actions_[kind].isEnabled)
         qtbot.mouseClick(dock.actions_[kind], Qt.MouseButton.LeftButton)
         assert confirmed(qtbot, dock) == ["TOS_0120 lighting  (Flamenco)"]
-        qtbot.waitUntil(lambda ends=ends: dock.jobs.rows()[0].status == ends, timeout=PATIENCE)
+        qtbot.waitUntil(lambda ends=ends: dock.jobs.rows()[0].status == ends)
         assert {job["status"] for job in manager.jobs.values()} == {ends}
 
 
@@ -156,12 +154,12 @@ def test_a_deployed_script_is_run_on_the_farm_after_its_command_lines_were_seen(
     dialog = JobRunDialog(panel.hub, wish, panel)
     dialog.open()
     try:
-        qtbot.waitUntil(dialog.farm.isEnabled, timeout=PATIENCE)
+        qtbot.waitUntil(dialog.farm.isEnabled)
         dialog.farm.click()
         assert "echo hi" in dialog.lines.toPlainText()
         assert "deploy it first" in dialog.words.text(), "the Manager has another text under this name"
         assert not dialog.try_out.isEnabled()
-        with qtbot.waitSignal(dialog.submitted, timeout=PATIENCE) as submitted:
+        with qtbot.waitSignal(dialog.submitted) as submitted:
             qtbot.mouseClick(dialog.submit, Qt.MouseButton.LeftButton)
     finally:
         background.close()

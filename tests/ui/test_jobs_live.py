@@ -17,7 +17,6 @@ from ui.dialogs.job_run import JobRunDialog
 from ui.docks.jobs import JobsDock
 from ui.panel import Panel
 
-PATIENCE = 60_000
 TICKS = """
 import os, sys, time
 for number in range(40):
@@ -51,17 +50,17 @@ def test_the_log_of_a_running_task_is_read_while_it_is_written(
     job = jobs.submit(script_of(python(TICKS, str(gate)), "[['echo', {message: 'all done'}]]"))
     panel.go_to_job(job)
     dock = panel.jobs
-    qtbot.waitUntil(lambda: lines(dock)[-1:] == ["tick 12"], timeout=PATIENCE)
-    qtbot.waitUntil(lambda: dock.task() is not None and dock.task().status == "active", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: lines(dock)[-1:] == ["tick 12"])
+    qtbot.waitUntil(lambda: dock.task() is not None and dock.task().status == "active")
     assert dock.jobs.rows()[0].status == "active"
     assert dock.log.view.following
 
     gate.touch()
-    qtbot.waitUntil(lambda: dock.jobs.rows()[0].status == "completed", timeout=PATIENCE)
-    qtbot.waitUntil(lambda: 'echo: "all done"' in lines(dock), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.jobs.rows()[0].status == "completed")
+    qtbot.waitUntil(lambda: 'echo: "all done"' in lines(dock))
     assert dock.task().index == 2, "who has chosen no task sees the one at work"
     dock.task_list.selectRow(0)
-    qtbot.waitUntil(lambda: "tick 39" in lines(dock), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "tick 39" in lines(dock))
     assert [line for line in lines(dock) if line.startswith("tick")] == [f"tick {number}" for number in range(40)]
     assert [str(dock.jobs.index(0, column).data()) for column in (0, 4, 5)] == ["Done", "100 %", "2 of 2"]
 
@@ -73,12 +72,12 @@ def test_cancelling_a_running_job_in_the_dock_ends_its_program(
     job = jobs.submit(script_of(python("import time; print('started', flush=True); time.sleep(600)")))
     panel.go_to_job(job)
     dock = panel.jobs
-    qtbot.waitUntil(lambda: "started" in lines(dock), timeout=PATIENCE)
-    qtbot.waitUntil(dock.actions_["job_cancel"].isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "started" in lines(dock))
+    qtbot.waitUntil(dock.actions_["job_cancel"].isEnabled)
     qtbot.mouseClick(dock.actions_["job_cancel"], Qt.MouseButton.LeftButton)
     (dialog,) = dock.findChildren(Confirm)
     qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.jobs.rows()[0].status == "canceled", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.jobs.rows()[0].status == "canceled")
     assert jobs.states(job) == ["canceled"]
 
 
@@ -88,22 +87,22 @@ def test_a_changed_script_runs_from_the_workbench_after_its_command_lines_were_s
     panel = show_panel(jobs.journal.folder, wait=False)
     panel.show_page(1)
     workbench: Any = panel._workbench
-    qtbot.waitUntil(lambda: bool(workbench.scripts.infos()), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool(workbench.scripts.infos()))
     workbench.open_script("log_and_sleep.js")
-    qtbot.waitUntil(lambda: workbench.preview.good is not None and not workbench.runner.busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: workbench.preview.good is not None and not workbench.runner.busy)
     workbench.editor.goto(1, 1)
-    with qtbot.waitSignal(workbench.previewed, timeout=PATIENCE):
+    with qtbot.waitSignal(workbench.previewed):
         typed(workbench.editor, "// mine\n")
-    qtbot.waitUntil(lambda: not workbench.runner.busy, timeout=PATIENCE)
-    with qtbot.waitSignal(workbench.previewed, timeout=PATIENCE):
+    qtbot.waitUntil(lambda: not workbench.runner.busy)
+    with qtbot.waitSignal(workbench.previewed):
         form = workbench.inputs.form
         form.set_values({**form.values(), "message": "hello from the workbench"})
         workbench._request(now=True)
-    qtbot.waitUntil(lambda: not workbench.runner.busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not workbench.runner.busy)
 
     qtbot.mouseClick(workbench.run_button, Qt.MouseButton.LeftButton)
     (dialog,) = panel.findChildren(JobRunDialog)
-    qtbot.waitUntil(dialog.submit.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(dialog.submit.isEnabled)
     text = dialog.lines.toPlainText()
     assert "echo 'hello from the workbench'" in text
     assert "sleep 1" in text
@@ -111,13 +110,13 @@ def test_a_changed_script_runs_from_the_workbench_after_its_command_lines_were_s
     assert dialog.try_out.isChecked()
     qtbot.mouseClick(dialog.submit, Qt.MouseButton.LeftButton)
 
-    qtbot.waitUntil(lambda: bool(panel.findChildren(JobConfirmDialog)), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool(panel.findChildren(JobConfirmDialog)))
     (confirm,) = panel.findChildren(JobConfirmDialog)
     (row,) = jobs.journal.jobs()
     assert (row.status, row.completed) == ("needs-confirmation", 0)
-    qtbot.waitUntil(confirm.confirm.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(confirm.confirm.isEnabled)
     assert "echo 'hello from the workbench'" in confirm.lines.toPlainText()
     qtbot.mouseClick(confirm.confirm, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: jobs.journal.job(row.id).status == "completed", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: jobs.journal.job(row.id).status == "completed")
     panel.jobs.task_list.selectRow(0)
-    qtbot.waitUntil(lambda: "hello from the workbench" in "\n".join(lines(panel.jobs)), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "hello from the workbench" in "\n".join(lines(panel.jobs)))

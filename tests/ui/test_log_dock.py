@@ -25,7 +25,7 @@ from ui.sample_day import Day
 def panel(show_panel: Callable[..., Panel], day: Day, qtbot: Any) -> Panel:
     made = show_panel(day.folder)
     made._dock["log"].raise_()
-    qtbot.waitUntil(lambda: made.log.model.count() > 50, timeout=15_000)
+    qtbot.waitUntil(lambda: made.log.model.count() > 50)
     return made
 
 
@@ -33,7 +33,7 @@ def test_only_errors_are_listed_by_level(panel: Panel, qtbot: Any) -> None:
     everything = panel.log.model.count()
     panel.log.level.setCurrentIndex(4)
     assert panel.log.filter() == LogFilter(level=40)
-    qtbot.waitUntil(lambda: 0 < panel.log.model.count() < everything, timeout=15_000)
+    qtbot.waitUntil(lambda: 0 < panel.log.model.count() < everything)
 
 
 def test_a_broken_pattern_is_marked_and_the_last_filter_stays(panel: Panel, qtbot: Any) -> None:
@@ -60,16 +60,16 @@ def test_a_filter_is_kept_for_another_day(panel: Panel, show_panel: Callable[...
 
 def test_a_line_leads_to_its_event(panel: Panel, day: Day, qtbot: Any) -> None:
     panel.log.show_only(text="BB_0070 matchmove", level=30)
-    qtbot.waitUntil(lambda: panel.log.model.count() >= 1, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.log.model.count() >= 1)
     panel.log.view.activated.emit(panel.log.model.id_at(0))
-    qtbot.waitUntil(lambda: panel.events.view.current_id == day.missing_folder[0], timeout=15_000)
+    qtbot.waitUntil(lambda: panel.events.view.current_id == day.missing_folder[0])
 
 
 def followed(panel: Panel, path: Path, qtbot: Any, rows: int) -> RowsView:
     """The view of a file that the Log dock follows, when so many rows of it are known."""
     panel.log.follow_file(path)
     view = panel.log.current_view()
-    qtbot.waitUntil(lambda: view.model.count() == rows, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == rows)
     return view
 
 
@@ -77,7 +77,7 @@ def texts(view: RowsView, qtbot: Any) -> list[str]:
     """What the rows at the end say, when they are here."""
     model = view.model
     first, last = max(0, model.count() - 20), model.count() - 1
-    qtbot.waitUntil(lambda: all(model.row(n) is not None for n in range(first, last + 1)), timeout=15_000)
+    qtbot.waitUntil(lambda: all(model.row(n) is not None for n in range(first, last + 1)))
     return [row.cells[0] for n in range(first, last + 1) if (row := model.row(n)) is not None]
 
 
@@ -87,29 +87,29 @@ def test_a_plain_log_file_is_followed_through_growth_and_rotation(panel: Panel, 
     view = followed(panel, path, qtbot, 2_000)
     with path.open("a") as stream:
         stream.write("2026-11-22 11:00:00 ERROR the drive went away\nhalf a li")
-    qtbot.waitUntil(lambda: view.model.count() == 2_002, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == 2_002)
     assert texts(view, qtbot)[-2:] == ["2026-11-22 11:00:00 ERROR the drive went away", "half a li"]
     row = view.model.row(2_000)
     assert row is not None
     assert row.tone == "error"
 
     panel.log.bar.search.setText("drive")
-    qtbot.waitUntil(lambda: view.model.count() == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == 1)
     with path.open("a") as stream:
         stream.write("ne on the way to the drive\n")
-    qtbot.waitUntil(lambda: view.model.count() == 2, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == 2)
     assert texts(view, qtbot)[-1] == "half a line on the way to the drive"
     path.rename(tmp_path / "ftrack_event_server.log.1")
     path.write_text("".join(f"2026-11-23 00:00:{n % 60:02d} INFO another drive {n}\n" for n in range(2_500)))
-    qtbot.waitUntil(lambda: view.model.count() == 2_500, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == 2_500)
     assert texts(view, qtbot)[-1].endswith("another drive 2499")
 
     panel.log.bar.clear()
-    qtbot.waitUntil(lambda: view.model.count() == 2_500, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == 2_500)
     assert texts(view, qtbot)[-1].endswith("another drive 2499")
     # Cut short in its place and as long again, as logrotate does with copytruncate.
     path.write_text("".join(f"2026-11-24 00:00:{n % 60:02d} INFO a third day {n}\n" for n in range(2_500)))
-    qtbot.waitUntil(lambda: texts(view, qtbot)[-1].endswith("a third day 2499"), timeout=15_000)
+    qtbot.waitUntil(lambda: texts(view, qtbot)[-1].endswith("a third day 2499"))
     panel.log.follow_journal()
     assert panel.log.current_view() is panel.log.view
 
@@ -122,12 +122,12 @@ def test_a_log_of_colours_bytes_and_one_endless_line_is_followed_too(panel: Pane
     assert shown[0] == "ERROR: lost plate"
     assert "\x00" not in "".join(shown)
     panel.log.bar.search.setText("LOST plate")
-    qtbot.waitUntil(lambda: view.model.count() == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == 1)
     assert panel.log.bar.finder() is not None
     panel.log.bar.clear()
     with path.open("ab") as stream:
         stream.truncate(1 << 26)
-    qtbot.waitUntil(lambda: view.model.count() > (1 << 26) // PAGE, timeout=30_000)
+    qtbot.waitUntil(lambda: view.model.count() > (1 << 26) // PAGE)
     began = time.thread_time()
     for _ in range(20):
         view.viewport().repaint()
@@ -139,13 +139,13 @@ def test_what_cannot_be_followed_is_told_until_it_can(panel: Panel, tmp_path: Pa
     path = tmp_path / "later.log"
     panel.log.follow_file(path)
     view = panel.log.current_view()
-    qtbot.waitUntil(lambda: "cannot be read" in view.empty_text, timeout=15_000)
+    qtbot.waitUntil(lambda: "cannot be read" in view.empty_text)
     path.write_text("here I am\n")
-    qtbot.waitUntil(lambda: view.model.count() == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: view.model.count() == 1)
     assert texts(view, qtbot) == ["here I am"]
     panel.log.follow_file(tmp_path)
     folder = panel.log.current_view()
-    qtbot.waitUntil(lambda: "no file with lines" in folder.empty_text, timeout=15_000)
+    qtbot.waitUntil(lambda: "no file with lines" in folder.empty_text)
 
 
 def test_who_scrolls_up_is_told_how_many_lines_came_and_taken_to_them(panel: Panel, tmp_path: Path, qtbot: Any) -> None:
@@ -156,7 +156,7 @@ def test_who_scrolls_up_is_told_how_many_lines_came_and_taken_to_them(panel: Pan
     assert not view.following
     with path.open("a") as stream:
         stream.write("".join(f"line {n}\n" for n in range(1_000, 1_025)))
-    qtbot.waitUntil(lambda: view.new_lamp.isVisible() and "25 new" in view.new_lamp.text(), timeout=15_000)
+    qtbot.waitUntil(lambda: view.new_lamp.isVisible() and "25 new" in view.new_lamp.text())
     assert view.current_id == 1
     qtbot.mouseClick(view.new_lamp, Qt.MouseButton.LeftButton)
     assert view.following
@@ -166,18 +166,18 @@ def test_who_scrolls_up_is_told_how_many_lines_came_and_taken_to_them(panel: Pan
     qtbot.keyClick(view, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
     qtbot.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     clipboard = QGuiApplication.clipboard()
-    qtbot.waitUntil(lambda: clipboard.text() == "line 1023\nline 1024", timeout=15_000)
+    qtbot.waitUntil(lambda: clipboard.text() == "line 1023\nline 1024")
 
 
 def test_what_is_listed_is_exported(panel: Panel, tmp_path: Path, qtbot: Any) -> None:
     panel.log.show_only(level=40)
-    qtbot.waitUntil(lambda: 0 < panel.log.model.count() < 20, timeout=15_000)
+    qtbot.waitUntil(lambda: 0 < panel.log.model.count() < 20)
     shown = panel.log.model.count()
     export_rows(panel.log.view, tmp_path / "log.json", "json")
     export_rows(panel.log.view, tmp_path / "log.csv", "csv")
     export_rows(panel.log.view, tmp_path / "log.txt", "txt")
     for name in ("log.json", "log.csv", "log.txt"):
-        qtbot.waitUntil((tmp_path / name).exists, timeout=15_000)
+        qtbot.waitUntil((tmp_path / name).exists)
     records = json.loads((tmp_path / "log.json").read_text())
     csv_lines = (tmp_path / "log.csv").read_text().splitlines()
     assert csv_lines[0] == "Id,Time,Level,Message,Topic,Handler,Entity,Handlers"
@@ -189,15 +189,15 @@ def test_what_is_listed_is_exported(panel: Panel, tmp_path: Path, qtbot: Any) ->
 
 def test_an_export_of_nothing_is_a_table_without_rows(panel: Panel, tmp_path: Path, qtbot: Any) -> None:
     panel.log.show_only(text="no line says this")
-    qtbot.waitUntil(lambda: panel.log.model.count() == 0, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.log.model.count() == 0)
     export_rows(panel.log.view, tmp_path / "none.json", "json")
-    qtbot.waitUntil((tmp_path / "none.json").exists, timeout=15_000)
+    qtbot.waitUntil((tmp_path / "none.json").exists)
     assert json.loads((tmp_path / "none.json").read_text()) == []
 
 
 def test_an_export_that_cannot_be_written_is_told(panel: Panel, tmp_path: Path, qtbot: Any) -> None:
     export_rows(panel.log.view, tmp_path / "gone" / "log.csv", "csv")
-    qtbot.waitUntil(lambda: bool(panel.log.view.findChildren(QMessageBox)), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(panel.log.view.findChildren(QMessageBox)))
     (box,) = panel.log.view.findChildren(QMessageBox)
     assert "No such file or directory. Choose another folder." in box.text()
     box.accept()

@@ -23,15 +23,15 @@ def test_shows_with_levers_of_their_own_come_first_and_the_others_are_found_by_n
     journal.set_lever("status_handler", with_lever, "off", "hugo", "quiet please")
     journal.close()
     panel = show_panel(day.folder)
-    qtbot.waitUntil(lambda: len(panel.hub.snapshot.projects) > 300, timeout=15_000)
+    qtbot.waitUntil(lambda: len(panel.hub.snapshot.projects) > 300)
     grid = panel.handlers.grid
     panel.handlers.tabs.setCurrentWidget(grid)
-    qtbot.waitUntil(lambda: bool(grid.shows()), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(grid.shows()))
     assert len(grid.shows()) == SHOWS_SHOWN
     assert with_lever in grid.shows()
     assert without not in grid.shows()
     assert "more shows" in grid.left_out()
     grid.search.setText("show_299")
-    qtbot.waitUntil(lambda: grid.shows() == (without,), timeout=15_000)
+    qtbot.waitUntil(lambda: grid.shows() == (without,))
     assert grid.left_out() == ""
-    qtbot.waitUntil(lambda: grid.lever("status_handler", without).isVisible(), timeout=15_000)
+    qtbot.waitUntil(lambda: grid.lever("status_handler", without).isVisible())

@@ -35,7 +35,7 @@ def panel(request: Any, show_panel: Callable[..., Panel], day: Day, qapp: QAppli
     theme.apply(qapp, request.param)
     made = show_panel(day.folder)
     made.go_to_event(day.project_folder[0])
-    qtbot.waitUntil(lambda: bool(made.detail._cards), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(made.detail._cards))
     return made
 
 
@@ -45,7 +45,7 @@ def test_no_text_of_the_signals_page_is_clipped(panel: Panel, qtbot: Any) -> Non
     panel.handlers.tabs.setCurrentIndex(1)
     panel._dock["log"].raise_()
     panel.events.bar._more_button.setChecked(True)
-    qtbot.waitUntil(lambda: len(panel.handlers.grid._levers) > 0, timeout=15_000)
+    qtbot.waitUntil(lambda: len(panel.handlers.grid._levers) > 0)
     assert_nothing_is_clipped(qtbot, panel)
 
 
@@ -62,7 +62,7 @@ def test_no_text_of_a_dialog_is_clipped(panel: Panel, opens: str, day: Day, qtbo
     assert_nothing_is_clipped(qtbot, dialog)
     if opens == "finder":
         dialog.search.setText("BB_0070 match")
-        qtbot.waitUntil(lambda: dialog._told.count() > 1, timeout=15_000)
+        qtbot.waitUntil(lambda: dialog._told.count() > 1)
         assert_nothing_is_clipped(qtbot, dialog)
     dialog.close()
 
@@ -94,10 +94,10 @@ def test_no_text_of_the_job_compiler_is_clipped(panel: Panel, qtbot: Any) -> Non
     panel.show_page(1)
     assert_nothing_is_clipped(qtbot, panel)
     workbench: Any = panel._workbench
-    qtbot.waitUntil(lambda: bool(workbench.scripts.infos()), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(workbench.scripts.infos()))
     workbench.open_script("dailies_transcode.js")
-    qtbot.waitUntil(lambda: workbench.document.name == "dailies_transcode.js", timeout=60_000)
-    qtbot.waitUntil(lambda: workbench.preview.head.state() != "off" and not workbench.runner.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: workbench.document.name == "dailies_transcode.js")
+    qtbot.waitUntil(lambda: workbench.preview.head.state() != "off" and not workbench.runner.busy)
     workbench.find_bar.start(replacing=True)
     for place in range(workbench.preview.tabs.count()):
         workbench.preview.tabs.setCurrentIndex(place)
@@ -157,8 +157,8 @@ def test_no_text_of_the_jobs_page_is_clipped(panel: Panel, day: Day, qtbot: Any)
     jobs = write_jobs(day.folder, now=time.time())
     for job in (jobs.to_confirm, jobs.running, jobs.failed, jobs.farm):
         panel.go_to_job(job)
-        qtbot.waitUntil(lambda job=job: panel.jobs.list.current_id() == job, timeout=15_000)
-        qtbot.waitUntil(lambda: panel.jobs.task() is not None, timeout=15_000)
+        qtbot.waitUntil(lambda job=job: panel.jobs.list.current_id() == job)
+        qtbot.waitUntil(lambda: panel.jobs.task() is not None)
         assert_nothing_is_clipped(qtbot, panel)
     panel.jobs.left.setCurrentIndex(1)
     for place in range(panel.jobs.right.count()):
@@ -169,15 +169,15 @@ def test_no_text_of_the_jobs_page_is_clipped(panel: Panel, day: Day, qtbot: Any)
 def test_no_text_of_the_jobs_dialogs_is_clipped(panel: Panel, day: Day, qtbot: Any) -> None:
     jobs = write_jobs(day.folder, now=time.time())
     panel.go_to_job(jobs.to_confirm, confirm=True)
-    qtbot.waitUntil(lambda: bool(panel.findChildren(JobConfirmDialog)), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(panel.findChildren(JobConfirmDialog)))
     dialog = panel.findChildren(JobConfirmDialog)[0]
-    qtbot.waitUntil(dialog.confirm.isEnabled, timeout=15_000)
+    qtbot.waitUntil(dialog.confirm.isEnabled)
     assert_nothing_is_clipped(qtbot, dialog)
     dialog.reject()
     panel.go_to_job(jobs.running)
-    qtbot.waitUntil(lambda: panel.jobs.list.current_id() == jobs.running, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.jobs.list.current_id() == jobs.running)
     for kind, made in (("job_priority", PriorityDialog), ("job_cancel", Confirm)):
-        qtbot.waitUntil(panel.jobs.actions_[kind].isEnabled, timeout=15_000)
+        qtbot.waitUntil(panel.jobs.actions_[kind].isEnabled)
         panel.jobs.actions_[kind].click()
         opened = panel.jobs.findChildren(made)[0]
         assert_nothing_is_clipped(qtbot, opened)

@@ -66,8 +66,8 @@ def test_no_text_of_upload_and_of_signing_in_is_clipped(
     odd = studio.folder / "notes from <b>the client.mov"
     odd.write_text("not a movie")
     dialog.add_files([str(studio.clip(LONG)), str(odd)])
-    qtbot.waitUntil(lambda: len(dialog.uploads.clips) == 2, timeout=20_000)
-    qtbot.waitUntil(lambda: all(c.state != "looking" for c in dialog.uploads.clips.values()), timeout=20_000)
+    qtbot.waitUntil(lambda: len(dialog.uploads.clips) == 2)
+    qtbot.waitUntil(lambda: all(c.state != "looking" for c in dialog.uploads.clips.values()))
     clip = next(clip for clip in dialog.uploads.clips.values() if clip.state == "ready")
     in_both(dialog)
     # As each state shows it, without waiting for a transcode.
@@ -85,14 +85,14 @@ def test_no_text_of_batch_create_and_of_the_browser_is_clipped(
     assert panel.desk is not None
     found: list[Any] = []
     panel.desk.ask("shows", lambda desk: desk.look_ups.projects(), found.append, owner=panel)
-    qtbot.waitUntil(lambda: bool(found), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(found))
     show = next(one for one in found[0] if one.name == "nightjar")
     dialog = panel.open_batch("Project", show.id, show.name)
     assert dialog is not None
-    qtbot.waitUntil(lambda: dialog._below is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog._below is not None)
     assert_nothing_is_clipped(qtbot, dialog)
     dialog.numbers.setText("10-200:1o")
-    qtbot.waitUntil(dialog.wrong.isVisible, timeout=5_000)
+    qtbot.waitUntil(dialog.wrong.isVisible)
     for _ in range(6):
         dialog.tasks.add.click()
     dialog.take_text("sequence\tshot\tframe in\tframe out\ttasks\tdescription\nSQ10\tSQ10_0010\tten\t1100\t\twide")
@@ -105,7 +105,7 @@ def test_no_text_of_batch_create_and_of_the_browser_is_clipped(
 
     panel._dock["browser"].raise_()
     dock = panel.browser
-    qtbot.waitUntil(lambda: dock.tree.topLevelItemCount() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.tree.topLevelItemCount() > 0)
     dock.tree.setCurrentItem(dock.tree.topLevelItem(0))
     assert_nothing_is_clipped(qtbot, panel)
     # A page as an action sends it, with each kind of field.
@@ -129,7 +129,7 @@ def test_no_text_of_the_comparison_with_another_server_is_clipped(
 ) -> None:
     dialog = panel.open_shadow()
     assert dialog is not None
-    qtbot.waitUntil(dialog.compare.isEnabled, timeout=20_000)
+    qtbot.waitUntil(dialog.compare.isEnabled)
     in_both(dialog)
     dialog.show_report(sample_report())
     in_both(dialog)

@@ -44,10 +44,10 @@ def test_a_journal_that_may_only_be_read_says_so_and_locks_the_levers(
         lambda path, mode: False if mode == os.W_OK and str(path).startswith(str(day.folder)) else writable(path, mode),
     )
     panel = show_panel(day.folder)
-    qtbot.waitUntil(lambda: panel.hub.read_only, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.hub.read_only)
     assert "Read-only" in panel.notice.text.whole()
     lever = panel.handlers.card("create_task_folder").lever
-    qtbot.waitUntil(lambda: "reading only" in lever.toolTip(), timeout=15_000)
+    qtbot.waitUntil(lambda: "reading only" in lever.toolTip())
     said: list[str] = []
     panel.hub.trouble.connect(said.append)
     panel.replay(day.events[0])
@@ -62,9 +62,9 @@ def test_no_journal_yet_is_news_and_the_window_fills_when_it_comes(
     from ui.sample_day import write_day
 
     panel = show_panel(home / "journal", wait=False)
-    qtbot.waitUntil(lambda: "no journal" in panel.notice.text.whole(), timeout=15_000)
+    qtbot.waitUntil(lambda: "no journal" in panel.notice.text.whole())
     write_day(home / "journal", now=time.time(), events=5)
-    qtbot.waitUntil(lambda: panel.events.model.count() > 0, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.events.model.count() > 0)
     assert not panel.notice.isVisible() or "no journal" not in panel.notice.text.whole()
 
 
@@ -73,7 +73,7 @@ def test_a_corrupt_journal_is_told_with_its_path(show_panel: Callable[..., Panel
     folder.mkdir(parents=True)
     (folder / "journal.db").write_bytes(b"this is no database" * 400)
     panel = show_panel(folder, wait=False)
-    qtbot.waitUntil(lambda: str(folder) in panel.notice.text.whole(), timeout=15_000)
+    qtbot.waitUntil(lambda: str(folder) in panel.notice.text.whole())
     assert panel.notice.property("state") == "error"
 
 
@@ -82,11 +82,11 @@ def test_a_breaker_that_opens_calls_the_person(
 ) -> None:
     panel = show_panel(day.folder)
     engine.open_breaker("create_task_folder", "5 failures in a row, the last: disk full")
-    qtbot.waitUntil(lambda: "disk full" in panel.notice.text.whole(), timeout=15_000)
+    qtbot.waitUntil(lambda: "disk full" in panel.notice.text.whole())
     card = panel.handlers.card("create_task_folder")
-    qtbot.waitUntil(lambda: card._banner_does == "resume", timeout=15_000)
+    qtbot.waitUntil(lambda: card._banner_does == "resume")
     card._banner_button.click()
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
     (order,) = engine.open_orders()
     assert (order.kind, order.args) == ("resume_breaker", {"handler": "create_task_folder"})
 
@@ -96,8 +96,8 @@ def test_the_kept_events_are_offered_and_left_by_default(
 ) -> None:
     panel = show_panel(day.folder)
     panel.handlers.card("assign_task_status").moved.emit("on")
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
-    with qtbot.waitSignal(panel.handlers.kept_wanted, timeout=15_000) as offered:
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
+    with qtbot.waitSignal(panel.handlers.kept_wanted) as offered:
         engine.answer(engine.open_orders()[0].id, {"kept_events": 12})
     assert offered.args == ["assign_task_status", 12]
     from ui.dialogs.base import Confirm
@@ -106,7 +106,7 @@ def test_the_kept_events_are_offered_and_left_by_default(
     assert "12 kept events" in dialog.windowTitle()
     assert not dialog.confirm.isDefault()
     dialog.accept()
-    qtbot.waitUntil(lambda: [o.kind for o in engine.open_orders()] == ["process_kept"], timeout=15_000)
+    qtbot.waitUntil(lambda: [o.kind for o in engine.open_orders()] == ["process_kept"])
 
 
 def test_dark_and_light_switch_while_running_and_are_remembered(
@@ -134,7 +134,7 @@ def test_an_unexpected_error_is_written_down_redacted_and_told(
     hook = CrashHook(home / "state")
     hook.install()
     try:
-        with qtbot.waitSignal(hook.caught, timeout=2_000) as caught:
+        with qtbot.waitSignal(hook.caught) as caught:
             error = ValueError("token=xoxb-1234567890-abcdefghij went wrong")
             sys.excepthook(ValueError, error, None)
     finally:
@@ -152,7 +152,7 @@ def test_a_second_start_brings_the_first_window_forward(qapp: QApplication, home
     try:
         assert first.take()
         first.listen()
-        with qtbot.waitSignal(first.called, timeout=3_000):
+        with qtbot.waitSignal(first.called):
             assert not second.take()
         assert other.take(), "another journal has a window of its own"
     finally:

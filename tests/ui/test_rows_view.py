@@ -60,7 +60,7 @@ def visible_texts(view: RowsView) -> list[str]:
 
 @pytest.fixture
 def wait_for(qtbot: Any) -> Callable[[Callable[[], bool]], None]:
-    return lambda condition: qtbot.waitUntil(condition, timeout=15_000)
+    return qtbot.waitUntil
 
 
 def test_new_lines_appear_and_are_followed(view: RowsView, store: LogStore, wait_for: Any) -> None:
@@ -187,6 +187,6 @@ def test_the_headings_are_whole_in_a_list_that_was_there_before_its_style_sheet(
 ) -> None:
     for sheet in ("", style_sheet(theme.current()), "", style_sheet(theme.current())):
         qapp.setStyleSheet(sheet)
-        qtbot.waitUntil(lambda: view.header.height() == view.header.sizeHint().height(), timeout=5_000)
-        qtbot.waitUntil(lambda: view.header.y() >= 0, timeout=5_000)
+        qtbot.waitUntil(lambda: view.header.height() == view.header.sizeHint().height())
+        qtbot.waitUntil(lambda: view.header.y() >= 0)
         assert view.header.geometry().bottom() < view.viewport().y()

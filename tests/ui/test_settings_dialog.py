@@ -54,7 +54,7 @@ def test_only_what_differs_is_written_and_the_engine_is_told(
     text = (home / "settings.toml").read_text()
     assert 'folder_mode = "2770"' in text
     assert "task_types" not in text
-    qtbot.waitUntil(lambda: [o.kind for o in engine.open_orders()] == ["reload_settings"], timeout=15_000)
+    qtbot.waitUntil(lambda: [o.kind for o in engine.open_orders()] == ["reload_settings"])
     assert dialog.row("folder_mode").back.isEnabled(), "the changed setting is marked and can be reset"
     assert not dialog.row("task_types").back.isEnabled()
 

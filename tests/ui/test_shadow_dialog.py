@@ -74,7 +74,7 @@ def groups(dialog: ShadowDialog) -> dict[str, int]:
 def test_every_planted_difference_is_listed_by_handler_and_can_be_taken_along(
     dialog: ShadowDialog, studio: Studio, tmp_path: Path, qtbot: Any
 ) -> None:
-    qtbot.waitUntil(lambda: "nothing to compare" in dialog.outcome.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "nothing to compare" in dialog.outcome.text())
     assert not dialog.export.isEnabled()
 
     trial = ShadowTrial(studio, tmp_path, _MISTAKES)
@@ -86,7 +86,7 @@ def test_every_planted_difference_is_listed_by_handler_and_can_be_taken_along(
     journal.close()
     dialog.user.setText(trial.old_user)
     dialog.compare.click()
-    qtbot.waitUntil(lambda: "7 different" in dialog.outcome.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "7 different" in dialog.outcome.text())
     assert dialog.report is not None
     assert Counter(one.kind for one in dialog.report.differences) == {"folder": 3, "list": 2, "status": 2}
     lists = {one.subject for one in dialog.report.differences if one.kind == "list"}

@@ -33,7 +33,7 @@ def test_why_a_task_has_no_folder_takes_at_most_three_clicks(
     hand.click(panel.why)
     (finder,) = panel.findChildren(Finder)
     qtbot.keyClicks(finder.search, "BB_0070 match")
-    qtbot.waitUntil(lambda: "not mounted here" in texts(finder), timeout=15_000)
+    qtbot.waitUntil(lambda: "not mounted here" in texts(finder))
 
     assert hand.clicks <= 3
     assert "Create task folder: failed" in texts(finder)
@@ -45,7 +45,7 @@ def test_a_task_nobody_heard_of_is_explained_too(qtbot: Any, show_panel: Callabl
     panel = show_panel(day.folder)
     finder = panel.open_finder()
     qtbot.keyClicks(finder.search, "ZZ_9999")
-    qtbot.waitUntil(lambda: "No event about" in texts(finder), timeout=15_000)
+    qtbot.waitUntil(lambda: "No event about" in texts(finder))
     finder.reject()
 
 
@@ -55,9 +55,9 @@ def test_the_story_of_a_task_leads_to_its_event_in_the_window(
     panel = show_panel(day.folder)
     finder = panel.open_finder()
     qtbot.keyClicks(finder.search, "BB_0070 match")
-    qtbot.waitUntil(lambda: "not mounted here" in texts(finder), timeout=15_000)
+    qtbot.waitUntil(lambda: "not mounted here" in texts(finder))
     finder.event_wanted.emit(day.missing_folder[0])
-    qtbot.waitUntil(lambda: "not mounted here" in texts(panel.detail), timeout=15_000)
+    qtbot.waitUntil(lambda: "not mounted here" in texts(panel.detail))
     assert panel.events.view.current_id == day.missing_folder[0]
     finder.reject()
 
@@ -70,9 +70,9 @@ def test_stopping_slack_for_one_show_takes_at_most_three_clicks(
 
     hand.click(tabs, tabs.tabRect(1).center())
     lever = panel.handlers.grid.lever("status_handler", "bigbuck")
-    qtbot.waitUntil(lambda: lever.isVisible() and lever.width() < 200, timeout=15_000)
+    qtbot.waitUntil(lambda: lever.isVisible() and lever.width() < 200)
     hand.click(lever, QPoint(lever.width() // 6, lever.height() // 2))
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
 
     assert hand.clicks <= 3
     (order,) = engine.open_orders()
@@ -84,7 +84,7 @@ def test_stopping_slack_for_one_show_takes_at_most_three_clicks(
     }
     engine.set_lever("status_handler", "bigbuck", "off", order.who, "")
     engine.answer(order.id, {})
-    qtbot.waitUntil(lambda: panel.hub.snapshot.lever("status_handler", "bigbuck") is not None, timeout=15_000)
+    qtbot.waitUntil(lambda: panel.hub.snapshot.lever("status_handler", "bigbuck") is not None)
     assert lever.own
     assert lever.position == "off"
     assert panel.hub.snapshot.lever("status_handler", "tears_of_steel").position == "off"
@@ -129,30 +129,30 @@ def test_undoing_a_wrongly_made_project_takes_at_most_four_clicks_with_the_list_
     def shown() -> list[QToolButton]:
         return [button for button in finder.findChildren(QToolButton, "show_event") if button.isVisible()]
 
-    qtbot.waitUntil(lambda: bool(shown()) and "bigbukc: project added" in texts(finder), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(shown()) and "bigbukc: project added" in texts(finder))
     hand.click(shown()[0])
-    qtbot.waitUntil(lambda: is_seen(panel.detail.findChild(QPushButton, f"undo_{run}")), timeout=15_000)
+    qtbot.waitUntil(lambda: is_seen(panel.detail.findChild(QPushButton, f"undo_{run}")))
     hand.click(panel.detail.findChild(QPushButton, f"undo_{run}"))
     (dialog,) = panel.findChildren(UndoDialog)
     assert not dialog.confirm.isEnabled(), "nothing is undone before the list is there"
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
     (order,) = engine.open_orders()
     assert (order.kind, order.args) == ("preview_undo", {"run": run})
     engine.answer(order.id, {"run": plan_undo(engine, run)})
 
-    qtbot.waitUntil(dialog.confirm.isEnabled, timeout=15_000)
+    qtbot.waitUntil(dialog.confirm.isEnabled)
     listed = [dialog.goes.item(place).text() for place in range(dialog.goes.count())]
     assert listed[0] == "Remove /data/production/bigbukc/shots"
     assert len(listed) == 7
     assert "somebody else" in dialog.stays.item(0).text()
     hand.click(dialog.confirm)
-    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1, timeout=15_000)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
 
     assert hand.clicks <= 4
     (order,) = engine.open_orders()
     assert (order.kind, order.args) == ("undo", {"run": run})
     engine.answer(order.id, {"run": run})
-    qtbot.waitUntil(lambda: not panel.hub._orders, timeout=15_000)
+    qtbot.waitUntil(lambda: not panel.hub._orders)
 
 
 def test_a_lever_answers_to_hand_drag_and_keyboard(qtbot: Any, dark: None) -> None:
@@ -187,7 +187,7 @@ def test_a_lever_swings_but_not_for_who_wants_no_motion(qtbot: Any, dark: None, 
         lever.show()
     qtbot.keyClick(lever, Qt.Key.Key_End)
     assert lever.at < 1.0, "it is on its way"
-    qtbot.waitUntil(lambda: lever.at == 2.0, timeout=5_000)
+    qtbot.waitUntil(lambda: lever.at == 2.0)
 
     request.addfinalizer(lambda: use_motion(True))
     use_motion(False)
@@ -205,8 +205,8 @@ def test_a_show_follows_the_handlers_own_lever_again_from_the_keyboard(qtbot: An
     QApplication.sendEvent(lever, menu_key)
     menu = lever.findChildren(QMenu)[0]
     qtbot.keyClick(menu, Qt.Key.Key_Up)
-    with qtbot.waitSignal(lever.follow_wanted, timeout=5_000):
+    with qtbot.waitSignal(lever.follow_wanted):
         # Pressed only: the menu is gone before the key comes up.
         qtbot.keyPress(menu, Qt.Key.Key_Return)
     del menu
-    qtbot.waitUntil(lambda: not lever.findChildren(QMenu), timeout=5_000)
+    qtbot.waitUntil(lambda: not lever.findChildren(QMenu))

@@ -36,7 +36,7 @@ def station(studio: Studio, qtbot: QtBot, dark: None) -> Iterator[ArtistStation]
 
 def end(station: ArtistStation, qtbot: QtBot) -> None:
     if not station._closed:
-        with qtbot.waitSignal(station.stopped, timeout=30_000):
+        with qtbot.waitSignal(station.stopped):
             station.close()
         station.deleteLater()
 
@@ -46,7 +46,7 @@ def opened(station: ArtistStation, qtbot: QtBot, task: str = "", *files: str) ->
     dialog = station.dialog
     assert dialog is not None
     qtbot.waitExposed(dialog)
-    qtbot.waitUntil(lambda: dialog.picker.list.count() > 0, timeout=15_000)
+    qtbot.waitUntil(lambda: dialog.picker.list.count() > 0)
     return dialog
 
 
@@ -77,21 +77,21 @@ def test_an_artist_publishes_a_dropped_clip_with_two_clicks_after_the_drop(
     dialog = opened(station, qtbot)
     drop(dialog, clip)
     hand = Hand(qtbot)
-    qtbot.waitUntil(lambda: states(dialog) == ["ready"], timeout=20_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["ready"])
     row = next(iter(dialog._rows.values()))
     assert "12 frames" in row.facts.whole()
     assert row.picture.has_picture()
     assert not dialog.publish_button.isEnabled(), "nobody has chosen a task"
     tasks = dialog.picker.list
     qtbot.keyClicks(dialog.picker.search, "nightjar 001_0010 animation")
-    qtbot.waitUntil(lambda: dialog.picker._view == "search" and len(dialog.picker._rows) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: dialog.picker._view == "search" and len(dialog.picker._rows) == 1)
     hand.click(tasks.viewport(), tasks.visualItemRect(tasks.item(0)).center())
-    qtbot.waitUntil(dialog.publish_button.isEnabled, timeout=10_000)
+    qtbot.waitUntil(dialog.publish_button.isEnabled)
     chosen = dialog.picker.task()
     assert chosen is not None
     task = chosen.id
     hand.click(dialog.publish_button)
-    qtbot.waitUntil(lambda: states(dialog) == ["done"], timeout=60_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["done"])
     assert hand.clicks <= 3
     versions = studio.rows(f'select id, comment, status.name, asset.name from AssetVersion where task_id is "{task}" '
                            'and asset.name is "ReviewAsset"')  # fmt: skip
@@ -105,7 +105,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are(
 ) -> None:
     dialog = opened(station, qtbot, task_of(studio))
     dialog.add_files([str(studio.folder / "<img src=x><b>gone.mov")])
-    qtbot.waitUntil(lambda: states(dialog) == ["refused"], timeout=10_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["refused"])
     row = next(iter(dialog._rows.values()))
     assert "<img src=x>" in row.name.whole()
     assert "does not exist" in row.state.whole()
@@ -134,7 +134,7 @@ def test_paths_and_addresses_are_pasted_and_frames_become_one_sequence(
     QGuiApplication.clipboard().setText(f"{frames}\nfile://{movie}\n/nowhere/gone.mov\nhttps://elsewhere/clip.mov")
     dialog.setFocus()
     qtbot.keyClick(dialog, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: len(states(dialog)) == 4 and "looking" not in states(dialog), timeout=20_000)
+    qtbot.waitUntil(lambda: len(states(dialog)) == 4 and "looking" not in states(dialog))
     clips = {clip.label: clip for clip in dialog.uploads.clips.values()}
     assert clips["plate.%04d.png [1001-1004]"].facts is not None
     assert clips["plate.%04d.png [1001-1004]"].facts.missing == (1003,)
@@ -148,20 +148,20 @@ def test_everything_is_done_by_keyboard_alone(studio: Studio, station: ArtistSta
     assert dialog.picker.search.hasFocus() or dialog.focusWidget() is dialog.picker.search
     task = studio.rows('select name, parent.name from Task where project.name is "nightjar" order by name limit 1')[0]
     qtbot.keyClicks(dialog.picker.search, f"{task['parent']['name']} {task['name']}")
-    qtbot.waitUntil(lambda: bool(dialog.picker._rows) and dialog.picker._view == "search", timeout=10_000)
-    qtbot.waitUntil(lambda: all(task["name"] in row.name for row in dialog.picker._rows.values()), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(dialog.picker._rows) and dialog.picker._view == "search")
+    qtbot.waitUntil(lambda: all(task["name"] in row.name for row in dialog.picker._rows.values()))
     qtbot.keyClick(dialog.picker.search, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: dialog.picker.task() is not None, timeout=5_000)
+    qtbot.waitUntil(lambda: dialog.picker.task() is not None)
     QGuiApplication.clipboard().setText(str(clip))
     tab_to(qtbot, dialog, dialog.paste_button)
     qtbot.keyClick(dialog.paste_button, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: states(dialog) == ["ready"], timeout=20_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["ready"])
     tab_to(qtbot, dialog, dialog.note)
     qtbot.keyClicks(dialog.note, "please look at the wing")
     qtbot.keyClick(dialog.note, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: states(dialog) == ["done"], timeout=60_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["done"])
     assert any(note["content"] == "please look at the wing" for note in studio.rows("select content from Note"))
-    qtbot.waitUntil(lambda: dialog.note.toPlainText() == "", timeout=5_000)
+    qtbot.waitUntil(lambda: dialog.note.toPlainText() == "")
 
 
 def test_a_typed_note_and_waiting_clips_survive_a_crash_and_go_on(
@@ -169,14 +169,14 @@ def test_a_typed_note_and_waiting_clips_survive_a_crash_and_go_on(
 ) -> None:
     one, two = studio.clip("one.mov", 3), studio.clip("two.mov", 3)
     dialog = opened(station, qtbot, task_of(studio), str(one), str(two))
-    qtbot.waitUntil(lambda: states(dialog) == ["ready", "ready"], timeout=20_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["ready", "ready"])
     dialog.note.setPlainText("never lost\n  so much typed")
     dialog.pause_button.setEnabled(True)
     dialog.pause_button.setChecked(True)
     dialog.publish_button.click()
     assert states(dialog) == ["waiting", "waiting"]
     draft = studio.folder / "home" / "state" / "upload-draft.json"
-    qtbot.waitUntil(lambda: draft.exists() and "never lost" in draft.read_text(), timeout=5_000)
+    qtbot.waitUntil(lambda: draft.exists() and "never lost" in draft.read_text())
     kept = draft.read_text()
     end(station, qtbot)
     draft.write_text(kept)  # what a power cut leaves: the draft of that moment, no farewell
@@ -184,7 +184,7 @@ def test_a_typed_note_and_waiting_clips_survive_a_crash_and_go_on(
     fresh = opened(again, qtbot)
     try:
         assert fresh.note.toPlainText() == "never lost\n  so much typed"
-        qtbot.waitUntil(lambda: states(fresh) == ["done", "done"], timeout=90_000)
+        qtbot.waitUntil(lambda: states(fresh) == ["done", "done"])
         runs = [clip.run for clip in fresh.uploads.clips.values()]
         assert len(set(runs)) == 2
     finally:
@@ -195,7 +195,7 @@ def test_a_clip_on_its_way_is_stopped_and_retried(studio: Studio, station: Artis
     clip = studio.clip("long.mov", 300, "640x360")
     task = task_of(studio)
     dialog = opened(station, qtbot, task, str(clip))
-    qtbot.waitUntil(lambda: states(dialog) == ["ready"], timeout=20_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["ready"])
     dialog.publish_button.click()
     key = next(iter(dialog.uploads.clips))
     phases: set[str] = set()
@@ -204,13 +204,13 @@ def test_a_clip_on_its_way_is_stopped_and_retried(studio: Studio, station: Artis
         phases.add(dialog.uploads.clips[key].phase)
         return "transcode" in phases
 
-    qtbot.waitUntil(transcoding, timeout=40_000)
+    qtbot.waitUntil(transcoding)
     assert dialog.row(key).bar.accessibleName().endswith("of 4")
     dialog.row(key).drop_button.click()
-    qtbot.waitUntil(lambda: states(dialog) == ["cancelled"], timeout=30_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["cancelled"])
     assert studio.rows(f'select id from AssetVersion where task_id is "{task}" and asset.name is "ReviewAsset"') == []
     dialog.row(key).retry_button.click()
-    qtbot.waitUntil(lambda: states(dialog) == ["done"], timeout=90_000)
+    qtbot.waitUntil(lambda: states(dialog) == ["done"])
     assert (
         len(studio.rows(f'select id from AssetVersion where task_id is "{task}" and asset.name is "ReviewAsset"')) == 1
     )
@@ -219,10 +219,10 @@ def test_a_clip_on_its_way_is_stopped_and_retried(studio: Studio, station: Artis
 def test_the_slate_is_seen_before_it_is_burnt_in(studio: Studio, station: ArtistStation, qtbot: QtBot) -> None:
     clip = studio.clip("slate_v04.mov", 24)
     dialog = opened(station, qtbot, task_of(studio), str(clip))
-    qtbot.waitUntil(dialog.preview.has_picture, timeout=20_000)
+    qtbot.waitUntil(dialog.preview.has_picture)
     plain = dialog.preview._pixmap.toImage()
     dialog.slate.click()
-    qtbot.waitUntil(lambda: dialog.preview._pixmap.toImage() != plain, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.preview._pixmap.toImage() != plain)
 
 
 def test_who_has_never_signed_in_is_asked_once(
@@ -239,12 +239,12 @@ def test_who_has_never_signed_in_is_asked_once(
         qtbot.keyClicks(asks.user, studio.site.user)
         qtbot.keyClicks(asks.key, "wrong")
         asks.enter.click()
-        qtbot.waitUntil(asks.problem.isVisible, timeout=15_000)
+        qtbot.waitUntil(asks.problem.isVisible)
         assert "wrong" not in asks.problem.text().split()
         asks.key.clear()
         qtbot.keyClicks(asks.key, studio.site.key)
         qtbot.keyClick(asks.key, Qt.Key.Key_Return)
-        qtbot.waitUntil(lambda: station.dialog is not None, timeout=15_000)
+        qtbot.waitUntil(lambda: station.dialog is not None)
         settings = (studio.folder / "home" / "settings.toml").read_text()
         assert studio.site.key not in settings
         assert station.signed_in()

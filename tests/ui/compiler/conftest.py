@@ -52,7 +52,7 @@ def open_workbench(doors: Doors, qtbot, dark: None) -> Iterator[Callable[..., Wo
         made.resize(1280, 720)
         with qtbot.waitExposed(made):
             made.show()
-        qtbot.waitUntil(lambda: bool(made.scripts.infos()), timeout=20_000)
+        qtbot.waitUntil(lambda: bool(made.scripts.infos()))
         if script:
             made.open_script(script)
             if wait:
@@ -60,10 +60,9 @@ def open_workbench(doors: Doors, qtbot, dark: None) -> Iterator[Callable[..., Wo
                     lambda: (
                         made.preview.head.state() != "off" and not made.runner.busy and made.document.name == script
                     ),
-                    timeout=20_000,
                 )
                 if made.preview.head.state() != "error":
-                    qtbot.waitUntil(lambda: made.preview.good is not None, timeout=20_000)
+                    qtbot.waitUntil(lambda: made.preview.good is not None)
         return made
 
     yield show

@@ -28,7 +28,7 @@ def dialog_of(kind: type, qtbot):
     def found() -> list:
         return [w for w in QApplication.topLevelWidgets() if isinstance(w, kind) and w.isVisible()]
 
-    qtbot.waitUntil(lambda: bool(found()), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(found()))
     return found()[0]
 
 
@@ -38,7 +38,7 @@ def test_a_script_that_cannot_be_read_says_so_and_the_open_one_stays(
     (scripts_dir / "gone.js").symlink_to(scripts_dir / "nowhere.js")
     window = open_workbench("sequence.js")
     window.open_script("gone.js")
-    qtbot.waitUntil(lambda: "gone.js cannot be opened" in window.notice.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "gone.js cannot be opened" in window.notice.text())
     assert window.editor.text() == SEQUENCE
 
 
@@ -49,10 +49,10 @@ def test_a_folder_that_vanishes_before_deploying_is_said_and_nothing_is_lost(
     typed(window.editor, "// mine\n")
     clicks(window.deploy_button)
     dialog = dialog_of(DeployDialog, qtbot)
-    qtbot.waitUntil(dialog.deploy_button.isEnabled, timeout=20_000)
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
     shutil.rmtree(scripts_dir)
     clicks(dialog.deploy_button)
-    qtbot.waitUntil(lambda: dialog.notice.text().startswith("Not deployed"), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.notice.text().startswith("Not deployed"))
     dialog.reject()
     assert window.editor.text().startswith("// mine")
 
@@ -64,10 +64,10 @@ def test_a_script_that_changes_while_the_difference_is_looked_at_is_not_overwrit
     typed(window.editor, "// mine\n")
     clicks(window.deploy_button)
     dialog = dialog_of(DeployDialog, qtbot)
-    qtbot.waitUntil(dialog.deploy_button.isEnabled, timeout=20_000)
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
     (scripts_dir / "sequence.js").write_text("// theirs\n")
     clicks(dialog.deploy_button)
-    qtbot.waitUntil(lambda: "Not deployed" in dialog.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "Not deployed" in dialog.notice.text())
     assert (scripts_dir / "sequence.js").read_text() == "// theirs\n"
     dialog.reject()
 
@@ -81,18 +81,18 @@ def test_an_earlier_version_is_put_back_from_the_history(
     window = open_workbench("sequence.js")
     clicks(window.history_button)
     dialog = dialog_of(HistoryDialog, qtbot)
-    qtbot.waitUntil(dialog.restore_button.isEnabled, timeout=10_000)
+    qtbot.waitUntil(dialog.restore_button.isEnabled)
     assert dialog.diff.counts() == (0, 1)
     clicks(dialog.restore_button)
-    qtbot.waitUntil(lambda: (scripts_dir / "sequence.js").read_text() == SEQUENCE, timeout=10_000)
-    qtbot.waitUntil(lambda: "back as it was" in window.notice.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: (scripts_dir / "sequence.js").read_text() == SEQUENCE)
+    qtbot.waitUntil(lambda: "back as it was" in window.notice.text())
 
 
 def test_a_script_without_a_past_says_so(open_workbench: Open, clicks: Clicks, qtbot) -> None:
     window = open_workbench("sequence.js")
     clicks(window.history_button)
     dialog = dialog_of(HistoryDialog, qtbot)
-    qtbot.waitUntil(lambda: "no earlier version" in dialog.notice.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "no earlier version" in dialog.notice.text())
     dialog.reject()
 
 
@@ -142,8 +142,8 @@ def test_version_and_variables_come_from_the_manager(open_workbench: Open, doors
         path = f"/api/v3/configuration/variables/workers/{platform}"
         said[path] = json.dumps({"blender": {"is_twoway": False, "value": exe}}).encode()
     window = open_workbench("sequence.js", given=dataclasses.replace(doors, ask_manager=lambda: ask_manager(url)))
-    qtbot.waitUntil(lambda: window.version.currentText() == "3.7", timeout=10_000)
-    qtbot.waitUntil(lambda: "/opt/blender/blender" in window.preview.inspector.plain_text(), timeout=10_000)
+    qtbot.waitUntil(lambda: window.version.currentText() == "3.7")
+    qtbot.waitUntil(lambda: "/opt/blender/blender" in window.preview.inspector.plain_text())
     window.preview.inspector.set_platform("windows")
     assert "C:/blender.exe" in window.preview.inspector.plain_text()
 
@@ -156,7 +156,7 @@ def test_a_manager_that_answers_nonsense_is_named_and_previews_go_on(
     window = open_workbench("sequence.js", given=dataclasses.replace(doors, ask_manager=lambda: ask_manager(url)))
     assert window.preview.head.state() == "ok"
     assert window.version.currentText() == doors.manager_version
-    qtbot.waitUntil(lambda: "no answer" in window.manager_words.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "no answer" in window.manager_words.text())
     assert url in window.manager_words.toolTip()
 
 
@@ -168,7 +168,7 @@ def test_work_in_one_slot_answers_only_for_the_newest(qtbot) -> None:
     for number in range(1, 20):
         background.run(lambda _still_wanted, number=number: number, answers.append, slot="a")
     gate.set()
-    qtbot.waitUntil(lambda: bool(answers), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(answers))
     assert answers == [19]
     background.close()
 
@@ -181,6 +181,6 @@ def test_a_failure_on_a_thread_reaches_the_window(qtbot) -> None:
         raise OSError("disk full")
 
     background.run(fail, lambda _nothing: None, problems.append)
-    qtbot.waitUntil(lambda: bool(problems), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(problems))
     assert str(problems[0]) == "disk full"
     background.close()
