@@ -181,7 +181,9 @@ class Dispatcher:
     def _new_run(self, handler: Handler, change: Change, *, dry: bool) -> NewRun:
         bare = self._bare(handler, change)
         try:
-            key = handler.key(change)
+            key: object = handler.key(change)
+            if not isinstance(key, str):
+                raise TypeError(f"key() returned {type(key).__name__} instead of a text")
         except Exception as error:  # as above
             log.exception("%s.key failed", handler.id, extra={"handler": handler.id, "event_row": change.event_row})
             text = f"the handler could not name what it writes: {type(error).__name__}: {error}"

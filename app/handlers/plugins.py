@@ -13,12 +13,13 @@ import re
 import sys
 import traceback
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import PydanticUserError, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from app.engine.protocol import Change, Context, Handler, HandlerSettings, Plan, skip
 
@@ -32,7 +33,7 @@ _PACKAGE = "signalbox_plugins"
 
 
 class PluginRefused(Exception):
-    """A plug-in that loaded but is no good handler; the text says what to correct."""
+    """A plug-in that loaded but cannot be used as a handler; the text says what to correct."""
 
 
 class _Broken(Handler):
@@ -92,7 +93,7 @@ class Plugins:
         self.sources: dict[str, str] = {}
         self.errors: dict[str, str] = {}
         for source in self._installed:
-            self._check_ids(source)
+            self._check_installed(source)
         self.refresh()
         self._collect()
 
@@ -120,10 +121,7 @@ class Plugins:
             handlers = _handlers_of(_module(path, f"{_PACKAGE}.{path.stem}_{self._loads}"))
             if not handlers:
                 raise PluginRefused("it defines no class derived from Handler")
-            others = self._taken(source)
-            for handler in handlers:
-                _check(handler, others)
-                others.add(handler.id)
+            _check_all(handlers, self._taken(source))
         except PluginRefused as refusal:
             source.error = f"{path.name}: {refusal}"
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a studio's file may fail in any way, even by leaving
@@ -136,10 +134,9 @@ class Plugins:
         kept = "the version before stays at work" if source.handlers else "it is not at work"
         log.error("plug-in did not load, %s: %s", kept, source.error)
 
-    def _check_ids(self, source: _Source) -> None:
+    def _check_installed(self, source: _Source) -> None:
         try:
-            for handler in source.handlers:
-                _check(handler, self._taken(source))
+            _check_all(source.handlers, self._taken(source))
         except PluginRefused as refusal:
             source.handlers, source.error = [], str(refusal)
             log.error("entry point %s: %s", source.name, refusal)
@@ -214,10 +211,19 @@ def _made(handler: type[Handler]) -> Handler:
     return handler()
 
 
-def _check(handler: Handler, taken: Iterable[str]) -> None:
-    """Raise PluginRefused unless the panel and the engine can work with it."""
+def _check_all(handlers: Iterable[Handler], taken: Iterable[str]) -> None:
+    """Raise PluginRefused unless the panel and the engine can work with all of them."""
+    ids = set(taken)
+    for handler in handlers:
+        _check(handler, ids)
+        ids.add(handler.id)
+
+
+def _check(handler: Handler, taken: Collection[str]) -> None:
     name = type(handler).__name__
-    for attribute in ("id", "title", "help"):
+    if not isinstance(handler, Handler):
+        raise PluginRefused(f"{name} is not derived from Handler")
+    for attribute in ("id", "title", "help", "icon"):
         if not isinstance(getattr(handler, attribute, None), str) or not getattr(handler, attribute).strip():
             raise PluginRefused(f"{name} lacks a text {attribute}")
     if not _ID.fullmatch(handler.id):
@@ -225,7 +231,7 @@ def _check(handler: Handler, taken: Iterable[str]) -> None:
     if handler.id in taken:
         raise PluginRefused(f"the id {handler.id!r} of {name} is taken by another handler")
     if not isinstance(handler.batch, int) or handler.batch < 1:
-        raise PluginRefused(f"batch of {name} must be a number from 1 on")
+        raise PluginRefused(f"batch of {name} must be a whole number, at least 1")
     _check_settings(handler.settings_model, name)
 
 
@@ -236,9 +242,15 @@ def _check_settings(model: Any, name: str) -> None:
     if bare:
         raise PluginRefused(f"the setting {bare[0]} of {name} has no help text")
     try:
-        model()
+        defaults = model()
     except ValidationError as error:
         raise PluginRefused(f"a setting of {name} has no valid default: {error.errors()[0]['loc']}") from error
+    try:
+        # The panel's form is made from the schema, the settings file from the values: neither knows Python's types.
+        defaults.model_dump(mode="json")
+        model.model_json_schema()
+    except (PydanticUserError, PydanticSerializationError) as error:
+        raise PluginRefused(f"the settings of {name} cannot be written down as JSON: {error}") from error
 
 
 def _broken(source: _Source) -> Handler:

@@ -482,6 +482,18 @@ def test_a_handler_whose_wants_fails_does_not_stop_the_others(room: Room) -> Non
     assert room.states() == ["done"]
 
 
+def test_a_handler_that_names_no_key_fails_alone_and_the_events_after_it_go_on(room: Room) -> None:
+    def forgot(change: Change) -> str:
+        return None  # type: ignore[return-value]
+
+    room.start(FunctionHandler(lambda changes, ctx: skip("never"), name="keyless", key=forgot), folders(room))
+    room.send(update("t"))
+    room.settle()
+    assert room.states("keyless") == ["failed"]
+    assert room.states() == ["done"]
+    assert "key() returned NoneType instead of a text" in room.journal.runs("keyless")[0].reason
+
+
 def test_undo_takes_back_what_is_still_ours_and_lists_what_it_left_alone(room: Room) -> None:
     room.start(
         FunctionHandler(

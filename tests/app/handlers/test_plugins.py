@@ -43,6 +43,18 @@ class Greeter(Handler):
 """
 
 
+def settings(declared: str) -> str:
+    model = f"""
+from collections.abc import Callable
+from app.engine.protocol import HandlerSettings
+from app.settings.models import setting
+
+class GreeterSettings(HandlerSettings):
+    {declared}
+"""
+    return model + plugin(more="    settings_model = GreeterSettings")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "plugins"
@@ -90,6 +102,9 @@ def test_a_changed_file_takes_the_place_of_the_old_one(plugins: Plugins, folder:
         (plugin(title=" "), "lacks a text title"),
         (plugin(more="    batch = 0"), "batch"),
         (plugin(more="    settings_model = dict"), "derived from HandlerSettings"),
+        (plugin(more="    icon = None"), "lacks a text icon"),
+        (settings("call: Callable[[int], int] = setting(abs, 'A function.')"), "cannot be written down as JSON"),
+        (settings("thing: object = setting(object(), 'A thing.')"), "cannot be written down as JSON"),
         (plugin().replace("def key", "def kay"), "lacks key"),
         ("import sys\nsys.exit(3)\n", "SystemExit"),
     ],
