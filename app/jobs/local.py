@@ -303,6 +303,7 @@ class LocalJobs:
             environment=self._environment(files.scratch),
             folder=files.scratch,
             silence_seconds=settings.task_silence or None,
+            niceness=settings.task_niceness,
             made=MadeFiles(files.log.with_suffix(".made")),
         )
 

@@ -89,6 +89,7 @@ class Machine:
         environment: Environment of subprocesses; None inherits.
         folder: Working folder of subprocesses; None inherits.
         silence_seconds: "No progress" time-out of a subprocess; None as the Worker does: no limit.
+        niceness: How far subprocesses stand back behind other programs, 0 to 19.
         on_program: Hears the process id of each subprocess, and None when it has ended.
         made: What earlier attempts of the task put in its place.
     """
@@ -98,6 +99,7 @@ class Machine:
     environment: Mapping[str, str] | None = None
     folder: Path | None = None
     silence_seconds: float | None = None
+    niceness: int = 0
     on_program: Callable[[int | None], None] = _nobody
     made: MadeFiles = field(default_factory=MadeFiles)
 
@@ -322,6 +324,7 @@ class _Runner:
                 split_returns=False,
                 cancel=self._cancel,
                 silence_seconds=self._machine.silence_seconds,
+                niceness=self._machine.niceness,
             )
         except ProgramFailed as failed:
             code = failed.outcome.code if failed.outcome.code >= 0 else -1

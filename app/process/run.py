@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,7 @@ def run_program(
     cancel: threading.Event | None = None,
     silence_seconds: float | None = 120.0,
     total_seconds: float | None = None,
+    niceness: int = 0,
     check: bool = True,
 ) -> Outcome:
     """Run ``argv`` and return how it ended.
@@ -115,6 +117,7 @@ def run_program(
         cancel: When set, the program's group is ended and Cancelled is raised.
         silence_seconds: "No progress": seconds without output before the program is ended. None: no limit.
         total_seconds: Wall-clock limit. None: no limit.
+        niceness: How far it stands back behind other programs (nice(2), 0 to 19); more than 0 is a wish.
         check: Raise ProgramFailed on a code other than 0.
 
     Raises:
@@ -133,6 +136,8 @@ def run_program(
         )
     except FileNotFoundError as error:
         raise ProgramMissing(f"{argv[0]} is not installed on this machine (or its working folder is gone)") from error
+    if niceness:
+        _stand_back(process.pid, niceness)
     if on_start is not None:
         on_start(process.pid)
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -178,6 +183,14 @@ def run_program(
     if check and code != 0:
         raise ProgramFailed(outcome)
     return outcome
+
+
+def _stand_back(pid: int, niceness: int) -> None:
+    """Lower the priority of a program and of all it starts; never raise it above this process's own."""
+    if os.name == "posix":
+        # It may have ended, or be another user's by now (sudo): it runs as it is.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 class _Output:

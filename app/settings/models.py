@@ -206,6 +206,9 @@ class FlamencoSettings(Section):
     task_attempts: int = setting(3, "A task that failed so often has failed for good.", ge=1, le=50)
     task_pause: float = setting(5.0, "Seconds before a failed task is tried again.", unit="s", ge=0)
     task_silence: float = setting(0.0, "End a program that writes nothing for so long; 0: no limit.", unit="s", ge=0)
+    task_niceness: int = setting(
+        10, "How far tasks stand back behind the event server and the window; 0: not at all.", ge=0, le=19
+    )
     task_log_limit: float = setting(64.0, "Keep so much of a task's output.", unit="MB", gt=0)
     allowed_programs: list[str] = setting(
         ["blender", "ffmpeg", "ffprobe"],

@@ -110,3 +110,10 @@ def test_a_leftover_is_ended_and_a_number_that_is_somebody_elses_is_left_alone(t
     os.waitpid(left, 0)
     assert not mark.exists()
     forget_program(mark)
+
+
+def test_a_program_and_what_it_starts_stand_back_behind_everything_else() -> None:
+    lines: list[str] = []
+    script = 'until [ "$(nice)" -ge 7 ]; do :; done; sh -c nice'
+    run_program(["/bin/sh", "-c", script], on_lines=lines.extend, niceness=7, total_seconds=20)
+    assert [int(line) for line in lines] == [max(7, os.getpriority(os.PRIO_PROCESS, 0))]
