@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine_room import FunctionHandler, update
-from job_room import Jobs, farm_jobs
-from manager_compile import StandInCompiler
+from job_room import Jobs
+from manager_stand_in import ManagerStandIn
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -88,23 +88,19 @@ def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -
         jobs.close()
 
 
-def test_a_job_that_a_run_sent_to_the_farm_is_shown_with_the_run_to_its_end(tmp_path: Path) -> None:
-    compiler = StandInCompiler()
-    manager = compiler.stand_in().start()
+def test_a_job_that_a_run_sent_to_the_farm_is_shown_with_the_run_to_its_end(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
     manager.chaos.lose_submit_answer = True
-    jobs = farm_jobs(tmp_path, manager.url)
-    try:
-        wanted = {"message": "hi", "sleep_repeats": 0}
-        run = started(jobs, submits("echo-sleep-test", wanted, "manager"))
-        (remote,) = manager.jobs.values()
-        assert remote["settings"] == {**wanted, "sleep_duration_seconds": 1}
-        for status in ("active", "completed"):
-            for task in list(manager.tasks):
-                manager.work(task, status)
-            jobs.wait(lambda status=status: (jobs.journal.run(run).effects[0].after or {}).get("status") == status)
-        (shown,) = json.loads(told(jobs, "--run", str(run), "--json"))["jobs"]
-        assert (shown["engine"], shown["remote_id"], shown["status"]) == ("manager", remote["id"], "completed")
-    finally:
-        jobs.close()
-        manager.stop()
-        compiler.close()
+    wanted = {"message": "hi", "sleep_repeats": 0}
+    run = started(farm_room, submits("echo-sleep-test", wanted, "manager"))
+    (remote,) = manager.jobs.values()
+    assert remote["settings"] == {**wanted, "sleep_duration_seconds": 1}
+    for status in ("active", "completed"):
+        for task in list(manager.tasks):
+            manager.work(task, status)
+        farm_room.wait(
+            lambda status=status: (farm_room.journal.run(run).effects[0].after or {}).get("status") == status
+        )
+    (shown,) = json.loads(told(farm_room, "--run", str(run), "--json"))["jobs"]
+    assert (shown["engine"], shown["remote_id"], shown["status"]) == ("manager", remote["id"], "completed")

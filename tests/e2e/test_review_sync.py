@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sandbox_process import SandboxProcess
-from two_sites import TwoSites, mirrored_once, new_session
+from two_sites import TwoSites, mirrored_once, new_session, two_sites
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoSites]:
-    base = tmp_path_factory.mktemp("two-sites")
-    with (
-        SandboxProcess(base / "site", "studio", "--heartbeat", "1") as site,
-        SandboxProcess(base / "cloud", "cloud", "--heartbeat", "1") as cloud,
-    ):
-        made = TwoSites(base, site, cloud)
+    with two_sites(tmp_path_factory.mktemp("two-sites")) as made:
         yield made
-        made.close()
 
 
 def test_a_session_and_its_feedback_travel_and_nothing_is_doubled(studio: TwoSites) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,18 @@ class TwoSites:
         self.kill()
         self.start()
         return self.ended(run)
+
+
+@contextmanager
+def two_sites(base: Path) -> Iterator[TwoSites]:
+    """Two sites of a test's own and the server between them."""
+    with (
+        SandboxProcess(base / "site", "studio", "--heartbeat", "1") as site,
+        SandboxProcess(base / "cloud", "cloud", "--heartbeat", "1") as cloud,
+    ):
+        made = TwoSites(base, site, cloud)
+        yield made
+        made.close()
 
 
 def new_session(studio: TwoSites, name: str) -> tuple[Any, list[Any]]:

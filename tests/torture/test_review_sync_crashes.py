@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sandbox_process import SandboxProcess
-from two_sites import TwoSites, mirrored_once, new_session
+from two_sites import TwoSites, mirrored_once, new_session, two_sites
 
 from app.journal.crash import CRASHED
 
@@ -15,14 +14,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoSites]:
-    base = tmp_path_factory.mktemp("two-sites")
-    with (
-        SandboxProcess(base / "site", "studio", "--heartbeat", "1") as site,
-        SandboxProcess(base / "cloud", "cloud", "--heartbeat", "1") as cloud,
-    ):
-        made = TwoSites(base, site, cloud)
+    with two_sites(tmp_path_factory.mktemp("two-sites")) as made:
         yield made
-        made.close()
 
 
 @pytest.mark.parametrize(

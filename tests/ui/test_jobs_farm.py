@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from job_room import Jobs, farm_jobs
-from manager_compile import StandInCompiler
+from job_room import Jobs
 from manager_stand_in import ECHO_SLEEP, ManagerStandIn
 from PIL import Image
 from PySide6.QtCore import Qt
@@ -24,34 +22,13 @@ from ui.docks.jobs import JobsDock
 from ui.panel import Panel
 
 
-@pytest.fixture(scope="module")
-def compiler() -> Iterator[StandInCompiler]:
-    made = StandInCompiler()
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def manager(compiler: StandInCompiler) -> Iterator[ManagerStandIn]:
-    stand_in = compiler.stand_in().start()
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
-def jobs(manager: ManagerStandIn, tmp_path: Path) -> Iterator[Jobs]:
-    room = farm_jobs(tmp_path / "room", manager.url)
-    yield room
-    room.close()
-
-
-@pytest.fixture
-def dock(jobs: Jobs, show_panel: Callable[..., Panel], qtbot: Any) -> JobsDock:
+def dock(farm_room: Jobs, show_panel: Callable[..., Panel], qtbot: Any) -> JobsDock:
     """The Jobs page with one job of the farm chosen: an echo, and two sleeps that need it."""
     settings = {"message": "hi", "sleep_repeats": 2, "sleep_duration_seconds": 1}
     order = {"job_type": "echo-sleep-test", "name": "TOS_0120 lighting", "settings": settings, "engine": "manager"}
-    panel = show_panel(jobs.journal.folder, wait=False)
-    answer = jobs.order("submit_job", **order)
+    panel = show_panel(farm_room.journal.folder, wait=False)
+    answer = farm_room.order("submit_job", **order)
     panel.go_to_job(int(answer["job"]))
     qtbot.waitUntil(lambda: len(panel.jobs.tasks.rows()) == 3)
     return panel.jobs
@@ -133,9 +110,9 @@ def test_a_farm_job_and_its_tasks_are_cancelled_and_requeued_by_dialogs_that_nam
 
 
 def test_a_deployed_script_is_run_on_the_farm_after_its_command_lines_were_seen(
-    qtbot: Any, jobs: Jobs, manager: ManagerStandIn, show_panel: Callable[..., Panel]
+    qtbot: Any, farm_room: Jobs, manager: ManagerStandIn, show_panel: Callable[..., Panel]
 ) -> None:
-    panel = show_panel(jobs.journal.folder, wait=False)
+    panel = show_panel(farm_room.journal.folder, wait=False)
     default_store().set("flamenco", "manager", manager.url)
     background = Background(panel)
     wish = RunWish(
@@ -166,4 +143,4 @@ def test_a_deployed_script_is_run_on_the_farm_after_its_command_lines_were_seen(
     (remote,) = manager.jobs.values()
     assert (remote["name"], remote["type"], remote["priority"]) == ("from the workbench", "echo-sleep-test", 60)
     assert remote["metadata"]["project"] == "tears"
-    assert jobs.journal.job(submitted.args[0]).remote_id == remote["id"]
+    assert farm_room.journal.job(submitted.args[0]).remote_id == remote["id"]
