@@ -334,12 +334,15 @@ def status(settings: SettingsOption = None, journal: JournalOption = None, as_js
     """What a running event server is doing."""
     with told():
         from app.service.cutover import site_words
+        from app.service.doors import service_out_of_reach
         from app.service.orders import status_of
 
         facts = status_of(settings, journal)
         if as_json:
             typer.echo(json.dumps(facts, ensure_ascii=False))
             return
+        if hint := service_out_of_reach(settings, journal):
+            typer.echo(f"signalbox: {hint}", err=True)
         typer.echo(f"{'running' if facts['running'] else 'not running'} on {facts['journal']}")
         if facts["site"]:
             typer.echo(f"  for {site_words(facts['site']['server'], embedded=facts['site']['embedded'])}")

@@ -16,11 +16,11 @@ from pathlib import Path
 from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable, Patience
 from app.rules.outcomes import PlanError
 from app.rules.words import many
-from app.service.connect import connect_site
+from app.service.connect import connect_site, keep_where_read
 from app.service.cutover import ask_site, is_embedded, site_words
 from app.settings import paths
 from app.settings.models import SlackSettings, StudioSettings
-from app.settings.secrets import keep, secrets_file
+from app.settings.secrets import secrets_file
 from app.settings.store import SettingsError, SettingsStore
 from app.site.session import check_address
 from app.site.types import Credentials, SiteRefusal, SiteUnreachable
@@ -121,7 +121,7 @@ def connect_slack(store: SettingsStore, token: str, channel: str) -> str:
     except (SlackRefused, SlackLater) as error:
         raise StepRefused(str(error)) from error
     store.set("slack", "default_channel", channel)
-    place = "the keyring" if keep("slack.token", token) == "keyring" else str(secrets_file())
+    place = keep_where_read(store, "slack.token", token)
     return f"{who}: a test message is in {channel}. The token is in {place}."
 
 

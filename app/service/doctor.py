@@ -51,7 +51,7 @@ class Finding:
 def examine(settings: Path | None = None, journal: Path | None = None) -> list[Finding]:
     """Look at everything; never raises for what is wrong with the installation."""
     try:
-        installation = Installation.load(settings, journal)
+        installation = Installation.at_work(settings, journal)
         installation.check()
     except SettingsError as error:
         return [Finding("settings", "error", redact(str(error)), "correct the file and run doctor again")]

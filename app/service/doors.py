@@ -12,6 +12,9 @@ from typing import Any
 
 from app.disk import ProductionDrives
 from app.engine.doors import Doors, SiteDoor
+from app.journal.journal import Journal
+from app.journal.lock import JournalLock
+from app.journal.rows import JournalError
 from app.settings import paths
 from app.settings.models import EngineSettings, SiteSettings, SlackSettings, StudioSettings
 from app.settings.secrets import secret, secret_of_environment
@@ -60,6 +63,18 @@ class Installation:
         copy = folder / LAST_GOOD if last_good else None
         return cls(SettingsStore(settings or paths.settings_path(), copy), folder)
 
+    @classmethod
+    def at_work(cls, settings: Path | None = None, journal: Path | None = None) -> Installation:
+        """The one that a person means who looks on or gives orders, with the settings that its server reads.
+
+        Where neither settings nor journal are named that is the service of this machine, if it runs, or if the person
+        has no journal of their own. Raises SettingsError.
+        """
+        folder = journal or _journal_of_service(settings) or paths.journal_folder()
+        if settings is None and not os.environ.get("SIGNALBOX_SETTINGS"):
+            settings = _settings_in_use(folder)
+        return cls.load(settings, folder)
+
     def site_settings(self, name: str = "site") -> SiteSettings:
         """Settings of the site or of the second one ("cloud")."""
         return self.store.section(name, SiteSettings)
@@ -78,7 +93,7 @@ class Installation:
             server, user = given, os.environ.get("FTRACK_API_USER", "").strip() or user
         key = secret_of_environment("FTRACK_API_KEY") if given else None
         # A kept key belongs to the kept server and must not be sent to another.
-        key = key or secret(f"{name}.api_key", kept=server.rstrip("/") == settings.server.rstrip("/"))
+        key = key or self.secret(f"{name}.api_key", kept=server.rstrip("/") == settings.server.rstrip("/"))
         missing = [
             words
             for value, words in (
@@ -98,6 +113,10 @@ class Installation:
             return Credentials(check_address(server), user, key or "")
         except NotFtrack as error:
             raise SettingsError(f"{name}.server: {error}") from error
+
+    def secret(self, name: str, *, kept: bool = True) -> str | None:
+        """A secret of this installation (see `app.settings.secrets.secret`). Raises SecretsExposed."""
+        return secret(name, kept=kept, settings=self.store.path)
 
     def settings(self, section: str, project: str | None = None) -> Any:
         """A section's validated settings, by name."""
@@ -120,6 +139,40 @@ class Installation:
         for action in all_actions():
             self.store.declare(f"actions.{action.id}", action.settings_model)
         self.store.verify()
+
+
+def _journal_of_service(settings: Path | None) -> Path | None:
+    folder = paths.SERVICE_STATE / "journal"
+    if settings is not None or paths.home() is not None or not os.access(folder / "journal.db", os.R_OK):
+        return None
+    has_own = (paths.journal_folder() / "journal.db").exists()
+    return folder if JournalLock.is_held(folder) or not has_own else None
+
+
+def _settings_in_use(folder: Path) -> Path | None:
+    """The settings file of the server that works, or last worked, on a journal; None where that is not known."""
+    try:
+        journal = Journal.open(folder, "read")
+    except (JournalError, OSError):
+        return None
+    try:
+        named = str(journal.fact("settings") or "")
+    finally:
+        journal.close()
+    return Path(named) if named and os.access(named, os.R_OK) else None
+
+
+def service_out_of_reach(settings: Path | None, journal: Path | None) -> str:
+    """What to tell a person who named no journal and may not read that of this machine's service; "" otherwise."""
+    folder = paths.SERVICE_STATE / "journal"
+    if settings is not None or journal is not None or paths.home() is not None or not paths.SERVICE_STATE.is_dir():
+        return ""
+    if os.access(paths.SERVICE_STATE, os.X_OK) and (not folder.is_dir() or os.access(folder, os.R_OK | os.X_OK)):
+        return ""
+    return (
+        f"this machine has a service whose journal {folder} you may not read: ask an administrator to add you to the "
+        "group that owns it (signalbox), then log in again"
+    )
 
 
 class SiteFactory:
@@ -199,7 +252,7 @@ def build_doors(installation: Installation) -> BuiltDoors:
         return store.section("slack", SlackSettings, project)
 
     def slack_token() -> str | None:
-        return secret("slack.token")
+        return installation.secret("slack.token")
 
     sites = SiteFactory(installation)
     drives = ProductionDrives(
@@ -215,7 +268,7 @@ def build_doors(installation: Installation) -> BuiltDoors:
         people=SlackPeople(slack_settings, slack),
         slack=slack,
         settings=installation.settings,
-        secret=secret,
+        secret=installation.secret,
         close_site=sites.close_thread,
     )
     return BuiltDoors(doors, sites, slack, drives)

@@ -20,6 +20,7 @@ from pathlib import Path
 from app.process import ProgramFailed, ProgramMissing, run_program
 from app.resources import resource
 from app.settings.paths import SERVICE_STATE
+from app.settings.secrets import CREDENTIALS
 
 #: Exit codes of ``serve`` after which a supervisor must not start it again (see app.cli).
 FINAL_CODES = (64, 65, 75, 78)
@@ -46,6 +47,7 @@ class ServicePlan:
         log: The plain log file.
         root: Put before every path.
         dry_run: Only say what would be done.
+        credentials: Where the service's secrets are, one file each.
     """
 
     kind: str
@@ -58,6 +60,10 @@ class ServicePlan:
     log: Path = _LOG
     root: Path = Path("/")
     dry_run: bool = False
+
+    @property
+    def credentials(self) -> Path:
+        return self.settings.parent / CREDENTIALS
 
     def on_disk(self, path: Path) -> Path:
         """Where a path of the target system lies here."""
@@ -108,6 +114,7 @@ def install_service(plan: ServicePlan) -> Report:
     _make_folders(plan, report)
     _write(plan, target, text, 0o644, report)
     _write_settings(plan, report)
+    _look_around(plan, report)
     if not plan.dry_run:
         _check(plan, target, report)
     report.next.extend(_next_steps(plan, target))
@@ -162,7 +169,6 @@ def render(plan: ServicePlan) -> str:
         group=plan.group,
         log=plan.log,
         final_codes=codes,
-        environment="",
         mounts="\n".join(f"RequiresMountsFor={_quoted(drive)}" for drive in plan.drives),
         credentials=_credentials(plan),
         backoff="RestartSteps=8\nRestartMaxDelaySec=300" if _systemd_version() >= 254 else "",
@@ -172,11 +178,12 @@ def render(plan: ServicePlan) -> str:
 
 
 def _credentials(plan: ServicePlan) -> str:
-    """``LoadCredential`` for each secret kept as a root-only file beside the settings; a missing one would block."""
-    folder = plan.settings.parent / "credentials"
-    there = plan.on_disk(folder)
-    names = sorted(p.name for p in there.iterdir()) if there.is_dir() else []
-    return "\n".join(f"LoadCredential={name}:{folder / name}" for name in names)
+    """``LoadCredential`` for each secret that is there; a missing one would block. Later ones are read in place."""
+    try:
+        names = sorted(one.name for one in plan.on_disk(plan.credentials).iterdir())
+    except OSError:
+        return ""  # none yet, or a dry run of somebody who may not look
+    return "\n".join(f"LoadCredential={name}:{plan.credentials / name}" for name in names)
 
 
 def _quoted(path: Path) -> str:
@@ -230,9 +237,16 @@ def _order(plan: ServicePlan, argv: Sequence[str], report: Report) -> None:
 
 
 def _make_folders(plan: ServicePlan, report: Report) -> None:
-    """State and journal belong to the service's user and group (mode 2770), the settings to root, readable by it."""
-    folders = ((plan.state, 0o2770, plan.user), (plan.state / "journal", 0o2770, plan.user))
-    for folder, mode, owner in (*folders, (plan.settings.parent, 0o750, "root")):
+    """State and journal belong to the service's user and group (mode 2770), the settings to root, readable by it.
+
+    The secrets are its account's alone, also those that root has written there.
+    """
+    for folder, mode, owner in (
+        (plan.state, 0o2770, plan.user),
+        (plan.state / "journal", 0o2770, plan.user),
+        (plan.settings.parent, 0o750, "root"),
+        (plan.credentials, 0o700, plan.user),
+    ):
         report.done.append(f"folder {folder} ({mode:o}, {owner}:{plan.group})")
         if plan.dry_run:
             continue
@@ -240,6 +254,10 @@ def _make_folders(plan: ServicePlan, report: Report) -> None:
         here.mkdir(parents=True, exist_ok=True)
         _give(plan, here, owner)
         here.chmod(mode)
+    if not plan.dry_run:
+        for secret in plan.on_disk(plan.credentials).iterdir():
+            _give(plan, secret, plan.user)
+            secret.chmod(0o600)
 
 
 def _give(plan: ServicePlan, path: Path, owner: str) -> None:
@@ -297,6 +315,25 @@ def _write_settings(plan: ServicePlan, report: Report) -> None:
     _give(plan, here, "root")
 
 
+def _look_around(plan: ServicePlan, report: Report) -> None:
+    """What would keep folders and log from coming out, found before the service is started."""
+    report.warnings += [
+        f"the drive {drive} is not there: mount it, or name another with --drive"
+        for drive in plan.drives
+        if not plan.on_disk(drive).is_dir()
+    ]
+    log = plan.on_disk(plan.log)
+    try:
+        owner = log.owner() if log.exists() else plan.user
+    except KeyError:
+        owner = "an account that is gone"
+    if owner != plan.user:
+        report.warnings.append(
+            f"{plan.log} belongs to {owner}, as an older server has left it: the service ({plan.user}) cannot write "
+            f"it. Move it away: mv {plan.log} {plan.log}.old"
+        )
+
+
 def _check(plan: ServicePlan, target: Path, report: Report) -> None:
     here = plan.on_disk(target)
     if not plan.command.exists():
@@ -324,7 +361,7 @@ def _check(plan: ServicePlan, target: Path, report: Report) -> None:
 
 def _next_steps(plan: ServicePlan, target: Path) -> list[str]:
     members = f"add people who may move levers to the group: usermod -aG {plan.group} NAME"
-    connect = f"connect the site: signalbox connect --settings {plan.settings}"
+    connect = f"connect the site, as root: signalbox connect --settings {plan.settings}"
     if plan.kind == "systemd":
         return [connect, members, "start it: systemctl daemon-reload && systemctl enable --now signalbox"]
     if target.parent.name == "conf.d":

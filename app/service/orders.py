@@ -76,7 +76,7 @@ def replay_event(
     Raises:
         SettingsError, JournalError.
     """
-    installation = Installation.load(settings, journal)
+    installation = Installation.at_work(settings, journal)
     if not (installation.journal / "journal.db").exists():
         return {"refused": f"there is no journal in {installation.journal}", "runs": []}
     with attended(installation) as opened:
@@ -179,7 +179,7 @@ def set_lever(
     """
     if position == "follow" and not project:
         return {"refused": "only the lever of a project can follow the handler's own: name it with --project"}
-    installation = Installation.load(settings, journal)
+    installation = Installation.at_work(settings, journal)
     with attended(installation) as opened:
         deadline = time.monotonic() + wait
         kept = next((one.kept_events for one in opened.levers() if (one.handler, one.project) == (handler, project)), 0)
@@ -200,7 +200,7 @@ def set_lever(
 
 def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
     """What a running server is doing, from its journal. Raises SettingsError, JournalError."""
-    installation = Installation.load(settings, journal)
+    installation = Installation.at_work(settings, journal)
     facts: dict[str, Any] = {"running": is_running(installation.journal), "journal": str(installation.journal)}
     if not (installation.journal / "journal.db").exists():
         return {**facts, "site": None, "events": 0, "queue": 0, "health": [], "handlers": []}

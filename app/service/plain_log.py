@@ -40,7 +40,9 @@ class PlainLog:
             try:
                 self._append("".join(_line(row) for row in rows).encode())
             except OSError as error:
-                self.problem = f"the log file {self._path} cannot be written: {error.strerror}"
+                self.problem = (
+                    f"the log file {self._path} cannot be written: {error.strerror}{_owner(self._path, error)}"
+                )
                 return
             self.problem = ""
             self._last = rows[-1].id
@@ -76,6 +78,16 @@ class PlainLog:
                 newer.replace(older)
         if not self._keep:
             self._path.unlink(missing_ok=True)
+
+
+def _owner(path: Path, error: OSError) -> str:
+    """Whose file it is, where that is why: an older server's often stands in the way, and nobody else may move it."""
+    if not isinstance(error, PermissionError):
+        return ""
+    try:
+        return f". It belongs to {path.owner()}, who (or root) can move it away"
+    except (OSError, KeyError, NotImplementedError):
+        return ""
 
 
 def _line(row: LogRow) -> str:

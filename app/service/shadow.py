@@ -133,7 +133,7 @@ def shadow_report(
     Raises:
         SettingsError, JournalError, SiteUnreachable, SiteRefusal.
     """
-    installation = Installation.load(settings, journal)
+    installation = Installation.at_work(settings, journal)
     opened = Journal.open(installation.journal, "read")
     built = build_doors(installation)
     try:

@@ -15,6 +15,10 @@ from app.settings import paths
 from app.settings.redact import know
 
 _SERVICE = "signalbox"
+#: Folder beside a service's settings file in which its secrets are, one file each, for its account alone.
+CREDENTIALS = "credentials"
+#: What `signalbox connect` asks for.
+_CONNECTED = frozenset({"site.api_key", "slack.token"})
 #: Names under which other ftrack and Slack tools expect the same secret.
 _ENVIRONMENT = {"site.api_key": "FTRACK_API_KEY", "slack.token": "SLACK_BOT_TOKEN"}
 
@@ -33,19 +37,24 @@ def secrets_file() -> Path:
     return paths.state_folder() / "secrets.json"
 
 
-def secret(name: str, *, kept: bool = True) -> str | None:
+def secret(name: str, *, kept: bool = True, settings: Path | None = None) -> str | None:
     """A secret's value, or None when nobody has one.
 
     Args:
         name: The setting it belongs to.
         kept: Whether what was kept on this machine (keyring, file) counts, or only what this process was given
             (systemd credential, environment).
+        settings: The settings file in use: a service's own secrets are beside it.
 
     Raises:
         SecretsExposed: the fallback file is readable by others than its owner.
     """
+
+    def beside(name: str) -> str | None:
+        return _from_folder(settings.parent / CREDENTIALS, name) if settings is not None else None
+
     given = (_from_credential, _from_environment)
-    for source in (_from_keyring, *given, _from_file) if kept else given:
+    for source in (_from_keyring, *given, beside, _from_file) if kept else given:
         value = source(name)
         if value:
             know(value)
@@ -67,13 +76,13 @@ def of_a_service(name: str, settings: Path) -> str:
         name: The setting it belongs to.
         settings: The server's settings file.
     """
-    folder = settings.parent / "credentials"
+    folder = settings.parent / CREDENTIALS
     if not folder.is_dir():
         own = f"its environment ({environment_name(name)}) or the secrets.json of its account"
-    elif name.endswith(".api_key") and not name.startswith("cloud."):
+    elif name in _CONNECTED:
         own = f"{folder / name}: sudo signalbox connect --settings {settings}, then restart it"
     else:
-        own = f"{folder / name}: write it as root, run install-service again, then restart it"
+        own = f"{folder / name}: write it as root, run install-service again (it gives it to the account), restart it"
     return (
         "What you type here is kept for you alone. The event server runs under another account and does not read it; "
         f"its own is in {own}."
@@ -88,6 +97,22 @@ def keep(name: str, value: str) -> str:
         return "keyring"
     _to_file(name, value)
     return "file"
+
+
+def keep_for_service(settings: Path, name: str, value: str) -> Path | None:
+    """Keep a secret of a service, beside its settings file, where only its account reads it.
+
+    Returns:
+        The file; None where there is no such folder, or this person may not write there.
+    """
+    folder = settings.parent / CREDENTIALS
+    know(value)
+    try:
+        owner = folder.stat()
+        _write_alone(folder / name, value, owner)
+    except OSError:
+        return None
+    return folder / name
 
 
 def _keyring_wanted() -> bool:
@@ -126,13 +151,15 @@ def _to_keyring(name: str, value: str) -> bool:
 
 def _from_credential(name: str) -> str | None:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not folder:
-        return None
+    return _from_folder(Path(folder), name) if folder else None
+
+
+def _from_folder(folder: Path, name: str) -> str | None:
     for file_name in (f"{_SERVICE}.{name}", name):
         try:
-            return (Path(folder) / file_name).read_text("utf-8").strip() or None
-        except FileNotFoundError:
-            continue
+            return (folder / file_name).read_text("utf-8").strip() or None
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # a service's own is for its account alone; who looks on has another source, or none
     return None
 
 
@@ -169,10 +196,17 @@ def _to_file(name: str, value: str) -> None:
     else:
         kept.pop(name, None)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write_alone(path, json.dumps(kept, indent=2, sort_keys=True))
+
+
+def _write_alone(path: Path, text: str, owner: os.stat_result | None = None) -> None:
+    """Write a file whole, for its owner alone: us, or whoever owns this folder (which only root can give to)."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(kept, stream, indent=2, sort_keys=True)
+        if owner is not None and os.name == "posix" and owner.st_uid != os.geteuid():
+            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+        stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
     fresh.replace(path)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -308,7 +309,7 @@ class SettingsStore:
             stream.flush()
             os.fsync(stream.fileno())
         if self.path.exists():
-            fresh.chmod(self.path.stat().st_mode & 0o7777)
+            _like(self.path.stat(), fresh)
         fresh.replace(self.path)
 
     # -- tables ------------------------------------------------------------------------------------------------------
@@ -403,6 +404,16 @@ class SettingsStore:
             return f"{self.path}: there is no setting {where}{_meant(name, self._models[section].model_fields)}"
         words = str(first["msg"]).removeprefix("Value error, ")
         return f"{self.path}: {where}: {words} (got {first['input']!r})"
+
+
+def _like(former: os.stat_result, fresh: Path) -> None:
+    """Owner, group and mode of the file before: root who writes a service's settings must not take them from it."""
+    if os.name == "posix":
+        for owner, group in ((former.st_uid, former.st_gid), (-1, former.st_gid)):
+            with suppress(PermissionError):
+                os.chown(fresh, owner, group)
+                break
+    fresh.chmod(former.st_mode & 0o7777)
 
 
 def _meant(name: str, allowed: Iterable[str]) -> str:

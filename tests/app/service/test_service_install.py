@@ -119,6 +119,8 @@ def test_secrets_beside_the_settings_are_handed_over_as_credentials(root: Path) 
     folder.mkdir(parents=True)
     (folder / "site.api_key").write_text("not in the unit")
     install_service(ServicePlan("systemd", root=root))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "site.api_key").stat().st_mode) == 0o600
     text = (root / "etc/systemd/system/signalbox.service").read_text()
     assert "LoadCredential=site.api_key:/etc/signalbox/credentials/site.api_key" in text
     assert "not in the unit" not in text
@@ -138,3 +140,14 @@ def test_readiness_goes_to_systemds_socket(tmp_path: Path, monkeypatch: pytest.M
         assert watchdog_seconds() == 30.0
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     assert not notify("READY=1")
+
+
+def test_an_older_servers_log_and_a_drive_that_is_not_there_are_told_before_the_start(root: Path) -> None:
+    (root / "tmp").mkdir()
+    (root / "tmp/ftrack_event_server.log").write_text("of the older server")
+    (root / "data/production").mkdir(parents=True)
+    drives = (Path("/data/production"), Path("/data/away"))
+    words = install_service(ServicePlan("systemd", root=root, drives=drives)).words(False)
+    assert "warning: the drive /data/away is not there" in words
+    assert "/data/production is not there" not in words
+    assert "mv /tmp/ftrack_event_server.log /tmp/ftrack_event_server.log.old" in words

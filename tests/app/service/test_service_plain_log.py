@@ -73,3 +73,20 @@ def test_a_link_that_somebody_planted_is_not_followed(lines: LogStore, tmp_path:
     assert "cannot be written" in plain.problem
     assert target.read_text() == "untouched"
     plain.close()
+
+
+def test_a_file_of_another_account_is_named_with_its_owner(
+    lines: LogStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "server.log").write_text("of the older server")
+    plain = PlainLog(tmp_path / "journal", tmp_path / "server.log")
+    write(lines, 0, 3)
+    monkeypatch.setattr("app.service.plain_log.os.open", denied)  # root, as whom tests may run, is never denied
+    plain.turn()
+    monkeypatch.undo()
+    assert f"It belongs to {(tmp_path / 'server.log').owner()}, who (or root) can move it away" in plain.problem
+    plain.close()
+    assert numbers(tmp_path / "server.log") == [0, 1, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import stat
 from pathlib import Path
 
@@ -56,8 +57,24 @@ def test_who_enters_a_secret_beside_a_service_is_told_where_the_services_own_is(
     assert "kept for you alone" in under_supervisord
     folder = tmp_path / "credentials"
     folder.mkdir()
-    assert f"signalbox connect --settings {settings}" in secrets.of_a_service("site.api_key", settings)
-    assert f"{folder / 'slack.token'}: write it as root" in secrets.of_a_service("slack.token", settings)
+    for name in ("site.api_key", "slack.token"):
+        assert f"{folder / name}: sudo signalbox connect --settings {settings}" in secrets.of_a_service(name, settings)
+    assert f"{folder / 'cloud.api_key'}: write it as root" in secrets.of_a_service("cloud.api_key", settings)
+
+
+def test_a_services_secret_is_beside_its_settings_for_its_account_alone(tmp_path: Path) -> None:
+    settings, folder = tmp_path / "settings.toml", tmp_path / "credentials"
+    assert secrets.keep_for_service(settings, "slack.token", "xoxb-of-the-service") is None, "nobody's service"
+    folder.mkdir(0o700)
+    if os.geteuid() == 0:
+        os.chown(folder, 4711, 4711)
+    file = secrets.keep_for_service(settings, "slack.token", "xoxb-of-the-service")
+    assert file == folder / "slack.token"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_uid == folder.stat().st_uid, "root writes it, the service reads it"
+    assert secrets.secret("slack.token", settings=settings) == "xoxb-of-the-service"
+    assert secrets.secret("slack.token", settings=settings, kept=False) is None
+    assert secrets.secret("slack.token") is None
 
 
 def test_every_secret_that_was_read_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:

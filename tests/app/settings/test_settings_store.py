@@ -230,3 +230,15 @@ def test_a_section_is_made_once_until_something_changes(store: SettingsStore) ->
     store.path.write_text('[studio]\ntime_zone = "Asia/Tokyo"\n')
     assert store.reload_if_changed()
     assert store.section("studio", StudioSettings).time_zone == "Asia/Tokyo"
+
+
+def test_root_who_changes_a_services_settings_does_not_take_them_from_it(tmp_path: Path) -> None:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can give a file to another account")
+    file = tmp_path / "settings.toml"
+    file.write_text("# ours\n")
+    file.chmod(0o660)
+    os.chown(file, 0, 4711)
+    SettingsStore(file).set("engine", "workers", 3)
+    after = file.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode & 0o777) == (0, 4711, 0o660)
