@@ -102,7 +102,8 @@ class RowsView(QAbstractScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(False)
-        self.viewport().setBackgroundRole(self.backgroundRole())
+        # Every point is painted here: else each frame begins with the backgrounds of everything around the view.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._build_header()
         self._build_new_lamp()
         self.verticalScrollBar().valueChanged.connect(self._scrolled)

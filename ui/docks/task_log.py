@@ -33,7 +33,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QToolButton,
@@ -46,6 +45,7 @@ from ui import theme
 from ui.docks.elided import ElidedLabel
 from ui.docks.events import follow_button
 from ui.docks.rows_view import PAD, Column, RowsView
+from ui.docks.steady import SteadyLabel
 from ui.models.ansi import Style, colour, plain, spans
 from ui.models.paged import Row
 from ui.models.reader import Reader
@@ -280,7 +280,7 @@ class TaskLogPane(QWidget):
     def _build(self) -> None:
         self.title = ElidedLabel("")
         theme.mark(self.title, kind="heading")
-        self.words = QLabel()
+        self.words = SteadyLabel()
         theme.mark(self.words, kind="muted")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search the log")
@@ -361,7 +361,7 @@ class TaskLogPane(QWidget):
 
     def _count(self) -> None:
         count = self.model.count()
-        self.words.setText(many(count, "line"))
+        self.words.say(many(count, "line"))
         self.words.setVisible(count > 0)
 
     def showEvent(self, event: QShowEvent) -> None:

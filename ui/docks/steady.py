@@ -1,0 +1,48 @@
+"""A label for a number that changes many times a second."""
+
+from __future__ import annotations
+
+import re
+
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QLabel, QWidget
+
+_DIGIT = re.compile(r"\d")
+
+
+class SteadyLabel(QLabel):
+    """Asks its layout for room only when the number gets another digit.
+
+    `QLabel.setText` has the whole window laid out and painted anew, up to its frame, each time.
+
+    Args:
+        parent: Qt parent.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shape = ""
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        if text == self.text():
+            return
+        # Qt does not ask around for a widget of a fixed size, so the size comes before the text.
+        shape = _DIGIT.sub("0", text)
+        if shape != self._shape:
+            self._shape = shape
+            self._fit()
+        self.setText(text)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and self._shape:
+            self._fit()
+
+    def _fit(self) -> None:
+        # The widest digit in each place: not every face has digits of one width.
+        metrics = self.fontMetrics()
+        digit = max("0123456789", key=metrics.horizontalAdvance)
+        margins = self.contentsMargins()
+        wide = metrics.horizontalAdvance(self._shape.replace("0", digit)) + margins.left() + margins.right() + 2
+        self.setFixedSize(wide, metrics.height() + margins.top() + margins.bottom())
