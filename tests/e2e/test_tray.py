@@ -79,8 +79,8 @@ def test_the_desktop_tells_of_a_lost_site_a_paused_handler_and_a_failed_run(
     }
     with Program(home=home, extra=extra) as program:
         assert "icon" in desktop.told(), "".join(program.err)
-        # What already was so when the window opened is no news: the site goes away until the window has looked, and each
-        # time for longer, so that a window that looks as often as the site goes still sees both.
+        # What already was so when the window opened is no news: the site goes away until the window has looked. Each
+        # time for longer: a window that looks as often as the site comes and goes might see one of both for ever.
         lost: dict[str, Any] = {}
         for seconds in (1, 2, 4, 8, 16, 32):
             server.set_health("site", "ok", "connected")

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytest
 from program import Program
 from sandbox_process import SandboxProcess
 
@@ -93,6 +94,12 @@ class Studio:
             "FTRACK_API_KEY": self.site.key,
             "SIGNALBOX_SLACK_TOKEN": self.slack.token,
         }
+
+    def move_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The test's own process is the event server: its environment names the site and the home."""
+        for name, value in self.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SIGNALBOX_HOME", str(self.home))
 
     def server(self, **extra: str) -> Program:
         """`signalbox serve`, started."""

@@ -40,9 +40,7 @@ _MISTAKES = {
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     with Studio(tmp_path, {"engine.first_position": "dry"}) as made:
-        for name, value in made.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SIGNALBOX_HOME", str(made.home))
+        made.move_in(monkeypatch)
         yield made
 
 

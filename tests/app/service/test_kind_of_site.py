@@ -18,9 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     with Studio(tmp_path) as made:
-        for name, value in made.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SIGNALBOX_HOME", str(made.home))
+        made.move_in(monkeypatch)
         yield made
 
 
