@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema
 
@@ -29,6 +29,7 @@ __all__ = [
     "id_list",
     "in_words",
     "metadata_of",
+    "missed_change",
     "moment_of",
     "of_all_projects",
     "parent_id_of",
@@ -45,6 +46,7 @@ STATUS_KEY = "statusid"
 """Events carry ftrack's legacy names."""
 
 _STATUS_TABLES = {"task": "Task", "assetversion": "AssetVersion"}
+_TABLES = {"AssetVersion": "assetversion", "Project": "show"}
 _CHUNK = 200
 
 
@@ -261,27 +263,35 @@ def status_changes_since(
         f"select id, date, parent_id, parent_type, status_id, from_status_id, user_id from StatusChange where {clause}"
     )
     rows.sort(key=lambda row: (str(row["date"]), row["id"]))
-    chains = _chains(ctx, [row["parent_id"] for row in rows], tables)
+    chains = _chains(ctx, [row["parent_id"] for row in rows], [_STATUS_TABLES[table] for table in tables])
     for row in rows:
         chain = chains.get(row["parent_id"])
         if chain is not None:
             changes = {STATUS_KEY: (row.get("from_status_id"), row["status_id"])}
-            yield _found(f"catch-up:{row['id']}", "update", chain, changes, row["date"], row.get("user_id"), ctx)
+            yield missed_change(
+                ctx, f"catch-up:{row['id']}", "update", chain, changes, row["date"], user_id=row.get("user_id")
+            )
 
 
 def added_since(ctx: Context, since: dt.datetime, entity_type: str) -> Iterator[Change]:
-    """Tasks, projects or versions added since a moment, oldest first, as the changes an event would have carried."""
+    """Entities added since a moment, oldest first, as the changes that events would have carried.
+
+    Args:
+        ctx: The catch-up's context.
+        since: Server time.
+        entity_type: "Task", "AssetVersion", "Project", or the type of anything else in a project's tree ("Shot",
+            "AssetBuild"). Tasks and versions come with the status they were created with.
+    """
     when = "date" if entity_type == "AssetVersion" else "created_at"
-    status = "" if entity_type == "Project" else ", status_id"
+    status = ", status_id" if entity_type in _STATUS_TABLES.values() else ""
     rows = ctx.site.rows(f'select id, {when}{status} from {entity_type} where {when} >= "{_wire_time(since)}"')
     rows.sort(key=lambda row: (str(row[when]), row["id"]))
-    table = {"AssetVersion": "assetversion", "Project": "show"}.get(entity_type, "task")
     if entity_type == "Project":
         chains: dict[str, tuple[Parent, ...]] = {
             row["id"]: (Parent("Project", "show", row["id"], None),) for row in rows
         }
     else:
-        chains = _chains(ctx, [row["id"] for row in rows], {table})
+        chains = _chains(ctx, [row["id"] for row in rows], [entity_type])
     began = _first_statuses(ctx, [row["id"] for row in rows]) if status else {}
     for row in rows:
         chain = chains.get(row["id"])
@@ -290,7 +300,7 @@ def added_since(ctx: Context, since: dt.datetime, entity_type: str) -> Iterator[
             born_with = began.get(row["id"], row.get("status_id"))
             if born_with:
                 changes[STATUS_KEY] = (None, born_with)
-            yield _found(f"catch-up:added:{row['id']}", "add", chain, changes, row[when], None, ctx)
+            yield missed_change(ctx, f"catch-up:added:{row['id']}", "add", chain, changes, row[when])
 
 
 def _first_statuses(ctx: Context, ids: Sequence[str]) -> dict[str, str | None]:
@@ -306,40 +316,51 @@ def _first_statuses(ctx: Context, ids: Sequence[str]) -> dict[str, str | None]:
     return {entity: status for entity, (_, status) in first.items()}
 
 
-def _found(
-    event_id: str,
-    action: Any,
-    chain: tuple[Parent, ...],
-    changes: Mapping[str, tuple[Any, Any]],
-    when: Any,
-    user_id: str | None,
+def missed_change(
     ctx: Context,
+    event_id: str,
+    action: Literal["add", "update", "move", "remove"],
+    parents: Sequence[Parent],
+    changes: Mapping[str, tuple[Any, Any]],
+    occurred: Any,
+    *,
+    user_id: str | None = None,
 ) -> Change:
-    project = chain[-1].entity_id if chain[-1].table == "show" else None
+    """What a `catch_up` found, as the change that the missed event would have carried.
+
+    Args:
+        ctx: The catch-up's context.
+        event_id: Made of natural facts (``catch-up:note:<id>``): what is found twice is kept once.
+        action: What was done to the entity.
+        parents: The entity itself, then what is above it, the project last where it is known.
+        changes: Legacy key to (old, new).
+        occurred: When it happened, as ftrack gives it.
+        user_id: Who did it, where known.
+    """
     return Change(
         event_row=0,
         event_id=event_id,
         index=0,
         action=action,
-        entity_type=chain[0].entity_type,
-        table=chain[0].table,
-        entity_id=chain[0].entity_id,
+        entity_type=parents[0].entity_type,
+        table=parents[0].table,
+        entity_id=parents[0].entity_id,
         changes=changes,
-        parents=chain,
-        project_id=project,
+        parents=tuple(parents),
+        project_id=parents[-1].entity_id if parents[-1].table == "show" else None,
         user_id=user_id,
         username=None,
         received=ctx.clock.now(),
-        occurred=moment_of(when),
+        occurred=moment_of(occurred),
         origin="catch_up",
     )
 
 
-def _chains(ctx: Context, ids: Sequence[str], tables: Collection[str]) -> dict[str, tuple[Parent, ...]]:
+def _chains(ctx: Context, ids: Sequence[str], entity_types: Collection[str]) -> dict[str, tuple[Parent, ...]]:
     """The chain from each entity that still exists up to its project, with the types of every step."""
     chains: dict[str, tuple[Parent, ...]] = {}
-    for table in tables:
-        entity_type = _STATUS_TABLES[table]
+    for entity_type in entity_types:
+        table = _TABLES.get(entity_type, "task")
         extra = ", asset_id" if table == "assetversion" else ""
         for chunk in _chunks(list(dict.fromkeys(ids))):
             rows = ctx.site.rows(f"select id, link, project_id{extra} from {entity_type} where id in {id_list(chunk)}")

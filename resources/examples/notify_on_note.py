@@ -1,4 +1,4 @@
-"""Notify on note: a note with a marked word ("urgent") is told in the project's Slack channel.
+"""Notify on note: a note that holds a marked word ("urgent") is posted to the project's Slack channel.
 
 A studio's own handler, complete and small. Copy it into the plug-in folder (setting ``engine.plugins``), change what
 you like and save: the panel shows the new version, or why it does not load.
@@ -10,11 +10,20 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from app.effects.slack import SendSlack
-from app.engine.protocol import Change, Context, Handler, HandlerSettings, Note, Parent, Plan
-from app.handlers.common import id_list, moment_of
-from app.settings.models import setting
-from app.slack import escape
+from app.handlers.api import (
+    Change,
+    Context,
+    Handler,
+    HandlerSettings,
+    Note,
+    Parent,
+    Plan,
+    SendSlack,
+    escape,
+    id_list,
+    missed_change,
+    setting,
+)
 
 
 class NotifyOnNoteSettings(HandlerSettings):
@@ -29,7 +38,7 @@ class NotifyOnNote(Handler):
 
     id = "notify_on_note"
     title = "Notify on note"
-    help = "A new note that holds a marked word is told in the project's Slack channel."
+    help = "A new note that holds a marked word is posted to the project's Slack channel."
     icon = "bell"
     settings_model = NotifyOnNoteSettings
     batch: ClassVar[int] = 20
@@ -83,23 +92,11 @@ class NotifyOnNote(Handler):
         """The notes written while nobody listened, as the changes their events would have carried."""
         rows = ctx.site.rows(f'select id, date, project_id from Note where date >= "{since:%Y-%m-%dT%H:%M:%S}"')
         for row in rows:
-            parents = (Parent("Note", "note", row["id"], row.get("project_id")),)
-            yield Change(
-                event_row=0,
-                event_id=f"catch-up:note:{row['id']}",
-                index=0,
-                action="add",
-                entity_type="Note",
-                table="note",
-                entity_id=row["id"],
-                changes={"id": (None, row["id"])},
-                parents=parents,
-                project_id=row.get("project_id"),
-                user_id=None,
-                username=None,
-                received=ctx.clock.now(),
-                occurred=moment_of(row["date"]),
-                origin="catch_up",
+            parents = [Parent("Note", "note", row["id"], row.get("project_id"))]
+            if row.get("project_id"):
+                parents.append(Parent("Project", "show", row["project_id"], None))
+            yield missed_change(
+                ctx, f"catch-up:note:{row['id']}", "add", parents, {"id": (None, row["id"])}, row["date"]
             )
 
 

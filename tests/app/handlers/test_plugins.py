@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from production import Production
 
 from app.engine.protocol import Handler
-from app.handlers import all_handlers
+from app.handlers import all_handlers, api
 from app.handlers.plugins import Plugins
 from app.resources import resource
 
@@ -199,6 +200,24 @@ def test_the_example_loads_and_tells_of_a_marked_note_once(show: Production, fol
     (message,) = show.messages()
     assert message.channel == "#general"
     assert "URGENT: the &lt;rig&gt; is broken" in message.text
+
+
+@pytest.mark.parametrize("kind", ["Shot", "AssetBuild", "Sequence"])
+def test_a_plug_in_catches_up_with_what_was_added_anywhere_in_the_tree(show: Production, kind: str) -> None:
+    since = show.clock.now().replace(microsecond=0)
+    made = {"Shot": show.shot, "AssetBuild": show.asset, "Sequence": lambda: show.context_of("Sequence", "777")}[kind]()
+    context = show.context(all_handlers()[0])
+    (found,) = [one for one in api.added_since(context, since, kind) if one.project_id == show.project]
+    live = show.added(kind, made)
+    assert (found.action, found.entity_type, found.table, found.entity_id) == ("add", kind, live.table, made)
+    assert found.parents == live.parents
+    assert found.event_id == f"catch-up:added:{made}"
+    assert found.origin == "catch_up"
+
+
+def test_the_page_for_plug_ins_names_what_they_may_import() -> None:
+    page = (Path(__file__).parents[3] / "docs/writing-a-handler.md").read_text()
+    assert [name for name in api.__all__ if not re.search(rf"\b{name}\b", page)] == []
 
 
 def note(show: Production, text: str) -> str:
