@@ -40,6 +40,17 @@ COPY_LIMIT = 100_000
 TIP_LIMIT = 4_000
 """Characters of a tooltip."""
 PAD = 8
+_PAINTED = (
+    Role.TEXT,
+    Role.MUTED,
+    Role.OK,
+    Role.WARNING,
+    Role.SELECTION,
+    Role.CODE_LINE,
+    Role.BORDER,
+    Role.ACCENT,
+)
+"""Colours that nearly every frame needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +384,7 @@ class RowsView(QAbstractScrollArea):
         first, last = self._shown_rows()
         self._model.want(first, last)
         sections = self._sections(area.width())
-        colours = {role.value: look.colour(role) for role in (Role.TEXT, Role.MUTED, Role.OK, Role.WARNING)}
+        colours = {role.value: look.colour(role) for role in _PAINTED}
         for index in range(first, last + 1):
             self._paint_row(painter, index, (index - first) * self._height, area.width(), sections, colours)
 
@@ -404,20 +415,19 @@ class RowsView(QAbstractScrollArea):
         sections: list[tuple[int, Column, int, int]],
         colours: dict[str, QColor],
     ) -> None:
-        look = theme.current()
         row_id = self._model.id_at(index)
         height = self._height
         if self.is_selected(row_id):
-            painter.fillRect(0, y, width, height, look.colour(Role.SELECTION))
+            painter.fillRect(0, y, width, height, colours[Role.SELECTION.value])
         elif index % 2:
-            painter.fillRect(0, y, width, height, look.colour(Role.CODE_LINE))
+            painter.fillRect(0, y, width, height, colours[Role.CODE_LINE.value])
         row = self._model.row(index)
         if row is None:
-            painter.fillRect(QRect(PAD, y + height // 2 - 3, min(width // 3, 220), 6), look.colour(Role.BORDER))
+            painter.fillRect(QRect(PAD, y + height // 2 - 3, min(width // 3, 220), 6), colours[Role.BORDER.value])
         elif row.cells:
             self._paint_cells(painter, row, y, sections, colours)
         if row_id == self._current and self.hasFocus():
-            painter.setPen(look.colour(Role.ACCENT))
+            painter.setPen(colours[Role.ACCENT.value])
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(0.5, y + 0.5, width - 1, height - 1))
 

@@ -10,8 +10,9 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSignalBlocker, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
@@ -71,6 +72,14 @@ def _even(text: str) -> bool:
     return text.isascii() or len(text) > _LONG
 
 
+class _Dress(NamedTuple):
+    """A style as it is painted."""
+
+    ink: QColor
+    back: QColor | None
+    face: QFont
+
+
 class TaskLogView(RowsView):
     """Lines with their colours, as wide as they are.
 
@@ -104,6 +113,8 @@ class TaskLogView(RowsView):
         self._wide = QFontMetricsF(self._mono).horizontalAdvance("0")
         self._height = self._mono_metrics.height() + 3
         self._colours = tuple((role, theme.current().hex(role)) for role in Role)
+        # A storm paints some thousand pieces a second in a handful of styles.
+        self._dress = lru_cache(maxsize=1_024)(self._dressed)
 
     def _place_header(self) -> None:
         area = self.viewport().geometry()
@@ -156,8 +167,8 @@ class TaskLogView(RowsView):
     ) -> None:
         base = y + (self._height + self._mono_metrics.ascent() - self._mono_metrics.descent()) // 2
         for index, _column, x, size in sections:
-            painter.setFont(self._mono)
             if index == 0:
+                painter.setFont(self._mono)
                 painter.setPen(colours[Role.MUTED.value])
                 painter.drawText(round(x + size - PAD - len(row.cells[0]) * self._wide), base, row.cells[0])
             else:
@@ -168,11 +179,10 @@ class TaskLogView(RowsView):
         if self._highlight is not None:
             self._paint_hits(painter, "".join(piece.text for piece in pieces), self._mono_metrics, x, y)
         left, room = float(x), self.viewport().width()
-        for piece in pieces:
-            text = piece.text
+        for text, style in pieces:
             wide = len(text) * self._wide if _even(text) else self._advance(text)
             if left < room and left + wide > 0:
-                self._paint_piece(painter, text, piece.style, left, y, base, wide)
+                self._paint_piece(painter, text, self._dress(style), left, y, base, wide)
             left += wide
         whole = round(left - x) + 2 * PAD
         if whole > self._widest:
@@ -198,32 +208,33 @@ class TaskLogView(RowsView):
         return QFontMetricsF(self._mono).horizontalAdvance(text)
 
     def _paint_piece(
-        self, painter: QPainter, text: str, style: Style, left: float, y: int, base: int, wide: float
+        self, painter: QPainter, text: str, dress: _Dress, left: float, y: int, base: int, wide: float
     ) -> None:
-        ground = theme.current().hex(Role.SUNKEN)
-        ink = colour(style.fg, ground, self._colours) if style.fg else self._own[Role.TEXT]
-        back = colour(style.bg, ground, self._colours) if style.bg else ""
-        if style.inverse:
-            ink, back = (back or ground), ink
         if len(text) > _LONG:
             # Of a very long line only what is in sight is handed to Qt.
             first = max(0, int(-left / self._wide))
             text = text[first : first + int(self.viewport().width() / self._wide) + 2]
             left += first * self._wide
-        if back:
-            fill = QColor(back)
-            fill.setAlphaF(1.0 if style.inverse else 0.3)
-            painter.fillRect(QRectF(left, y, wide, self._height), fill)
-        pen = QColor(ink)
-        if style.dim:
-            pen.setAlphaF(0.65)
-        painter.setPen(pen)
-        painter.setFont(self._faces[style.bold, style.underline])
+        if dress.back is not None:
+            painter.fillRect(QRectF(left, y, wide, self._height), dress.back)
+        painter.setPen(dress.ink)
+        painter.setFont(dress.face)
         painter.drawText(round(left), base, text)
 
-    @property
-    def _own(self) -> dict[Role, str]:
-        return theme.current().colours
+    def _dressed(self, style: Style) -> _Dress:
+        """What a style looks like in the theme that is on."""
+        look = theme.current()
+        ground = look.hex(Role.SUNKEN)
+        ink = colour(style.fg, ground, self._colours) if style.fg else look.hex(Role.TEXT)
+        back = colour(style.bg, ground, self._colours) if style.bg else ""
+        if style.inverse:
+            ink, back = (back or ground), ink
+        pen, fill = QColor(ink), QColor(back) if back else None
+        if style.dim:
+            pen.setAlphaF(0.65)
+        if fill is not None:
+            fill.setAlphaF(1.0 if style.inverse else 0.3)
+        return _Dress(pen, fill, self._faces[style.bold, style.underline])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_E and not event.modifiers():

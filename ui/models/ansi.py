@@ -149,10 +149,12 @@ def _add(made: list[Span], text: str, style: Style, column: int) -> int:
         text = "".join(parts)
     else:
         column += len(text)
-    made.append(Span(text.translate(_CONTROL), style))
+    # Looking is cheaper than translating, and hardly a line has a control character.
+    made.append(Span(text if text.isprintable() else text.translate(_CONTROL), style))
     return column
 
 
+@lru_cache(maxsize=1_024)
 def _changed(style: Style, codes: str) -> Style:
     """A style after a sequence of codes; what is not known changes nothing."""
     numbers = [int(part) if part.isdigit() else 0 for part in codes.replace(":", ";").split(";")]
