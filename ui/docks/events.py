@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("Time", 74, role=Role.MUTED),
     Column("Topic", 64, role=Role.MUTED),
-    Column("What happened", 240, stretch=True, toned=True),
+    Column("What happened", 150, stretch=True, toned=True),
     Column("Show", 104),
     Column("Entity", 148),
     Column("Who", 96, role=Role.MUTED),

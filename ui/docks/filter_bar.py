@@ -28,6 +28,8 @@ from ui.theme import Role
 
 DEBOUNCE_MS = 120
 """Pause after the last key before the search starts, in milliseconds."""
+_NARROW = 84
+"""Pixels that a choice shrinks to in a small window; on a screen of 1024 the whole window has room so."""
 
 
 class FilterBar(QFrame):
@@ -98,6 +100,7 @@ class FilterBar(QFrame):
         box = QComboBox()
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(9)
+        box.setMinimumWidth(_NARROW)
         box.setAccessibleName(every)
         box.addItem(every, None)
         for words, value in values:
