@@ -54,8 +54,13 @@ class Costs:
 
     def p999(self) -> float:
         """The 99.9th percentile."""
-        spent = sorted(self._spent)
-        return round(spent[min(len(spent) - 1, int(len(spent) * 0.999))], 1) if spent else 0.0
+        return share(self._spent, 0.999)
+
+
+def share(values: list[float], part: float) -> float:
+    """The value that this part of all values does not exceed; 0 for none."""
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * part))], 1) if ordered else 0.0
 
 
 def work(folder: Path, lines: int) -> None:
@@ -130,7 +135,7 @@ def window(journal: Path, job: int, lines: int, *, bare: bool) -> None:
         dock = panel.jobs
         model = dock.log.model
         turn_until(lambda: model.count() >= lines + HEAD_LINES and model.row(model.count() - 1) is not None, 60)
-    found: dict[str, Any] = {**heart.take(), "processor_p999": costs.p999()}
+    found: dict[str, Any] = {"gaps": heart.gaps, "processor_p999": costs.p999()}
     found["memory_mb"] = round((most - before) / (1 << 20), 1)
     if panel is not None:
         found["lines"] = model.count()
@@ -197,7 +202,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--job", type=int, default=0)
     parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=6)
     given = parser.parse_args()
     if given.role == "work":
         work(given.folder, given.lines)
@@ -206,17 +211,28 @@ def main() -> int:
         window(given.folder, given.job, given.lines, bare=given.role == "bare")
         return 0
     rounds = [measure(given.lines) for _ in range(given.rounds)]
-    # The quietest round: what another program takes from both windows is no property of ours.
-    best = min(rounds, key=lambda found: found["bare"]["p999"])
-    ours, bare = best["window"], best["bare"]
+    # A task is over in a second or two, some three hundred ticks: one in a thousand takes several such tasks.
+    gaps = {role: [gap for found in rounds for gap in found[role].pop("gaps")] for role in ("window", "bare")}
+    ours, bare = ({"p999": share(gaps[role], 0.999), "worst": share(gaps[role], 1.0)} for role in ("window", "bare"))
+    processor = max(found["window"]["processor_p999"] for found in rounds)
     busy = bare["p999"] >= 16
     met = {
-        "the job was done": all(found["job"]["status"] == "completed" for found in rounds),
-        "every line is there": ours["lines"] >= given.lines and ours["last"] == given.lines - 1,
-        "p99.9 below 16 ms": ours["p999"] < 16 or (busy and ours["processor_p999"] < 16),
+        "the jobs were done": all(found["job"]["status"] == "completed" for found in rounds),
+        "every line is there": all(
+            found["window"]["lines"] >= given.lines and found["window"]["last"] == given.lines - 1 for found in rounds
+        ),
+        "p99.9 below 16 ms": ours["p999"] < 16 or (busy and processor < 16),
         "memory below 64 MB": max(found["window"]["memory_mb"] for found in rounds) < 64,
     }
-    report = {"bench": "task_log", "lines": given.lines, "rounds": rounds, "best": best, "met": met}
+    report = {
+        "bench": "task_log",
+        "lines": given.lines,
+        "ticks": len(gaps["window"]),
+        "window": ours,
+        "bare": bare,
+        "rounds": rounds,
+        "met": met,
+    }
     if busy:
         report["busy"] = (
             f"a window with nothing in it stood still for {bare['p999']} ms: this machine is busy, "

@@ -155,12 +155,12 @@ def read_jobs(text: str) -> list[Line]:
 def read_task_log(text: str) -> list[Line]:
     """The Jobs page beside a task that prints at full speed."""
     found = last_json(text)
-    ours, bare = found["best"]["window"], found["best"]["bare"]
+    windows = [each["window"] for each in found["rounds"]]
     return [
-        Line("a task's storm: event loop p99.9", f"{ours['p999']:.1f} ms"),
-        Line("a bare window beside it", f"{bare['p999']:.1f} ms"),
-        Line("the window's own work between ticks, p99.9", f"{ours['processor_p999']:.1f} ms"),
-        Line("memory grown", f"{ours['memory_mb']:.0f} MB"),
+        Line(f"a task's storm: event loop p99.9 of {found['ticks']} ticks", f"{found['window']['p999']:.1f} ms"),
+        Line("a bare window beside it", f"{found['bare']['p999']:.1f} ms"),
+        Line("the window's own work between ticks, p99.9", f"{max(each['processor_p999'] for each in windows):.1f} ms"),
+        Line("memory grown", f"{max(each['memory_mb'] for each in windows):.0f} MB"),
         *aims(found["met"]),
     ]
 
