@@ -24,10 +24,6 @@ from app.terminal import (
     told,
 )
 
-_ENDS = (signal.SIGTERM, signal.SIGINT)
-#: Reads the settings again; not every system has it.
-_HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
-
 app = typer.Typer(
     name="signalbox",
     help="The control panel for a studio's ftrack event server.",
@@ -117,32 +113,18 @@ def serve(settings: SettingsOption = None, journal: JournalOption = None, as_jso
 
     The site comes from the settings file, or from FTRACK_SERVER, FTRACK_API_USER and FTRACK_API_KEY.
     """
-    with told():
-        from app.process.notify import notify, watchdog_seconds
-        from app.process.signals import SignalInbox
-        from app.service.event_server import Installation, Service, check_key
+    from app.process.signals import ENDS, HANG_UP, SignalInbox
 
-        installation = Installation.load(settings, journal)
-        installation.check()
-        service = Service(installation, log_stream=True)
-        with SignalInbox(*_ENDS, *_HANG_UP) as signals:
-            service.start()
-            try:
-                # With the journal open, so that a wrong key is in its log too; a site that is down is waited for.
-                check_key(installation)
-                if as_json:
-                    facts = {"pid": os.getpid(), "journal": str(installation.journal), "ready": True}
-                    typer.echo(json.dumps(facts))
-                    sys.stdout.flush()
-                notify("READY=1")
-                pause = watchdog_seconds()
-                while (told_by := signals.wait(pause)) not in _ENDS:
-                    if told_by in _HANG_UP:
-                        service.read_settings_again()
-                    notify("WATCHDOG=1")
-            finally:
-                notify("STOPPING=1")
-                service.stop()
+    # First of all, so that nobody who tells it to end, or to read its settings, comes too early.
+    with SignalInbox(*ENDS, *HANG_UP) as signals, told():
+        from app.service.serving import serve_until_told
+
+        def ready(folder: Path) -> None:
+            if as_json:
+                typer.echo(json.dumps({"pid": os.getpid(), "journal": str(folder), "ready": True}))
+                sys.stdout.flush()
+
+        serve_until_told(settings, journal, signals, ready)
 
 
 @app.command(hidden=True)

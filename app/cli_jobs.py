@@ -54,7 +54,7 @@ def submit_command(
         "paused": paused,
     } | _what(script, name)
     with told():
-        installation = Installation.load(settings, journal)
+        installation = Installation.at_work(settings, journal)
         with attended(installation) as opened:
             answer = _ordered(opened, "submit_job", order, whose())
             if "refused" in answer:
@@ -193,7 +193,7 @@ def jobs_command(
     _one_of("--engine", [engine] if engine else [], ("local", "manager"))
     _one_of("--status", status or [], get_args(JobStatus))
     with told():
-        installation = Installation.load(settings, journal)
+        installation = Installation.at_work(settings, journal)
         opened = Journal.open(installation.journal, "read")
         try:
             if tasks is not None:

@@ -12,7 +12,12 @@ import signal
 import socket
 from types import FrameType, TracebackType
 
-__all__ = ["SignalInbox"]
+__all__ = ["ENDS", "HANG_UP", "SignalInbox"]
+
+#: A server ends.
+ENDS = (signal.SIGTERM, signal.SIGINT)
+#: It reads its settings again; not every system has this signal.
+HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
 class SignalInbox:

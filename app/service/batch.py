@@ -110,7 +110,7 @@ def make_batch(
     settings: Path | None, journal: Path | None, wanted: BatchWanted, *, dry: bool, sure: bool, wait: float
 ) -> BatchOutcome:
     """Judge the rows and make what is missing. Raises SettingsError, JournalError, SiteUnreachable, WrongKey."""
-    installation = Installation.load(settings, journal)
+    installation = Installation.at_work(settings, journal)
     desk = Desk(installation)
     try:
         outcome = BatchOutcome()

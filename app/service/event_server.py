@@ -1,7 +1,8 @@
 """The event server as one object: builds the doors, holds the journal's lock, starts and stops every part.
 
 The panel hosts it or `signalbox serve` does; both see the same journal. Threads here: the listener, the housekeeper
-(names, lamps, settings, retention), the responders. The worker is a child process, kept alive from here.
+(settings, lamps, log, retention: nothing that waits for others), one that asks site and Slack, one that looks at the
+drives, the responders. The worker is a child process, kept alive from here.
 """
 
 from __future__ import annotations
@@ -18,34 +19,40 @@ from app.actions.registry import ActionRegistry
 from app.journal.crash import CRASHED
 from app.journal.journal import Journal
 from app.journal.lock import JournalLock
-from app.journal.rows import JournalBusy
+from app.journal.rows import JournalBusy, JournalUnwritable
 from app.process import python_child
 from app.process.keeper import ChildKeeper
 from app.service.agent import ask_agent
 from app.service.alarms import SlackAlarms
+from app.service.chores import Chores
 from app.service.cutover import is_known_site, settle_site
 from app.service.doors import LAST_GOOD, BuiltDoors, Installation, SiteNotSet, build_doors
-from app.service.health import HealthWatch, State
+from app.service.health import DRIVES_SECONDS, SLACK_SECONDS, HealthWatch, State
 from app.service.logs import Logs
 from app.service.menu import MenuWatch
 from app.service.plain_log import PlainLog
 from app.settings.models import JournalSettings, SlackSettings
 from app.settings.paths import cache_folder
 from app.settings.redact import redact
-from app.settings.store import SettingsError
 from app.site.librarian import Librarian
 from app.site.listener import Listener, ListenerState
 from app.site.responder import Registry, Responder
 from app.site.session import open_session
-from app.site.types import SiteRefusal, SiteUnreachable
+from app.site.types import SiteUnreachable
 
-__all__ = ["Installation", "Service", "SiteNotSet", "check_key"]
+__all__ = ["Installation", "Service", "SiteNotSet", "StartGivenUp", "check_key"]
 
 log = logging.getLogger("signalbox.service")
 
-_HOUSEKEEPING_SECONDS = 0.5
+_LOOK_SECONDS = 0.5
 _FORGET_SECONDS = 600.0
 _ORPHAN_SECONDS = 60.0
+#: Who only asks others is given so long at the end; what hangs is left behind.
+_END_SECONDS = 5.0
+#: A thread that shows no sign of life for so long will not come back: beyond every time-out of its own.
+_HUNG_SECONDS = 300.0
+#: A look at the drives that takes longer is told of: the server of one of them is away.
+_SLOW_DRIVE_SECONDS = 60.0
 #: How old the listener's word about the site's heartbeat may be beyond its silence.
 _MARK_SECONDS = 15.0
 _DAY = 86_400.0
@@ -55,6 +62,10 @@ _LAMPS: dict[str, State] = {
     "refused": "error",
     "stopped": "off",
 }
+
+
+class StartGivenUp(Exception):
+    """Told to end while it started."""
 
 
 class Service:
@@ -105,8 +116,9 @@ class Service:
         self._kept_settings = -1
         self._ending = threading.Event()
         self._worker_begins = threading.Lock()
-        self._wake = threading.Event()
-        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
+        self._house = Chores("housekeeper")
+        self._asking = Chores("asking")
+        self._drives = Chores("drives")
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -132,13 +144,20 @@ class Service:
         """Process id of the worker while it runs."""
         return self._worker.pid if self._worker is not None else None
 
-    def start(self) -> None:
-        """Open the journal and start every part. The site need not be reachable."""
+    def start(self, given_up: Callable[[float], bool] | None = None) -> None:
+        """Open the journal and start every part. The site need not be reachable.
+
+        Args:
+            given_up: Asked, with seconds it may wait, while this must wait for others; True: nobody wants a start now.
+
+        Raises:
+            StartGivenUp: as it says; nothing was started.
+        """
         self.installation.check()
         if self._with_listener:
             self.installation.credentials()
         settings = self.installation.store.section("journal", JournalSettings)
-        self._journal = _open_journal(self.installation.journal, settings.group)
+        self._journal = _open_journal(self.installation.journal, settings.group, given_up or self._ending.wait)
         try:
             self._logs = Logs(
                 self.installation.journal, settings.log_level, stream=self._log_stream, group=settings.group
@@ -161,25 +180,42 @@ class Service:
                 # Levers stand by the kind of site: nothing is worked on before that is known.
                 words = "nothing is worked on before the site has answered: whether it is real decides on the levers"
                 self._worker_state = ("warning", words)
-            self._housekeeper.start()
+            self._share_out()
         except BaseException:
             self.stop()
             raise
         log.info("started on the journal in %s", self.installation.journal)
 
-    def stop(self) -> None:
-        """End every part: first what brings work, then the worker, then the journal. Safe to call twice."""
+    def stop(self) -> bool:
+        """End every part, side by side, and the journal last. Safe to call twice.
+
+        Returns:
+            Whether all ended. What waits for a site or a drive that hangs is left behind: it has nothing to lose.
+        """
         with self._worker_begins:
             self._ending.set()
-        self._wake.set()
+        until = time.monotonic() + _END_SECONDS
+        chores = (self._house, self._asking, self._drives)
+        for one in chores:
+            one.end()
         if self._listener is not None:
-            self._listener.stop()
-        if self._responder is not None:
-            self._responder.close()
+            self._listener.stop(0.0)
+        closing = threading.Thread(target=self._close_responder, name="responder-end", daemon=True)
+        closing.start()
         if self._worker is not None:
             self._worker.stop()
-        if self._housekeeper.ident is not None:
-            self._housekeeper.join(30)
+        ended = [one.join(until - time.monotonic()) for one in chores]
+        if self._listener is not None:
+            ended.append(self._listener.stop(max(0.0, until - time.monotonic())))
+        closing.join(max(0.0, until - time.monotonic()))
+        self._close()
+        return all(ended) and not closing.is_alive()
+
+    def _close_responder(self) -> None:
+        if self._responder is not None:
+            self._responder.close()
+
+    def _close(self) -> None:
         if self._built is not None:
             self._built.sites.close()
         if self._journal is not None:
@@ -202,6 +238,18 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def hung(self) -> str:
+        """Which part shows no sign of life and will not come back, in words; "" while all do.
+
+        Those that ask site, Slack and drives are not meant: a drive that hangs must not end what works without it.
+        """
+        seconds, chore = self._house.silence()
+        if seconds > _HUNG_SECONDS:
+            return f"the housekeeper shows no sign of life for {seconds:.0f} s ({chore or 'between its chores'})"
+        if self._listener is not None and (seconds := self._listener.silence()) > _HUNG_SECONDS:
+            return f"the listener shows no sign of life for {seconds:.0f} s"
+        return ""
+
     def wake_worker(self) -> None:
         """Tell the worker that there is something to do (an order, an event)."""
         if self._worker is not None:
@@ -210,9 +258,13 @@ class Service:
     def read_settings_again(self) -> None:
         """Read the settings file now, here and in the worker, rather than within the next second."""
         self.installation.store.reload_if_changed()
-        if self._journal is not None:
+        if self._journal is None:
+            return
+        try:
             self._journal.order("reload_settings", {}, "hang-up signal")
-            self.wake_worker()
+        except JournalUnwritable as error:
+            log.error("%s; the worker reads the settings within a second all the same", error)
+        self.wake_worker()
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -269,7 +321,7 @@ class Service:
 
     def _events_kept(self, _count: int) -> None:
         self.wake_worker()
-        self._wake.set()
+        self._asking.wake()
 
     def _listener_says(self, state: ListenerState) -> None:
         if self._journal is not None:
@@ -323,49 +375,41 @@ class Service:
 
     def _worker_says(self, alive: bool, words: str) -> None:
         self._worker_state = ("ok" if alive else "error", words)
-        self._wake.set()
+        self._house.wake()
 
     # -- housekeeping ------------------------------------------------------------------------------------------------
 
-    def _keep_house(self) -> None:
+    def _share_out(self) -> None:
+        """Who does what now and then; what waits for others has threads of its own."""
         store = self.installation.store
         health = HealthWatch(self.journal, self.built, lambda: self._worker_state, lambda: store.problem)
-        alarms = SlackAlarms(
-            self.journal, self.built.slack, lambda: self.installation.store.section("slack", SlackSettings)
-        )
-        librarian = Librarian(self.journal, self.built.sites, after=max(0, self.journal.last_event_id() - 1000))
-        chores: list[tuple[str, float, Callable[[], object]]] = [
-            ("settings", 1.0, self._read_settings),
-            ("names", 0.1, lambda: self._learn(librarian)),
-            ("health", 1.0, health.turn if self._with_worker else lambda: None),
-            ("alarms", 5.0, alarms.turn if self._with_worker else lambda: None),
-            ("site", 1.0, self._renew_site),
-            ("retention", _FORGET_SECONDS, self._forget_lines),
-        ]
+        house, asking = self._house, self._asking
+        house.add("settings", 1.0, self._read_settings)
+        house.add("site's lamp", 1.0, self._renew_site)
+        house.add("retention", _FORGET_SECONDS, self._forget_lines)
         if self._plain_log is not None:
-            chores.append(("log file", _HOUSEKEEPING_SECONDS, self._write_plain_log))
+            house.add("log file", _LOOK_SECONDS, self._write_plain_log)
+        if not self._site_settled:
+            asking.add("kind of site", _LOOK_SECONDS, self._settle_site)
+        librarian = Librarian(self.journal, self.built.sites, after=max(0, self.journal.last_event_id() - 1000))
+        asking.add("names", 0.1, lambda: self._learn(librarian))
+        if self._with_worker:
+            alarms = SlackAlarms(self.journal, self.built.slack, lambda: store.section("slack", SlackSettings))
+            house.add("lamps", 1.0, lambda: self._lamps(health))
+            asking.add("slack", SLACK_SECONDS, health.slack)
+            asking.add("alarms", 5.0, alarms.turn)
+            self._drives.add("drives", DRIVES_SECONDS, health.drives)
         if self._listener is not None and self._actions:
             menu = MenuWatch(self.journal, self._listener, self.built.sites, self._actions)
-            chores.append(("menus", 1.0, menu.turn))
-        if not self._site_settled:
-            chores.insert(0, ("kind of site", _HOUSEKEEPING_SECONDS, self._settle_site))
-        due = dict.fromkeys((name for name, _, _ in chores), 0.0)
-        while not self._ending.is_set():
-            for name, pause, chore in chores:
-                if time.monotonic() < due[name] or self._ending.is_set():
-                    continue
-                due[name] = time.monotonic() + pause
-                try:
-                    chore()
-                except (SiteUnreachable, SiteRefusal, SettingsError) as error:
-                    log.debug("%s: %s", name, error)
-                    due[name] = time.monotonic() + 5.0
-                except Exception:
-                    # One chore that fails must not end the others; it is tried again later.
-                    log.exception("housekeeping (%s) failed", name)
-                    due[name] = time.monotonic() + 30.0
-            self._wake.wait(_HOUSEKEEPING_SECONDS)
-            self._wake.clear()
+            asking.add("menus", 1.0, menu.turn)
+        for one in (house, asking, self._drives):
+            one.start()
+
+    def _lamps(self, health: HealthWatch) -> None:
+        health.turn()
+        seconds, chore = self._drives.silence()
+        if chore and seconds > _SLOW_DRIVE_SECONDS:
+            health.drives_hang(time.time() - seconds)
 
     def _read_settings(self) -> None:
         self.installation.store.reload_if_changed()
@@ -385,7 +429,7 @@ class Service:
 
     def _learn(self, librarian: Librarian) -> None:
         if self._with_listener and self._listener is not None and self._listener.connected and librarian.turn():
-            self._wake.set()
+            self._asking.wake()
 
     def _write_plain_log(self) -> None:
         assert self._plain_log is not None
@@ -410,7 +454,7 @@ class Service:
             log.exception("the lamps could not be put out")
 
 
-def _open_journal(folder: Path, group: str) -> Journal:
+def _open_journal(folder: Path, group: str, given_up: Callable[[float], bool]) -> Journal:
     """The journal with its lock. A worker whose host was killed ends after the runs at work: that is waited for."""
     deadline = time.monotonic() + _ORPHAN_SECONDS
     while True:
@@ -419,7 +463,8 @@ def _open_journal(folder: Path, group: str) -> Journal:
         except JournalBusy:
             if time.monotonic() > deadline or not JournalLock.orphaned(folder):
                 raise
-        threading.Event().wait(0.1)
+        if given_up(_LOOK_SECONDS / 5):
+            raise StartGivenUp
 
 
 def _end_with_a_crash_point(code: int) -> None:

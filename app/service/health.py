@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from app.journal.journal import Journal
 from app.rules.outcomes import Later, PlanError
@@ -24,15 +24,15 @@ log = logging.getLogger("signalbox.health")
 
 State = Literal["ok", "warning", "error", "off"]
 # The window takes a lamp that was not renewed for three minutes for dead.
-_SLACK_SECONDS = 120.0
-_DRIVES_SECONDS = 30.0
+SLACK_SECONDS = 120.0
+DRIVES_SECONDS = 30.0
 _SPACE_SECONDS = 30.0
 _SETTINGS_SECONDS = 2.0
 _LITTLE_SPACE = 500 * 1024 * 1024
 
 
 class HealthWatch:
-    """Looks at everything that has no thread of its own. Used by one thread.
+    """Looks at what tells nothing by itself: `turn` at what is here, `slack` and `drives` at what may not answer.
 
     Args:
         journal: Keeps the lamps.
@@ -55,13 +55,11 @@ class HealthWatch:
         self._due: dict[str, float] = {}
 
     def turn(self) -> None:
-        """Look at what is due."""
+        """Look at what is due and never waits: the worker, the settings, the room for the journal."""
         self._set("workers", *self._workers())
         for name, pause, look in (
             ("settings", _SETTINGS_SECONDS, self._settings),
             ("journal", _SPACE_SECONDS, self._space),
-            ("slack", _SLACK_SECONDS, self._slack),
-            ("drives", _DRIVES_SECONDS, self._drives),
         ):
             if time.monotonic() >= self._due.get(name, 0.0):
                 self._due[name] = time.monotonic() + pause
@@ -81,6 +79,10 @@ class HealthWatch:
             return "error", f"only {free // 1_000_000} MB left for the journal in {self._journal.folder}"
         return "ok", f"{free // 1_000_000_000} GB free"
 
+    def slack(self) -> None:
+        """Ask Slack whether it takes our messages."""
+        self._set("slack", *self._slack())
+
     def _slack(self) -> tuple[State, str]:
         if self._built.slack is None:
             return "off", "no Slack token is set"
@@ -91,14 +93,23 @@ class HealthWatch:
         except SlackRefused as error:
             return "error", str(error)
 
-    def _drives(self) -> tuple[State, str]:
+    def drives_hang(self, since: float) -> None:
+        """A look at the drives did not come back since then (UTC epoch seconds)."""
+        clock = time.strftime("%H:%M", time.localtime(since))
+        self._set("drives", "error", f"a drive does not answer since {clock}: is its server up?")
+
+    def drives(self) -> None:
+        """Look whether every project's drive is there. Raises SiteUnreachable, SiteRefusal, SettingsError."""
         try:
             projects = self._built.sites().rows(
                 "select name, root, disk.unix, disk.windows, disk.name from Project where status is active"
             )
         except (SiteUnreachable, SiteRefusal, SettingsError):
-            self._due["drives"] = time.monotonic() + 2.0
-            return "warning", "unknown while the site does not answer"
+            self._set("drives", "warning", "unknown while the site does not answer")
+            raise
+        self._set("drives", *self._missing(projects))
+
+    def _missing(self, projects: Sequence[Mapping[str, Any]]) -> tuple[State, str]:
         missing: list[str] = []
         for project in projects:
             try:

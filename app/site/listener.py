@@ -114,6 +114,7 @@ class Listener:
         self._heard = 0.0
         self._alive: float | None = None
         self._marked = 0.0
+        self._turned = time.monotonic()
         self._stopping = threading.Event()
         self._connected = threading.Event()
         self._wake_out, self._wake_in = socket.socketpair()
@@ -126,6 +127,7 @@ class Listener:
     def start(self) -> None:
         """Begin to listen."""
         self._alive = self._journal.last_heard()
+        self._turned = time.monotonic()
         self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> bool:
@@ -139,6 +141,10 @@ class Listener:
         self._wake_in.close()
         self._wake_out.close()
         return True
+
+    def silence(self) -> float:
+        """Seconds since the thread's last sign of life. It shows one at least every 10 s, and between time-outs."""
+        return time.monotonic() - self._turned
 
     def wait_connected(self, seconds: float) -> bool:
         """Wait until every subscription is in force."""
@@ -209,6 +215,7 @@ class Listener:
     def _run(self) -> None:
         pause = self._settings.reconnect_first
         while not self._stopping.is_set():
+            self._turned = time.monotonic()
             self._set_state("connecting", f"connecting to {self._credentials.server}")
             began = time.monotonic()
             try:
@@ -234,6 +241,7 @@ class Listener:
     def _rest(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+            self._turned = time.monotonic()
             self._flush()
             self._stopping.wait(min(left, _FLUSH_AGAIN_SECONDS))
 
@@ -255,6 +263,7 @@ class Listener:
 
     def _turn(self, connection: HubConnection) -> None:
         """Wait, read everything that has arrived, have it kept, send what is to be sent."""
+        self._turned = time.monotonic()
         silence = self._settings.silence - (time.monotonic() - self._heard)
         if silence <= 0:
             raise HubLost(f"the site was silent for {self._settings.silence:g} s")
