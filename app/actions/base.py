@@ -15,7 +15,7 @@ from pydantic import Field as Setting
 from app.actions.forms import Form
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Action as EngineAction
-from app.engine.protocol import HandlerSettings, Launch
+from app.engine.protocol import Context, HandlerSettings, Launch, Occasion
 
 __all__ = ["Action", "ActionSettings", "Again", "Asked", "Go", "Launch", "Selected"]
 
@@ -109,6 +109,14 @@ class Action(EngineAction):
         if not selection or (self.single and len(selection) != 1):
             return False
         return not self.offered_on or all(one.entity_type in self.offered_on for one in selection)
+
+    def occasion(
+        self, launch: Launch, ctx: Context, about: str, entity_id: str | None = None, **values: Any
+    ) -> Occasion:
+        """What a launch does, once for each launch (and entity); the values are what the setting `jobs` may name."""
+        texts = {name: str(value) for name, value in values.items()}
+        by = {"about": about, "by": launch.username or ""}
+        return Occasion(f"{self.id}:{ctx.run_mark}:{entity_id or ''}", {**texts, **by}, entity_id)
 
     @abstractmethod
     def step(self, asked: Asked) -> Form | Again | Go:

@@ -13,6 +13,7 @@ from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Choice, Field, Form, read
 from app.effects.disk import MakeFolder
 from app.effects.ftrack import CreateEntity, SetShotValue
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, Plan, PlanError, natural_id
 from app.rules.batch import Existing, Judged, ShotRow, TaskTemplate, judge, rows_from_expression
@@ -28,7 +29,7 @@ __all__ = ["BatchCreate", "BatchCreateSettings", "Tree", "existing_below", "rows
 _PROJECT = "project.id, project.name, project.root, project.disk.unix, project.disk.windows, project.project_schema_id"
 
 
-class BatchCreateSettings(ActionSettings):
+class BatchCreateSettings(WithJobs, ActionSettings):
     """Defaults of the form, and its limits."""
 
     sequence: str = Setting(default="001", description="Sequence name the form starts with.")
@@ -41,6 +42,9 @@ class BatchCreateSettings(ActionSettings):
     folders: bool = Setting(default=True, description="Make the shot's own folders (img/comps, plates, render).")
     frame_in: str = Setting(default="fstart", description="Custom attribute of the first frame; empty: not set.")
     frame_out: str = Setting(default="fend", description="Custom attribute of the last frame; empty: not set.")
+    jobs: list[JobSetting] = jobs_setting(
+        "once for each launch that made all of what was asked for", "parent", "shots (001_0010, 001_0020)"
+    )
 
 
 @dataclass(slots=True)
@@ -323,7 +327,11 @@ class BatchCreate(Action):
             else:
                 work.add(one)
         folders, warnings = work.folders() if ctx.settings.folders else ([], [])
-        return Plan((*work.effects, *folders), tuple(notes), (*work.warnings, *warnings))
+        effects = (*work.effects, *folders)
+        parent, shots = str(tree.parent["name"]), work.new_shots
+        about = f"{parent}: {many(len(shots), 'shot')}" if shots else f"{parent}: tasks"
+        done = self.occasion(launch, ctx, about, project=tree.project["name"], parent=parent, shots=", ".join(shots))
+        return Plan(effects, tuple(notes), (*work.warnings, *warnings), occasions=(done,) if effects else ())
 
 
 def _expression_problems(good: Mapping[str, Any]) -> dict[str, str]:
@@ -368,6 +376,11 @@ class _Work:
         self._types = {one.name.casefold(): key for key, one in ctx.site.types().items()}
         self._users: dict[str, str] | None = None
         self._attributes: dict[str, str] | None = None
+
+    @property
+    def new_shots(self) -> list[str]:
+        """Names of the shots that are made."""
+        return [shot for _, shot in self._new_shots]
 
     def add(self, one: Judged) -> None:
         row = one.row

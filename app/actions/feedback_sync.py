@@ -12,6 +12,7 @@ from pydantic import Field as Setting
 from app.actions.base import ActionSettings
 from app.actions.two_sites import CLOUD, Comparison, Session, SessionAction, find_mirror, metadata_of, rows_of
 from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, UpdateEntity
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.effects.remote import CopyBetweenSites
 from app.engine.doors import Named, SiteDoor
 from app.engine.protocol import Context, Expect, HandlerSettings, Note, natural_id
@@ -31,7 +32,7 @@ _APPROVED = "approved"
 _CHANGES = "require_changes"
 
 
-class FeedbackSyncSettings(ActionSettings):
+class FeedbackSyncSettings(WithJobs, ActionSettings):
     """How votes become statuses, and how notes look."""
 
     statuses: dict[str, str] = Setting(
@@ -45,6 +46,7 @@ class FeedbackSyncSettings(ActionSettings):
     category: str = Setting(default="Client feedback", description="Category of the notes; empty or unknown: none.")
     set_task: bool = Setting(default=True, description="Set the status of the version's task too.")
     attachments_mb: float = Setting(default=200.0, gt=0, description="Larger attachments are named, not copied.")
+    jobs: list[JobSetting] = jobs_setting("for each session whose feedback came in", "session")
 
 
 class FeedbackSync(SessionAction):

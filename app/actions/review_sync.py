@@ -30,6 +30,7 @@ from app.actions.two_sites import (
 )
 from app.effects.base import same
 from app.effects.ftrack import SetMetadata
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.effects.remote import CopyBetweenSites, RemoteEntity
 from app.engine.doors import SiteDoor
 from app.engine.protocol import Context, HandlerSettings, Note, PlanError
@@ -45,7 +46,7 @@ _CHECK_KEY = "source_component"
 _REVIEW_NAMES = ("ftrackreview-mp4", "ftrackreview-image", "ftrackreview-mp4-1080", "ftrackreview-webm")
 
 
-class ReviewSyncSettings(ActionSettings):
+class ReviewSyncSettings(WithJobs, ActionSettings):
     """Names on the cloud site."""
 
     asset_name: str = Setting(default="Client Review", description="Asset below each mirrored object.")
@@ -58,6 +59,7 @@ class ReviewSyncSettings(ActionSettings):
         default_factory=lambda: list(_REVIEW_NAMES),
         description="Components that may be sent, the first found is taken.",
     )
+    jobs: list[JobSetting] = jobs_setting("for each session that was mirrored", "session")
 
 
 class ReviewSync(SessionAction):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from app.actions.base import Action, Again, Asked, Go
 from app.actions.forms import Field, Form, read
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, Effect, Launch, Note, Plan, PlanError, natural_id
+from app.engine.protocol import Context, Effect, Launch, Note, Occasion, Plan, PlanError, natural_id
 from app.settings.store import SettingsError
 from app.site.query import chunks, id_list, quoted
 
@@ -230,7 +230,13 @@ class SessionAction(Action):
             tuple(effects.values()),
             tuple(note for work in works for note in work.notes),
             tuple(warning for work in works for warning in work.warnings),
+            occasions=tuple(self._occasion(work.session, launch, ctx) for work in works if work.effects),
         )
+
+    def _occasion(self, session: Session, launch: Launch, ctx: Context) -> Occasion:
+        name, project = str(session.row["name"]), session.row["project"]["name"]
+        done = self.occasion(launch, ctx, f"{self.title} {name}", project=project, session=name)
+        return replace(done, key=f"{done.key}{session.id}")
 
 
 def cloud_site(ctx: Context) -> SiteDoor:

@@ -11,19 +11,21 @@ from pydantic import Field as Setting
 from app.actions.base import Action, ActionSettings, Again, Asked, Go
 from app.actions.forms import Field, Form, read
 from app.actions.movie_component import Movie, is_played_from, movie_path
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.effects.resolves import ResolveComponent
 from app.engine.doors import SiteDoor
-from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, Plan, natural_id
+from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Note, Occasion, Plan, natural_id
 from app.media import MediaRefused, Source, gather
 from app.media.sequences import frame_path
 from app.rules.roots import PathRefused, local_path, within_roots
+from app.rules.versions import version_label
 from app.rules.words import many
 from app.site.query import chunks, id_list, quoted
 
 __all__ = ["UpdateRvComponent", "UpdateRvComponentSettings"]
 
 
-class UpdateRvComponentSettings(ActionSettings):
+class UpdateRvComponentSettings(WithJobs, ActionSettings):
     """Names and paths."""
 
     component: str = Setting(default="movie", description="Name of the component that RV plays.")
@@ -36,6 +38,9 @@ class UpdateRvComponentSettings(ActionSettings):
     )
     rv_maps: dict[str, str] = Setting(
         default_factory=dict, description="Paths as the RV workstations see them: prefix here = prefix there."
+    )
+    jobs: list[JobSetting] = jobs_setting(
+        "for each version whose component was added or repaired", "asset", "version", "task", "file"
     )
 
 
@@ -93,6 +98,7 @@ class UpdateRvComponent(Action):
         effects: list[Effect] = []
         notes: list[Note] = []
         warnings: list[str] = []
+        occasions: list[Occasion] = []
         for _, key in launch.selection:
             row = versions.get(key)
             if row is None:
@@ -109,11 +115,26 @@ class UpdateRvComponent(Action):
             effects += made
             if not made:
                 notes.append(Note(key, "already", f"{_label(row)}: RV plays {movie_path(source)} already"))
-            elif source.missing:
+                continue
+            occasions.append(self._occasion(row, source, launch, ctx))
+            if source.missing:
                 warnings.append(f"{_label(row)}: {many(len(source.missing), 'frame is', 'frames are')} missing")
         # What is proved is proved last: all versions are one or few transactions.
         effects.sort(key=lambda effect: isinstance(effect, ResolveComponent))
-        return Plan(tuple(effects), tuple(notes), tuple(warnings))
+        return Plan(tuple(effects), tuple(notes), tuple(warnings), occasions=tuple(occasions))
+
+    def _occasion(self, row: Mapping[str, Any], source: Source, launch: Launch, ctx: Context) -> Occasion:
+        return self.occasion(
+            launch,
+            ctx,
+            f"{ctx.settings.component} of {_label(row)}",
+            str(row["id"]),
+            project=row["asset"]["parent"]["project"]["name"],
+            asset=row["asset"].get("name") or "",
+            version=version_label(int(row.get("version") or 0)),
+            task=(row.get("task") or {}).get("name") or "",
+            file=source.written,
+        )
 
     def _source(self, row: Mapping[str, Any], typed: str, settings: UpdateRvComponentSettings, ctx: Context) -> Source:
         """The file or sequence, proved to lie on an allowed drive. Raises PathRefused or MediaRefused."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Setting
 
@@ -17,14 +17,13 @@ from app.actions.forms import Field, Form, read
 from app.actions.movie_component import Movie
 from app.effects.base import Result
 from app.effects.ftrack import CreateEntity, SetMetadata, UpdateEntity
-from app.effects.job_setting import JobSetting
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.effects.review_media import DropReviewMedia, MakeReviewMedia
 from app.effects.upload import UploadComponent
-from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Plan, PlanError, natural_id
+from app.engine.protocol import Context, Effect, HandlerSettings, Launch, Occasion, Plan, PlanError, natural_id
 from app.media import MediaRefused, Source, gather
 from app.media.sequences import frame_path
 from app.rules.roots import PathRefused, local_path, within_roots
-from app.rules.templates import template_with
 from app.rules.versions import version_label, version_number
 from app.site.query import id_list, quoted
 
@@ -35,16 +34,7 @@ log = logging.getLogger("signalbox.actions")
 _MOVIES = frozenset({".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".gif", ".wmv"})
 
 
-_JOB_KNOWS = ("project", "parent", "task", "task_type", "asset", "version", "version_id", "file", "by", "root")
-
-
-class UploadJob(JobSetting):
-    """A job that is submitted with each version that is published."""
-
-    name: Annotated[str, template_with(*_JOB_KNOWS)] = "{{ parent }} {{ task }} {{ version }}"
-
-
-class UploadMediaSettings(ActionSettings):
+class UploadMediaSettings(WithJobs, ActionSettings):
     """Names are the studio's rules."""
 
     asset_name: str = Setting(default="ReviewAsset", description="Asset name the form starts with.")
@@ -75,10 +65,8 @@ class UploadMediaSettings(ActionSettings):
     path_maps: dict[str, str] = Setting(
         default_factory=dict, description="Paths of other operating systems: prefix there = prefix here."
     )
-    jobs: list[UploadJob] = Setting(
-        default_factory=list,
-        description="Jobs that are submitted once a version is published: job_type, name, settings, engine (local or "
-        f"manager). Texts may name {', '.join(_JOB_KNOWS[:-1])}, root (the project's folder).",
+    jobs: list[JobSetting] = jobs_setting(
+        "for each version that is published", "parent", "task", "task_type", "asset", "version", "version_id", "file"
     )
 
 
@@ -272,8 +260,7 @@ class _Upload:
         effects += self._uploads()
         effects += self._finish()
         effects.append(DropReviewMedia(slot="cleanup", reason="everything is on the site", work=self._work))
-        effects += self._jobs()
-        return Plan(tuple(effects), warnings=tuple(self._warnings()))
+        return Plan(tuple(effects), warnings=tuple(self._warnings()), occasions=(self._occasion(),))
 
     def _warnings(self) -> list[str]:
         due = self._facts.versions + 1
@@ -409,31 +396,22 @@ class _Upload:
         effects.append(self._update("AssetVersion", self._version, {"status_id": status.id}, f"status {status.name}"))
         return effects
 
-    def _jobs(self) -> list[Effect]:
-        """What the settings want done with each version that is published."""
-        facts, settings = self._facts, self._settings
+    def _occasion(self) -> Occasion:
+        facts = self._facts
+        parent, task, version = facts.parent["name"], facts.task["name"], version_label(facts.versions + 1)
         values = {
             "project": str(facts.project["name"]),
-            "parent": str(facts.parent["name"]),
-            "task": str(facts.task["name"]),
+            "parent": str(parent),
+            "task": str(task),
             "task_type": str((facts.task.get("type") or {}).get("name") or ""),
-            "asset": str(self._launch.values.get("asset_name") or settings.asset_name),
-            "version": version_label(facts.versions + 1),
+            "asset": str(self._launch.values.get("asset_name") or self._settings.asset_name),
+            "version": version,
             "version_id": self._version,
             "file": self._source.written,
             "by": self._launch.username or "",
+            "about": f"{parent} {task} {version}",
         }
-        return [
-            job.submit(
-                values,
-                lambda: str(self._ctx.disk.project_root(facts.project)),
-                slot=f"job-{number}",
-                reason=f"the version is published: the settings want the job {job.job_type}",
-                entity_id=str(facts.task["id"]),
-                dedupe=f"job:upload:{self._version}:{job.job_type}:{number}",
-            )
-            for number, job in enumerate(settings.jobs)
-        ]
+        return Occasion(f"upload:{self._version}", values, str(facts.task["id"]))
 
     def _update(self, entity_type: str, key: str, values: dict[str, Any], label: str) -> Effect:
         return UpdateEntity(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.engine.channels import Channels, results_of
@@ -20,7 +20,7 @@ from app.journal.journal import Journal
 from app.journal.queue import NEVER, NewEffect, QueuedEffect, QueuedRun
 from app.rules.words import many
 
-__all__ = ["Decide", "PlanWork", "context_for"]
+__all__ = ["Decide", "PlanWork", "context_for", "with_follow_ups"]
 
 #: Effects that happened, or are on their way and cannot be called back.
 _HAPPENED = ("applied", "sent", "in_doubt", "queued")
@@ -100,9 +100,11 @@ class PlanWork:
     def _plan(self, replans: int) -> Ending | None:
         """Decide and journal the plan; an ending when there is nothing to apply."""
         site = self.tools.site
-        plan = self.decide(context_for(self.run, self.tools, self.settings))
+        ctx = context_for(self.run, self.tools, self.settings)
+        plan = self.decide(ctx)
         _left_nothing(site)
         _is_plan(plan)
+        plan = with_follow_ups(plan, ctx)
         _in_order(plan)
         digest = plan_hash_of(plan)
         self._store(plan, digest, replans)
@@ -191,7 +193,9 @@ class PlanWork:
         for row in rows:
             if row.state in _SETTLED:
                 continue
-            (skipped if lost and (row.entity_id in lost or None in lost) else left).append(row)
+            # What goes outside for the run as a whole follows only what succeeded as a whole.
+            whole = row.entity_id is None and self._channels.of(row) == "outbox"
+            (skipped if lost and (whole or row.entity_id in lost or None in lost) else left).append(row)
         if skipped:
             self.journal.mark_effects([row.id for row in skipped], "skipped", error="an earlier step failed")
         return left
@@ -218,6 +222,18 @@ def context_for(run: QueuedRun, tools: Tools, settings: Callable[[str], Any]) ->
         facts=run.facts.get("continued") or run.facts.get("launch") or {},
         results=results_of(tools.journal.effects_of(run.id, whole=True)),
     )
+
+
+def with_follow_ups(plan: Plan, ctx: Context) -> Plan:
+    """The plan with what the settings want done after it; of a run that fails in part nothing as a whole follows."""
+    failed = any(note.outcome == "failed" for note in plan.notes)
+    follow_ups = [
+        effect
+        for occasion in plan.occasions
+        if occasion.entity_id is not None or not failed
+        for effect in ctx.handler_settings(occasion.values["project"]).follow_ups(occasion, ctx)
+    ]
+    return replace(plan, effects=(*plan.effects, *follow_ups)) if follow_ups else plan
 
 
 def plan_hash_of(plan: Plan) -> str:

@@ -35,6 +35,7 @@ __all__ = [
     "Later",
     "Launch",
     "Note",
+    "Occasion",
     "Parent",
     "Plan",
     "PlanError",
@@ -245,6 +246,21 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Occasion:
+    """Something that a plan does, told in texts: what settings may want done afterwards can name them.
+
+    Attributes:
+        key: Natural facts of it: what follows is done once for each key.
+        values: Name to text; always ``project`` (its name), ``by`` (who did it) and ``about`` (what it is, in words).
+        entity_id: The change's entity it is done for; None for the run as a whole.
+    """
+
+    key: str
+    values: Mapping[str, str]
+    entity_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a handler decided.
 
@@ -253,12 +269,14 @@ class Plan:
         notes: Per-entity outcomes that need no effect.
         warnings: Said in the run's log and shown in the window.
         continue_with: Facts for a further run of the same handler, queued after this one's effects were applied.
+        occasions: What it does, for the settings that want more done once that is done (`HandlerSettings.follow_ups`).
     """
 
     effects: tuple[Effect, ...] = ()
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
     continue_with: Mapping[str, Any] | None = None
+    occasions: tuple[Occasion, ...] = ()
 
 
 def skip(reason: str, entity_id: str = "") -> Plan:
@@ -308,6 +326,11 @@ class HandlerSettings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    def follow_ups(self, occasion: Occasion, ctx: Context) -> Sequence[Effect]:
+        """Outward effects that these settings want once ``occasion`` is done. Raises PlanError, Later."""
+        del occasion, ctx
+        return ()
 
 
 class Handler(ABC):

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from app.effects.ftrack import CreateEntity, DeleteEntity
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.engine.protocol import (
     Change,
     Context,
     Effect,
     Expect,
     Handler,
-    HandlerSettings,
     Note,
+    Occasion,
     Plan,
     PlanError,
     natural_id,
@@ -27,6 +28,7 @@ from app.handlers.common import (
     folded,
     id_list,
     moment_of,
+    occasion,
     of_all_projects,
     project_id_of,
     quoted,
@@ -36,12 +38,13 @@ from app.handlers.common import (
 )
 from app.rules.dailies import dailies_day, parse_cut_off, zone
 from app.rules.templates import render_text, template_with
+from app.rules.versions import version_label
 from app.settings.models import setting
 
 __all__ = ["AddVersionToList", "AddVersionToListSettings"]
 
 
-class AddVersionToListSettings(HandlerSettings):
+class AddVersionToListSettings(WithJobs):
     """Defaults are the studio's rules. The time zone and the holidays are the studio's (section ``studio``)."""
 
     statuses: list[str] = setting(
@@ -84,6 +87,9 @@ class AddVersionToListSettings(HandlerSettings):
     take_off: bool = setting(
         False, "A version that loses the status again leaves the list it was put on.", per_project=True
     )
+    jobs: list[JobSetting] = jobs_setting(
+        "for each version that was put on a list", "parent", "task", "asset", "version", "list", "day (2026-11-22)"
+    )
 
 
 @dataclass(slots=True)
@@ -105,6 +111,7 @@ class _Draft:
     effects: list[Effect] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    occasions: list[Occasion] = field(default_factory=list)
 
     def note(self, change: Change, outcome: Literal["skipped", "already", "failed"], reason: str) -> None:
         self.notes.append(Note(change.entity_id, outcome, reason))
@@ -178,7 +185,12 @@ class _Listed:
 
 
 def _together(first: Plan, second: Plan) -> Plan:
-    return Plan(first.effects + second.effects, first.notes + second.notes, first.warnings + second.warnings)
+    return Plan(
+        first.effects + second.effects,
+        first.notes + second.notes,
+        first.warnings + second.warnings,
+        occasions=first.occasions + second.occasions,
+    )
 
 
 def _plan_project(
@@ -199,12 +211,13 @@ def _plan_project(
         off = [change for change in changes if listed.takes_off(change)]
         _put_on(_wishes(onto, versions, dates, draft, ctx), draft, ctx)
         _take_off(_wishes(off, versions, dates, draft, ctx, leaving=True), draft, ctx)
-    return Plan(tuple(draft.effects), tuple(draft.notes), tuple(draft.warnings))
+    return Plan(tuple(draft.effects), tuple(draft.notes), tuple(draft.warnings), occasions=tuple(draft.occasions))
 
 
 def _versions(ctx: Context, changes: Sequence[Change]) -> dict[str, dict[str, Any]]:
     rows = ctx.site.rows(
-        "select id, version, date, status_id, asset_id, asset.name, project_id from AssetVersion "
+        "select id, version, date, status_id, asset_id, asset.name, asset.parent.name, task.name, project_id "
+        "from AssetVersion "
         f"where id in {id_list(change.entity_id for change in changes)}"
     )
     return {row["id"]: row for row in rows}
@@ -328,6 +341,7 @@ def _put_on(wishes: Sequence[_Wish], draft: _Draft, ctx: Context) -> None:
             draft.effects.append(_new_list(name, draft, ctx))
             planned.add(name)
         draft.effects += _new_items(name, missing, found, draft, ctx)
+        draft.occasions += [_occasion(wish, draft) for wish in missing]
 
 
 def _lists(ctx: Context, draft: _Draft, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
@@ -474,6 +488,22 @@ def _new_items(
         )
         for wish in wishes
     ]
+
+
+def _occasion(wish: _Wish, draft: _Draft) -> Occasion:
+    asset = wish.version.get("asset") or {}
+    return occasion(
+        AddVersionToList.id,
+        wish.change,
+        f"{_label(wish.version)} on {wish.name}",
+        project=draft.project["name"],
+        parent=(asset.get("parent") or {}).get("name") or "",
+        task=(wish.version.get("task") or {}).get("name") or "",
+        asset=asset.get("name") or "",
+        version=version_label(int(wish.version.get("version") or 0)),
+        list=wish.name,
+        day=wish.day.isoformat(),
+    )
 
 
 def _list_id(name: str, draft: _Draft, ctx: Context) -> str:

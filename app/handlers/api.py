@@ -10,6 +10,7 @@ from app.effects.base import Result
 from app.effects.disk import CopyFile, MakeFolder
 from app.effects.ftrack import CreateEntity, DeleteEntity, SetMetadata, UpdateEntity
 from app.effects.job import SubmitJob
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.effects.slack import SendSlack
 from app.effects.upload import UploadComponent
 from app.engine.protocol import (
@@ -36,6 +37,7 @@ from app.handlers.common import (
     metadata_of,
     missed_change,
     moment_of,
+    occasion,
     place_of,
     quoted,
     reached_status,
@@ -57,6 +59,7 @@ __all__ = [
     "Expect",
     "Handler",
     "HandlerSettings",
+    "JobSetting",
     "Later",
     "MakeFolder",
     "Note",
@@ -70,15 +73,18 @@ __all__ = [
     "SubmitJob",
     "UpdateEntity",
     "UploadComponent",
+    "WithJobs",
     "added_since",
     "escape",
     "folded",
     "folder_name",
     "id_list",
+    "jobs_setting",
     "metadata_of",
     "missed_change",
     "moment_of",
     "natural_id",
+    "occasion",
     "place_of",
     "quoted",
     "reached_status",

@@ -7,25 +7,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.effects.ftrack import UpdateEntity
-from app.engine.protocol import Change, Context, Expect, Handler, HandlerSettings, Note, Plan
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
+from app.engine.protocol import Change, Context, Expect, Handler, Note, Occasion, Plan
 from app.handlers.common import (
     added_since,
     folded,
     id_list,
     moment_of,
+    occasion,
     quoted,
     reached_status,
     status_changes_since,
     status_steps,
 )
 from app.rules.transitions import StatusStep, decided_since
+from app.rules.versions import version_label
 from app.settings.models import setting
 from app.site.types import Named
 
 __all__ = ["AssignTaskStatus", "AssignTaskStatusSettings"]
 
 
-class AssignTaskStatusSettings(HandlerSettings):
+class AssignTaskStatusSettings(WithJobs):
     """Defaults are the studio's rules."""
 
     mapping: dict[str, str] = setting(
@@ -54,6 +57,9 @@ class AssignTaskStatusSettings(HandlerSettings):
         [], "Only versions of these asset types set their task's status; empty: all.", per_project=True
     )
     skip_asset_types: list[str] = setting([], "Versions of these asset types leave their task alone.", per_project=True)
+    jobs: list[JobSetting] = jobs_setting(
+        "when a task got its version's status", "parent", "task", "task_type", "asset", "version", "status"
+    )
 
 
 class AssignTaskStatus(Handler):
@@ -88,13 +94,15 @@ class AssignTaskStatus(Handler):
         effects: list[UpdateEntity] = []
         notes: list[Note] = []
         warnings: list[str] = []
+        occasions: list[Occasion] = []
         for change in changes:
             outcome = _plan_one(change, versions.get(change.entity_id), ctx, warnings)
             if isinstance(outcome, UpdateEntity):
                 effects.append(outcome)
+                occasions.append(_occasion(self.id, change, versions[change.entity_id], outcome.names["status_id"]))
             else:
                 notes.append(outcome)
-        return Plan(tuple(effects), tuple(notes), tuple(warnings))
+        return Plan(tuple(effects), tuple(notes), tuple(warnings), occasions=tuple(occasions))
 
     def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
         yield from status_changes_since(ctx, since, ("assetversion",), None)
@@ -249,6 +257,22 @@ def _update(
             Expect("AssetVersion", version["id"], "task_id", task["id"]),
             Expect("Task", task["id"], "status_id", task.get("status_id")),
         ),
+    )
+
+
+def _occasion(handler: str, change: Change, version: Mapping[str, Any], status: str) -> Occasion:
+    task = version["task"]
+    return occasion(
+        handler,
+        change,
+        f"{_task_label(version)} {status}",
+        project=(task.get("project") or {}).get("name") or "",
+        parent=(task.get("parent") or {}).get("name") or "",
+        task=task["name"],
+        task_type=(task.get("type") or {}).get("name") or "",
+        asset=(version.get("asset") or {}).get("name") or "",
+        version=version_label(int(version.get("version") or 0)),
+        status=status,
     )
 
 

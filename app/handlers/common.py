@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from app.engine.protocol import Change, Context, Parent, PlanError
+from app.engine.protocol import Change, Context, Occasion, Parent, PlanError
 from app.rules.dailies import parse_cut_off
 from app.rules.transitions import StatusStep
 from app.site.query import id_list, quoted
@@ -31,6 +31,7 @@ __all__ = [
     "metadata_of",
     "missed_change",
     "moment_of",
+    "occasion",
     "of_all_projects",
     "parent_id_of",
     "place_of",
@@ -122,6 +123,13 @@ def in_words(names: Sequence[str], limit: int = 5) -> str:
     if len(names) > limit:
         return f"{', '.join(names[:limit])} and {len(names) - limit} more"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def occasion(handler: str, change: Change, about: str, **values: Any) -> Occasion:
+    """What a handler does for a change, once for each event and entity; the values are what its `jobs` may name."""
+    texts = {name: str(value) for name, value in values.items()}
+    by = {"about": about, "by": change.username or ""}
+    return Occasion(f"{handler}:{change.event_id}:{change.entity_id}", {**texts, **by}, change.entity_id)
 
 
 def metadata_of(row: Mapping[str, Any]) -> dict[str, str]:

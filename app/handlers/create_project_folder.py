@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.effects.disk import CopyFile, MakeFolder
-from app.engine.protocol import Change, Context, Effect, Handler, HandlerSettings, Note, Plan, PlanError, skip
-from app.handlers.common import added_since, anchor, folded, metadata_of, quoted, studio
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
+from app.engine.protocol import Change, Context, Effect, Handler, Note, Plan, PlanError, skip
+from app.handlers.common import added_since, anchor, folded, metadata_of, occasion, quoted, studio
 from app.resources import resource
 from app.rules.names import check_path_length, is_inside, slugify
 from app.rules.templates import render_path, render_text, template_with
@@ -57,7 +58,7 @@ class ProjectTemplate(BaseModel):
     files: list[TemplateFile] = Field(default_factory=list)
 
 
-class CreateProjectFolderSettings(HandlerSettings):
+class CreateProjectFolderSettings(WithJobs):
     """Defaults are the studio's rules. The workflow schemas, modes and group are the studio's (section ``studio``)."""
 
     template: str = setting(
@@ -84,6 +85,7 @@ class CreateProjectFolderSettings(HandlerSettings):
     windows_paths: bool = setting(
         True, "Refuse paths that Windows cannot open (260 characters or more).", per_project=True
     )
+    jobs: list[JobSetting] = jobs_setting("when a project got its folders")
 
 
 @dataclass(slots=True)
@@ -138,7 +140,11 @@ class CreateProjectFolder(Handler):
             return skip(f"its workflow is {name}, only {wanted} gets folders (studio.workflow_schemas)", project["id"])
         if change.action == "update":
             return _renamed(change, project, ctx)
-        return _plan_project(project, place, ctx)
+        plan = _plan_project(project, place, ctx)
+        if not plan.effects:
+            return plan
+        about = f"{project['name']} has its folders"
+        return replace(plan, occasions=(occasion(self.id, change, about, project=project["name"]),))
 
     def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
         return added_since(ctx, since, "Project")

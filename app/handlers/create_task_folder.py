@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from app.effects.disk import CopyFile, MakeFolder
 from app.effects.ftrack import SetMetadata
-from app.engine.protocol import Change, Context, Effect, Expect, Handler, HandlerSettings, Note, Plan, PlanError
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
+from app.engine.protocol import Change, Context, Effect, Expect, Handler, Note, Occasion, Plan, PlanError
 from app.handlers.common import (
     PLACE_FIELDS,
     Place,
@@ -20,6 +21,7 @@ from app.handlers.common import (
     folded,
     id_list,
     metadata_of,
+    occasion,
     place_of,
     quoted,
     studio,
@@ -37,7 +39,7 @@ _CHANCE = 3
 _LEFTOVER = re.compile(r"^[.~]|[~]$|\.(bak|tmp|swp|autosave)$", re.IGNORECASE)
 
 
-class CreateTaskFolderSettings(HandlerSettings):
+class CreateTaskFolderSettings(WithJobs):
     """Defaults are the studio's rules."""
 
     shot_types: list[str] = setting(
@@ -118,6 +120,9 @@ class CreateTaskFolderSettings(HandlerSettings):
     windows_paths: bool = setting(
         True, "Refuse paths that Windows cannot open (260 characters or more).", per_project=True
     )
+    jobs: list[JobSetting] = jobs_setting(
+        "when a task got its folder", "parent", "task", "task_type", "folder", "file (empty: none)"
+    )
 
 
 @dataclass(slots=True)
@@ -132,6 +137,7 @@ class _Draft:
     anchor: Path
     effects: list[Effect] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    file: str = ""
 
     @property
     def label(self) -> str:
@@ -170,6 +176,7 @@ class CreateTaskFolder(Handler):
         effects: list[Effect] = []
         notes: list[Note] = []
         warnings: list[str] = []
+        occasions: list[Occasion] = []
         for change in changes:
             task = tasks.get(change.entity_id)
             if task is None:
@@ -181,9 +188,11 @@ class CreateTaskFolder(Handler):
                 continue
             warnings += outcome.warnings
             effects += outcome.effects
-            if not outcome.effects:
+            if outcome.effects:
+                occasions.append(_occasion(self.id, change, outcome))
+            else:
                 notes.append(Note(task["id"], "already", "folder, file and metadata are there already"))
-        return Plan(tuple(effects), tuple(notes), tuple(warnings))
+        return Plan(tuple(effects), tuple(notes), tuple(warnings), occasions=tuple(occasions))
 
     def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
         return added_since(ctx, since, "Task")
@@ -207,6 +216,20 @@ class CreateTaskFolder(Handler):
         else:
             _add_file(draft, source, _deeper(draft, folder) / f"{stem}{source.suffix}", ctx)
         return draft
+
+
+def _occasion(handler: str, change: Change, draft: _Draft) -> Occasion:
+    return occasion(
+        handler,
+        change,
+        f"{draft.label} has a folder",
+        project=draft.place.project.get("name") or "",
+        parent=draft.place.ancestors[-1]["name"],
+        task=draft.task["name"],
+        task_type=draft.task_type,
+        folder=_folder_and_stem(draft)[0],
+        file=draft.file,
+    )
 
 
 def _why_not(task: Mapping[str, Any], place: Place, settings: CreateTaskFolderSettings) -> str | None:
@@ -387,6 +410,7 @@ def _newest(folder: Path, parts: Sequence[str], ctx: Context) -> Path | None:
 def _add_file(draft: _Draft, source: Path, target: Path, ctx: Context) -> None:
     check_path_length(target, windows=draft.settings.windows_paths)
     task_id = draft.task["id"]
+    draft.file = str(target)
     if ctx.disk.exists(target):
         _tell_of_sharing(draft, target, ctx)
     else:

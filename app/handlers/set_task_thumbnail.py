@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.effects.ftrack import SetMetadata, UpdateEntity
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.effects.upload import UploadComponent
 from app.engine.protocol import (
     Change,
@@ -17,8 +18,8 @@ from app.engine.protocol import (
     Effect,
     Expect,
     Handler,
-    HandlerSettings,
     Note,
+    Occasion,
     Plan,
     PlanError,
     natural_id,
@@ -27,6 +28,7 @@ from app.handlers.common import (
     STATUS_KEY,
     added_since,
     metadata_of,
+    occasion,
     quoted,
     reached_status,
     status_changes_since,
@@ -39,7 +41,7 @@ __all__ = ["SetTaskThumbnail", "SetTaskThumbnailSettings"]
 _NONE = "none"
 
 
-class SetTaskThumbnailSettings(HandlerSettings):
+class SetTaskThumbnailSettings(WithJobs):
     """Defaults are the studio's rules."""
 
     images: dict[str, str] = setting(
@@ -53,6 +55,7 @@ class SetTaskThumbnailSettings(HandlerSettings):
     largest: float = setting(10.0, "Largest image that is uploaded.", unit="MB", gt=0)
     before_key: str = setting("thumbnail_before_status", "Metadata key that keeps the thumbnail the task had before.")
     shown_key: str = setting("thumbnail_of_status", "Metadata key that keeps the thumbnail that was set.")
+    jobs: list[JobSetting] = jobs_setting("when a task's thumbnail was set", "parent", "task", "status")
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class _Draft:
     change: Change
     settings: SetTaskThumbnailSettings
     label: str
+    occasion: Occasion
     effects: list[Effect] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -88,23 +92,26 @@ class SetTaskThumbnail(Handler):
         effects: list[Effect] = []
         notes: list[Note] = []
         warnings: list[str] = []
+        occasions: list[Occasion] = []
         for change in changes:
-            outcome = _plan_one(change, ctx)
+            outcome = _plan_one(self.id, change, ctx)
             if isinstance(outcome, Note):
                 notes.append(outcome)
                 continue
             effects += outcome.effects
             warnings += outcome.warnings
-            if not outcome.effects:
+            if outcome.effects:
+                occasions.append(outcome.occasion)
+            else:
                 notes.append(Note(change.entity_id, "already", "the thumbnail fits the status already"))
-        return Plan(tuple(effects), tuple(notes), tuple(warnings))
+        return Plan(tuple(effects), tuple(notes), tuple(warnings), occasions=tuple(occasions))
 
     def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
         yield from status_changes_since(ctx, since, ("task",), None)
         yield from (change for change in added_since(ctx, since, "Task") if reached_status(change))
 
 
-def _plan_one(change: Change, ctx: Context) -> _Draft | Note:
+def _plan_one(handler: str, change: Change, ctx: Context) -> _Draft | Note:
     pair = change.changes[STATUS_KEY]
     if _image(ctx.settings, pair[0], ctx) is None and _image(ctx.settings, pair[1], ctx) is None:
         return Note(change.entity_id, "skipped", "neither the old nor the new status has an image")
@@ -116,9 +123,15 @@ def _plan_one(change: Change, ctx: Context) -> _Draft | Note:
     if not rows:
         return Note(change.entity_id, "skipped", "the task no longer exists on ftrack")
     task = rows[0]
-    settings: SetTaskThumbnailSettings = ctx.handler_settings((task.get("project") or {}).get("name") or "")
-    parent = (task.get("parent") or {}).get("name")
-    draft = _Draft(change, settings, f"{parent} / {task['name']}" if parent else task["name"])
+    project = (task.get("project") or {}).get("name") or ""
+    settings: SetTaskThumbnailSettings = ctx.handler_settings(project)
+    parent = (task.get("parent") or {}).get("name") or ""
+    label = f"{parent} / {task['name']}" if parent else task["name"]
+    named = ctx.site.statuses().get(str(task["status_id"] or ""))
+    status = named.name if named else ""
+    about = f"{label} {status}".rstrip()
+    done = occasion(handler, change, about, project=project, parent=parent, task=task["name"], status=status)
+    draft = _Draft(change, settings, label, done)
     shown = [("Task", task, draft.label)]
     if settings.also_parent and task.get("parent_id"):
         shown += [

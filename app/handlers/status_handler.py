@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from app.effects.ftrack import CreateEntity
+from app.effects.job_setting import JobSetting, WithJobs, jobs_setting
 from app.effects.slack import SendSlack
 from app.engine.protocol import (
     Change,
     Context,
     Effect,
     Handler,
-    HandlerSettings,
     Later,
     Note,
+    Occasion,
     Plan,
     PlanError,
     natural_id,
@@ -38,7 +39,6 @@ from app.handlers.common import (
     status_steps,
     studio,
 )
-from app.handlers.transition_jobs import TransitionJob, jobs_of
 from app.rules.dailies import parse_cut_off, zone
 from app.rules.templates import render_text, template_with
 from app.rules.transitions import transition_roots
@@ -61,7 +61,7 @@ class Transition(BaseModel):
     next_type: str
 
 
-class StatusHandlerSettings(HandlerSettings):
+class StatusHandlerSettings(WithJobs):
     """Defaults are the studio's rules."""
 
     transitions: list[Transition] = setting(
@@ -109,11 +109,8 @@ class StatusHandlerSettings(HandlerSettings):
         per_project=True,
         widget="template",
     )
-    jobs: list[TransitionJob] = setting(
-        [],
-        "Jobs that a transition starts: status, job_type, name, settings, engine (local or manager). Texts may name "
-        "project, shot, status, task, task_type, next_type, by, root (the project's folder).",
-        per_project=True,
+    jobs: list[JobSetting] = jobs_setting(
+        "once for each transition", "shot", "status", "task", "task_type", "next_type"
     )
 
 
@@ -164,11 +161,13 @@ class StatusHandler(Handler):
     def plan(self, changes: Sequence[Change], ctx: Context) -> Plan:
         effects: list[Effect] = []
         notes: list[Note] = []
+        occasions: list[Occasion] = []
         for change in changes:
             outcome = self._plan_change(change, ctx)
             effects += outcome.effects
             notes += outcome.notes
-        return Plan(tuple(effects), tuple(notes))
+            occasions += outcome.occasions
+        return Plan(tuple(effects), tuple(notes), occasions=tuple(occasions))
 
     def catch_up(self, ctx: Context, since: dt.datetime) -> Iterable[Change]:
         names = of_all_projects(ctx, _announced)
@@ -219,7 +218,7 @@ class StatusHandler(Handler):
             return _skipped(change, late)
         _mind_quiet_hours(settings, studio(ctx, ready.project), ctx)
         plan = _announce(change, ready, settings, ctx)
-        return Plan((*plan.effects, *_jobs(change, ready, settings, ctx)), plan.notes)
+        return replace(plan, occasions=(_occasion(change, ready),))
 
 
 def _skipped(change: Change, reason: str) -> Plan:
@@ -331,25 +330,20 @@ def _announce(change: Change, ready: _Ready, settings: StatusHandlerSettings, ct
     return Plan(tuple(effects), tuple(notes))
 
 
-def _jobs(change: Change, ready: _Ready, settings: StatusHandlerSettings, ctx: Context) -> Sequence[Effect]:
-    """The jobs that the settings start with this transition."""
+def _occasion(change: Change, ready: _Ready) -> Occasion:
+    """The transition, whether or not anybody was told of it by this event."""
+    shot, status = str(ready.shot["name"]), ready.rule.status
     values = {
         "project": ready.project,
-        "shot": str(ready.shot["name"]),
-        "status": ready.rule.status,
+        "shot": shot,
+        "status": status,
         "task": str(ready.task["name"]),
         "task_type": ready.rule.task_type,
         "next_type": ready.rule.next_type,
         "by": change.username or "",
+        "about": f"{shot} {status}",
     }
-    return jobs_of(
-        settings.jobs,
-        values,
-        lambda: str(ctx.disk.project_root(ready.task["project"])),
-        entity_id=change.entity_id,
-        shot_id=str(ready.shot["id"]),
-        transition=ready.root,
-    )
+    return Occasion(f"{ready.shot['id']}:{status.casefold()}:{ready.root}", values, change.entity_id)
 
 
 def _was_sent(address: str, dedupe: str, ready: _Ready, ctx: Context) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from app.disk import ProductionDrives
 from app.engine.doors import Doors
 from app.engine.kinds import DiskEffect, FtrackEffect, OutboxEffect, Seen, SlowEffect, SlowTools
+from app.engine.plans import with_follow_ups
 from app.engine.protocol import Change, Context, Effect, Handler, Note, Parent, Plan
 from app.sandbox.slack_api import Member, SlackServer
 from app.settings.models import SECTIONS
@@ -322,7 +323,7 @@ class Production:
         assert len({handler.key(change) for change in changes}) == 1, "a plan's changes have one key"
         context = self.context(handler, site)
         context.site.fresh()
-        plan = handler.plan(list(changes), context)
+        plan = with_follow_ups(handler.plan(list(changes), context), context)
         slots = [effect.slot for effect in plan.effects]
         assert len(slots) == len(set(slots)), "slots are unique within a plan"
         accounted = {note.entity_id for note in plan.notes} | {effect.entity_id for effect in plan.effects}

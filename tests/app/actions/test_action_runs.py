@@ -352,6 +352,39 @@ def test_a_published_version_starts_the_job_that_the_settings_want_and_the_run_l
     assert report["status"] == "done", "the artist need not wait for the farm"
 
 
+def test_batch_create_and_update_rv_submit_jobs_too_but_not_where_a_part_failed(
+    room: Room, site: SandboxProcess
+) -> None:
+    def says(message: str) -> list[dict[str, Any]]:
+        return [{"job_type": "log-and-sleep", "settings": {"message": message, "sleep_duration_seconds": 0}}]
+
+    machine = room(
+        **{
+            "actions.batch_create.jobs": says("{{ about }}: {{ shots }} by {{ by }}"),
+            "actions.update_rv_component.jobs": says("{{ version }} plays {{ file }}"),
+        }
+    )
+    jobs = JobRoom(machine.journal, machine.doors, QUICK)
+    jobs.start()
+
+    def said(run: int) -> list[str]:
+        return [job.settings["message"] for job in machine.journal.jobs(JobFilter(run_id=run))]
+
+    try:
+        sequence = f"J{uuid.uuid4().hex[:6]}"
+        run, _ = batch(machine, sequence)
+        assert said(run) == [f"salt_marsh: 2 shots: {sequence}_0010, {sequence}_0011 by {site.user}"]
+        assert said(batch(machine, sequence)[0]) == [], "everything is there already"
+        io = machine.drive / "nightjar" / "io"
+        io.mkdir(parents=True)
+        (io / "v001.mov").write_bytes(b"a movie")
+        good, bad = (("AssetVersion", key) for key in versions_of(machine, 2))
+        done = machine.launch("update_rv_component", good, bad, path=f"{io}/v{{version}}.mov")
+        assert (done.state, said(done.id)) == ("failed", [f"v01 plays {io}/v001.mov"])
+    finally:
+        assert jobs.stop()
+
+
 def test_names_with_quotes_percent_and_emoji_are_published_from_such_folders_too(room: Room) -> None:
     machine = room()
     folder = machine.folder / '100% "final" d\'été 🎬'
