@@ -86,7 +86,8 @@ class SlackPeople:
         self._settings = settings
         self._directory = directory
         self._clock = clock
-        self._lock = threading.RLock()
+        # Two: who needs only the file does not wait while another thread asks Slack.
+        self._mapping_lock, self._lock = threading.Lock(), threading.Lock()
         self._mapping: dict[str, str] = {}
         self._stamp: tuple[str, float, int] | None = None
         self._by_email: dict[str, dict[str, Any]] = {}
@@ -124,7 +125,7 @@ class SlackPeople:
 
     def _current_mapping(self) -> Mapping[str, str]:
         file = str(self._settings(None).mapping_file)
-        with self._lock:
+        with self._mapping_lock:
             if not file:
                 return {}
             path = Path(file)

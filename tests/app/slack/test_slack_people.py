@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +159,32 @@ def test_slack_out_of_reach_is_worth_a_later_try(settings: SlackSettings, worksp
     with pytest.raises(SlackLater):
         who.slack_user("somebody", "natasha@studio.example")
     assert who.slack_user("Natasha", None) == "@natasha"
+
+
+class SlowDirectory:
+    """A workspace that takes its time."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+
+    def members(self) -> list[dict[str, Any]]:
+        self.asked.set()
+        assert self.may_answer.wait(30)
+        return [{"id": "U00000001", "name": "natasha"}]
+
+    def user_by_email(self, email: str) -> dict[str, Any] | None:
+        return None
+
+
+def test_a_projects_channel_is_known_while_slack_takes_its_time_over_a_person(settings: SlackSettings) -> None:
+    directory = SlowDirectory()
+    people = SlackPeople(lambda project=None: settings, directory)
+    with ThreadPoolExecutor(2) as pool:
+        person = pool.submit(people.slack_user, "Natasha", None)
+        try:
+            assert directory.asked.wait(10)
+            assert pool.submit(people.slack_channel, "osg_szm").result(10) == "#sizematters"
+            assert not person.done()
+        finally:
+            directory.may_answer.set()
+        assert person.result(10) == "U00000001"
