@@ -1,7 +1,7 @@
 """The child process that opens media: a damaged file can crash a decoder, never the program.
 
 Run as ``python -m app.media.probe_child REQUEST.json ANSWER.json``. The request is a list of
-``{"files": [path, ...], "kind": ..., "thumbnail": path or null, "width": N}``; the answer a list of facts or errors.
+``{"file": path, "image": bool, "thumbnail": path or null, "width": N}``; the answer is a list of facts or errors.
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-_USUAL_RATES = [
-    Fraction(n, d) for n, d in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1))
-] + [
-    Fraction(60000, 1001),
-    Fraction(60, 1),
-    Fraction(12, 1),
-    Fraction(15, 1),
-]
+_USUAL_RATES = (
+    *(Fraction(rate) for rate in (12, 15, 24, 25, 30, 48, 50, 60)),
+    *(Fraction(rate, 1001) for rate in (24000, 30000, 60000)),
+)
 _LINEAR_CODECS = frozenset({"exr"})
 
 

@@ -26,8 +26,9 @@ def clean_path(text: str) -> Path:
         raise MediaRefused("No path was given. Drop a file, or paste its path.")
     parts = urlsplit(text)
     if parts.scheme == "file":
-        host = f"//{parts.netloc}" if parts.netloc not in ("", "localhost") else ""
-        return Path(host + url2pathname(parts.path)) if not host else Path(host + unquote(parts.path))
+        if parts.netloc in ("", "localhost"):
+            return Path(url2pathname(parts.path))
+        return Path(f"//{parts.netloc}{unquote(parts.path)}")
     if len(parts.scheme) > 1 and "://" in text:
         raise MediaRefused(f"{parts.scheme}:// addresses cannot be uploaded. Save the file on a drive first.")
     return Path(text).expanduser()

@@ -29,7 +29,7 @@ class ChildKeeper:
         pass_fds: Descriptors the child inherits (POSIX).
         env: Its environment; None inherits ours.
         on_state: Told in words whenever it starts or dies: ``on_state(alive, words)``.
-        on_exit: Told its exit code before it is started again; may raise SystemExit to end this process instead.
+        on_exit: Told its exit code before it is started again.
         first: Seconds before the first restart; each further one doubles it.
         longest: Longest pause between restarts.
     """
@@ -47,7 +47,6 @@ class ChildKeeper:
         longest: float = 30.0,
     ) -> None:
         self.name = name
-        self.restarts = 0
         self._argv = list(argv)
         self._pass_fds = tuple(pass_fds)
         self._env = None if env is None else dict(env)
@@ -114,7 +113,6 @@ class ChildKeeper:
             self._say(alive=False, words=words)
             self._stopping.wait(pause)
             pause = min(pause * 2, self._longest)
-            self.restarts += 1
 
     def _once(self) -> int | None:
         try:

@@ -112,7 +112,7 @@ def run_program(
         cwd: Working folder.
         env: The whole environment of the program; None inherits ours.
         on_lines: Called with the lines of merged stdout and stderr, as many as have come, from the calling thread.
-        on_start: Called with the process id once the program runs.
+        on_start: Called with the process id once the program runs; if it raises, the program is ended.
         split_returns: A lone carriage return ends a line too (progress bars); False keeps it within the line.
         cancel: When set, the program's group is ended and Cancelled is raised.
         silence_seconds: "No progress": seconds without output before the program is ended. None: no limit.
@@ -138,8 +138,6 @@ def run_program(
         raise ProgramMissing(f"{argv[0]} is not installed on this machine (or its working folder is gone)") from error
     if niceness:
         _stand_back(process.pid, niceness)
-    if on_start is not None:
-        on_start(process.pid)
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     output = _Output()
     reader = threading.Thread(
@@ -148,6 +146,8 @@ def run_program(
     reader.start()
     last_sign, left = started, 0.0
     try:
+        if on_start is not None:
+            on_start(process.pid)
         while True:
             ended = output.ended
             batch = output.take(0.1)

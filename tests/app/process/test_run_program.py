@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import sys
@@ -94,6 +95,18 @@ def test_a_cancelled_program_goes_with_what_ignores_the_polite_signal(tmp_path: 
     with pytest.raises(Cancelled):
         run_program(["/bin/sh", "-c", script], on_lines=lambda _: cancel.set(), cancel=cancel)
     assert gone(int(pid.read_text()))
+
+
+def test_a_program_whose_start_cannot_be_noted_does_not_run_on() -> None:
+    started: list[int] = []
+
+    def cannot_note(pid: int) -> None:
+        started.append(pid)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        run_program([sys.executable, "-c", "import time; time.sleep(60)"], on_start=cannot_note)
+    assert gone(started[0])
 
 
 def test_a_leftover_is_ended_and_a_number_that_is_somebody_elses_is_left_alone(tmp_path: Path) -> None:
