@@ -9,10 +9,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-#: Exit codes, the same for every command. A supervisor must not start the program again after the first four.
+#: Exit codes, the same for every command. A supervisor must not start the program again after 64, 65, 75 and 78.
 BAD_SETTINGS = 78
 BAD_KEY = 64
 ANOTHER_INSTANCE = 75
+#: A disk is full, or the system does not let us: worth another start.
+UNWRITABLE = 74
 BAD_JOURNAL = 65
 REFUSED = 3
 CHECKS_FAILED = 4
@@ -33,7 +35,7 @@ def fail(words: str, code: int) -> NoReturn:
 @contextmanager
 def told() -> Iterator[None]:
     """Every expected error as one line and its exit code."""
-    from app.journal.rows import JournalBusy, JournalError
+    from app.journal.rows import JournalBusy, JournalError, JournalUnwritable
     from app.settings.secrets import SecretsExposed
     from app.settings.store import SettingsError
     from app.site.types import SiteUnreachable, WrongKey
@@ -48,5 +50,11 @@ def told() -> Iterator[None]:
         fail(str(error), REFUSED)
     except JournalBusy as error:
         fail(str(error), ANOTHER_INSTANCE)
+    except JournalUnwritable as error:
+        fail(str(error), UNWRITABLE)
     except JournalError as error:
         fail(str(error), BAD_JOURNAL)
+    except OSError as error:
+        if error.errno is None or not error.filename:
+            raise
+        fail(f"{error.filename}: {error.strerror}", UNWRITABLE)

@@ -21,7 +21,7 @@ from app.journal.reading import Reading
 from app.journal.retention import Retention
 from app.journal.rows import JournalError
 from app.journal.schema import MIGRATIONS, VERSION
-from app.journal.store import Row, check, create, damaged
+from app.journal.store import Row, check, create, unusable
 
 Mode = Literal["engine", "panel", "read"]
 
@@ -91,7 +91,7 @@ class Journal(Events, FarmJobs, Outbox, Levers, Orders, Reading, Retention):
         except apsw.Error as error:
             if lock is not None:
                 lock.release()
-            raise damaged(path, str(error)) from error
+            raise unusable(path, error) from error
         except BaseException:
             if lock is not None:
                 lock.release()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from app.journal.rows import JournalBusy
+from app.journal.store import unwritable
 
 _NAME = "journal.lock"
 
@@ -40,8 +41,12 @@ class JournalLock:
                 f"another Signalbox{owner} works on the journal in {folder}: "
                 "close it, or open this panel beside it (it then only watches and gives orders)"
             ) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0) if hasattr(os, "pwrite") else os.write(fd, b"")
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0) if hasattr(os, "pwrite") else os.write(fd, b"")
+        except OSError as error:
+            os.close(fd)
+            raise unwritable(path, error.strerror or str(error)) from error
         return cls(fd, path)
 
     @classmethod

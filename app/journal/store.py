@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -137,9 +138,7 @@ class Store:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 if isinstance(error, (apsw.FullError, apsw.IOError)):
-                    raise JournalUnwritable(
-                        f"{self.path} cannot be written ({error}): make room on its disk; nothing else needs to be done"
-                    ) from error
+                    raise unwritable(self.path, str(error)) from error
                 raise
             finally:
                 self._depth = 0
@@ -246,7 +245,18 @@ def create(path: Path, page_bytes: int = 4096) -> None:
         if fresh:
             path.chmod(0o664)
     except (apsw.Error, OSError) as error:
-        raise damaged(path, str(error)) from error
+        raise unusable(path, error) from error
+
+
+def unwritable(path: Path, what: str) -> JournalUnwritable:
+    """The error for a disk that is full, or refuses to write."""
+    return JournalUnwritable(f"{path} cannot be written ({what}): make room on its disk; nothing else needs to be done")
+
+
+def unusable(path: Path, error: Exception) -> JournalError:
+    """The error for a file that cannot be opened or brought up to date: by its disk, or by what is in it."""
+    of_disk = isinstance(error, (apsw.FullError, apsw.IOError)) or getattr(error, "errno", 0) == errno.ENOSPC
+    return (unwritable if of_disk else damaged)(path, str(error))
 
 
 def damaged(path: Path, what: str) -> JournalError:
@@ -266,7 +276,7 @@ def check(path: Path) -> None:
         finally:
             connection.close()
     except apsw.Error as error:
-        raise damaged(path, str(error)) from error
+        raise unusable(path, error) from error
     if rows != [("ok",)]:
         found = "\n".join(str(row[0]) for row in rows).splitlines()
         raise damaged(path, "; ".join(line for line in found if not line.startswith("***"))[:200])

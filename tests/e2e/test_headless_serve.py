@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from listening import until
 from program import Program, run_program_line
 from sandbox_process import SandboxProcess
+from small_drive import small_drive
 
 from app.journal.journal import Journal
+from app.service.install import FINAL_CODES
 
 pytestmark = pytest.mark.e2e
 
@@ -121,6 +124,35 @@ def test_a_corrupt_journal_is_refused_and_left_as_it_is(served_site: SandboxProc
         assert "journal.db" in server.errors
         assert "Traceback" not in server.errors
     assert (folder / "journal.db").read_bytes() == damaged
+
+
+def test_a_full_disk_at_the_start_is_no_damaged_journal_and_worth_another_start(tmp_path: Path) -> None:
+    extra = {"FTRACK_SERVER": "http://127.0.0.1:9", "FTRACK_API_USER": "nobody", "FTRACK_API_KEY": "of-nobody"}
+    with small_drive(tmp_path / "home", "size=400k") as home:
+        (home / "filler").write_bytes(b"x" * 300_000)
+        with Program("serve", home=home, extra=extra) as server:
+            assert server.ends() == 74
+            assert "make room on its disk" in server.errors
+            assert "Traceback" not in server.errors
+        assert 74 not in FINAL_CODES
+
+
+def test_told_to_end_while_it_waits_for_an_orphaned_worker_it_ends_at_once(
+    served_site: SandboxProcess, tmp_path: Path
+) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    journal = Journal.open(tmp_path / "journal")  # we are the worker whose host is gone
+    try:
+        assert journal.lock is not None
+        journal.lock.path.write_text(f"{gone.pid}\n")
+        with Program("serve", home=tmp_path, extra=credentials(served_site)) as server:
+            assert not server.wait_error("started on", 1.0)
+            assert server.process.poll() is None, "it waits for the lock"
+            assert server.stop(signal.SIGTERM, 20) == 0
+            assert server.errors == ""
+    finally:
+        journal.close()
 
 
 def test_a_site_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:
