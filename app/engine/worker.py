@@ -42,6 +42,8 @@ _BLOCKED_AFTER = 0.06
 _IDLE_SECONDS = 20.0
 _CHECKPOINT_EVERY = 10.0
 _SETTINGS_SECONDS = 0.25
+#: However rarely work is looked for: signs of life are given more often.
+_LONGEST_POLL = 5.0
 
 
 @dataclass(slots=True)
@@ -94,6 +96,7 @@ class Engine:
         reload: Reads the settings again, for the order "reload_settings".
         sources: Id of a handler or action to the plug-in's file.
         errors: Id to why a plug-in's newest version did not load.
+        alive: Called at least every few seconds by the thread that moves events and orders on, while it does.
     """
 
     def __init__(
@@ -108,8 +111,10 @@ class Engine:
         reload: Callable[[], None] = lambda: None,
         sources: Mapping[str, str] | None = None,
         errors: Mapping[str, str] | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.journal = journal
+        self._alive = alive
         self._doors = doors
         self._handlers = HandlerRegistry(handlers)
         self._actions = {each.id: each for each in actions}
@@ -242,6 +247,7 @@ class Engine:
     def _pump(self) -> None:
         version, moved = -1, time.monotonic()
         while not self._stop.is_set():
+            self._alive()
             now_version = self.journal.data_version()
             if now_version != version:
                 version = now_version
@@ -253,7 +259,7 @@ class Engine:
             if now - moved > _CHECKPOINT_EVERY or self.journal.log_is_long():
                 moved = now
                 self.journal.checkpoint()
-            self._pump_bell.wait(self._settings().poll)
+            self._pump_bell.wait(min(self._settings().poll, _LONGEST_POLL))
 
     def _watch_silence(self) -> None:
         """End slow steps that showed no sign of life for too long. A plan cannot be ended: it is told of."""

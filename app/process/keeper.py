@@ -82,6 +82,16 @@ class ChildKeeper:
     def stop(self, grace: float = 20.0) -> int | None:
         """End the child: politely first, after ``grace`` seconds for good. Returns its exit code."""
         self._stopping.set()
+        child = self._end(grace)
+        if self._thread.ident is not None:
+            self._thread.join(grace)
+        return child.returncode if child is not None else None
+
+    def renew(self, grace: float = 20.0) -> None:
+        """End the child in the same way; another is started in its place."""
+        self._end(grace)
+
+    def _end(self, grace: float) -> subprocess.Popen[bytes] | None:
         with self._lock:
             child = self._child
         if child is not None and child.poll() is None:
@@ -93,9 +103,7 @@ class ChildKeeper:
                 log.warning("%s did not end within %g s and is ended for good", self.name, grace)
                 child.kill()
                 child.wait()
-        if self._thread.ident is not None:
-            self._thread.join(grace)
-        return child.returncode if child is not None else None
+        return child
 
     def _run(self) -> None:
         pause = self._first

@@ -31,6 +31,7 @@ from app.service.health import DRIVES_SECONDS, SLACK_SECONDS, HealthWatch, State
 from app.service.logs import Logs
 from app.service.menu import MenuWatch
 from app.service.plain_log import PlainLog
+from app.service.pulse import Pulse
 from app.settings.models import JournalSettings, SlackSettings
 from app.settings.paths import cache_folder
 from app.settings.redact import redact
@@ -51,6 +52,10 @@ _ORPHAN_SECONDS = 60.0
 _END_SECONDS = 5.0
 #: A thread that shows no sign of life for so long will not come back: beyond every time-out of its own.
 _HUNG_SECONDS = 300.0
+#: The worker's lamp goes out after so long without a sign of life; after longer it is started anew.
+_SILENT_SECONDS = 60.0
+_LOST_SECONDS = 600.0
+_RENEW_SECONDS = 20.0
 #: A look at the drives that takes longer is told of: the server of one of them is away.
 _SLOW_DRIVE_SECONDS = 60.0
 #: How old the listener's word about the site's heartbeat may be beyond its silence.
@@ -112,6 +117,7 @@ class Service:
         self._actions = all_actions() if registry is None and actions else []
         self._worker: ChildKeeper | None = None
         self._worker_state: tuple[State, str] = ("warning", "starting")
+        self._pulse: Pulse | None = None
         self._site_settled = not listener
         self._kept_settings = -1
         self._ending = threading.Event()
@@ -227,6 +233,9 @@ class Service:
         if self._plain_log is not None:
             self._plain_log.close()
             self._plain_log = None
+        if self._pulse is not None:
+            self._pulse.close()
+            self._pulse = None
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -354,6 +363,8 @@ class Service:
     def _made_worker(self) -> ChildKeeper:
         assert self.journal.lock is not None
         descriptor = self.journal.lock.fd
+        self._pulse = Pulse() if os.name == "posix" else None
+        pulse = (self._pulse.fd,) if self._pulse is not None else ()
         return ChildKeeper(
             "worker",
             python_child(
@@ -365,8 +376,9 @@ class Service:
                 "--lock-fd",
                 str(descriptor),
                 *(["--log-stream"] if self._log_stream else []),
+                *(("--pulse-fd", str(*pulse)) if pulse else ()),
             ),
-            pass_fds=(descriptor,) if os.name == "posix" else (),
+            pass_fds=(descriptor, *pulse) if os.name == "posix" else (),
             # Some thirty threads that each hoard freed memory would double what the worker needs.
             env={"MALLOC_ARENA_MAX": "2", **(self._environment if self._environment is not None else os.environ)},
             on_state=self._worker_says,
@@ -374,6 +386,8 @@ class Service:
         )
 
     def _worker_says(self, alive: bool, words: str) -> None:
+        if alive and self._pulse is not None:
+            self._pulse.begin()
         self._worker_state = ("ok" if alive else "error", words)
         self._house.wake()
 
@@ -382,7 +396,7 @@ class Service:
     def _share_out(self) -> None:
         """Who does what now and then; what waits for others has threads of its own."""
         store = self.installation.store
-        health = HealthWatch(self.journal, self.built, lambda: self._worker_state, lambda: store.problem)
+        health = HealthWatch(self.journal, self.built, self._workers_lamp, lambda: store.problem)
         house, asking = self._house, self._asking
         house.add("settings", 1.0, self._read_settings)
         house.add("site's lamp", 1.0, self._renew_site)
@@ -404,6 +418,21 @@ class Service:
             asking.add("menus", 1.0, menu.turn)
         for one in (house, asking, self._drives):
             one.start()
+
+    def _workers_lamp(self) -> tuple[State, str]:
+        """How the worker is: as its keeper knows it, and whether it shows signs of life."""
+        state, words = self._worker_state
+        if state != "ok" or self._worker is None or self._pulse is None:
+            return state, words
+        silence = self._pulse.silence()
+        if silence < _SILENT_SECONDS:
+            return state, words
+        clock = time.strftime("%H:%M:%S", time.localtime(time.time() - silence))
+        if silence > _LOST_SECONDS:
+            log.error("the worker, %s, shows no sign of life since %s: it is ended and started again", words, clock)
+            self._worker.renew(_RENEW_SECONDS)
+            return self._worker_state
+        return "error", f"{words}, but shows no sign of life: it hangs, or was halted"
 
     def _lamps(self, health: HealthWatch) -> None:
         health.turn()

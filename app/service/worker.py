@@ -28,6 +28,7 @@ from app.process.signals import SignalInbox
 from app.service.doors import Installation, build_doors
 from app.service.jobs import JobRoom
 from app.service.logs import Logs
+from app.service.pulse import Beat
 from app.settings.models import EngineSettings, JournalSettings
 from app.settings.store import SettingsError, SettingsStore
 
@@ -36,7 +37,9 @@ log = logging.getLogger("signalbox.worker")
 BAD_START = 1
 
 
-def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool = False) -> int:
+def work(
+    journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool = False, pulse_fd: int | None = None
+) -> int:
     """Run the engine until SIGTERM or until the host is gone; returns the exit code.
 
     Args:
@@ -44,6 +47,7 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
         settings: The settings file; None: the usual one.
         lock_fd: Descriptor of the journal's lock, inherited from the host.
         log_stream: Whether log lines go to stderr too.
+        pulse_fd: Where signs of life are given (see `app.service.pulse`), inherited from the host.
 
     Raises:
         SettingsError, JournalError.
@@ -80,6 +84,7 @@ def work(journal: Path, settings: Path | None, lock_fd: int, *, log_stream: bool
             reload=reload,
             sources=plugins.sources,
             errors=plugins.errors,
+            alive=Beat(pulse_fd) if pulse_fd is not None else lambda: None,
         )
         watch = threading.Thread(
             target=_watch, args=(installation, plugins, engine, stop), name="settings", daemon=True
@@ -159,9 +164,10 @@ def main() -> int:
     parser.add_argument("--settings", type=Path)
     parser.add_argument("--lock-fd", type=int, required=True)
     parser.add_argument("--log-stream", action="store_true")
+    parser.add_argument("--pulse-fd", type=int)
     given = parser.parse_args()
     try:
-        return work(given.journal, given.settings, given.lock_fd, log_stream=given.log_stream)
+        return work(given.journal, given.settings, given.lock_fd, log_stream=given.log_stream, pulse_fd=given.pulse_fd)
     except (SettingsError, JournalError) as error:
         sys.stderr.write(f"the worker cannot start: {error}\n")
         return BAD_START

@@ -21,6 +21,7 @@ from app.journal.log import LogStore
 from app.journal.rows import LogFilter
 from app.service import event_server
 from app.service.event_server import Installation, Service
+from app.service.pulse import Beat, Pulse
 from app.service.serving import HUNG, _key_was_checked
 
 
@@ -126,3 +127,44 @@ def test_a_server_whose_own_thread_hangs_ends_to_be_started_anew_and_says_where(
     assert "(site's lamp)" in told
     assert "_carry_out" in told, "with the places where the threads are"
     assert studio.site.key not in told
+
+
+def test_a_worker_that_lives_but_hangs_loses_its_lamp_and_is_started_anew(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_server, "_SILENT_SECONDS", 2.5)
+    monkeypatch.setattr(event_server, "_RENEW_SECONDS", 0.2)
+    with Service(Installation.load()) as service:
+        assert until(lambda: words_of(service.journal, "workers").startswith("ok"))
+        first = service.worker_pid
+        assert first is not None
+        assert until(lambda: {row.position for row in service.journal.levers()} == {"on"}), "it works"
+        os.kill(first, signal.SIGSTOP)
+        assert until(lambda: "shows no sign of life" in words_of(service.journal, "workers"))
+        assert words_of(service.journal, "workers").startswith("error")
+        studio.create_task("while_it_hangs")
+        monkeypatch.setattr(event_server, "_LOST_SECONDS", 2.5)
+        assert until(studio.task_folder("while_it_hangs").is_dir), "another does its work"
+        assert service.worker_pid not in {None, first}
+
+
+def test_signs_of_life_are_few_and_never_wait() -> None:
+    pulse = Pulse()
+    try:
+        beat = Beat(os.dup(pulse.fd))
+        pulse._last -= 100.0
+        assert pulse.silence() >= 100.0
+        for _ in range(100_000):
+            beat()
+        assert pulse.silence() < 1.0, "whoever beats is alive"
+        assert not os.get_inheritable(beat._fd), "programs that a worker starts do not keep it"
+        os.close(beat._fd)
+        while True:  # a host that does not listen
+            try:
+                os.write(pulse.fd, bytes(4096))
+            except BlockingIOError:
+                break
+        Beat(pulse.fd)()
+        assert pulse.silence() < 1.0
+    finally:
+        pulse.close()
