@@ -252,7 +252,8 @@ class Panel(QMainWindow):
 
     def _show_site(self) -> None:
         site = self.site
-        where = "embedded demo site" if site.embedded else site.name
+        # Qt adds the program's name.
+        where = "Embedded demo site" if site.embedded else site.name
         words = f"Real site: {site.name}" if site.name else ""
         if site.embedded:
             self.site_chip.say("Embedded demo site: nothing here is real", Role.DRY, Role.DRY_FILL)
@@ -260,7 +261,7 @@ class Panel(QMainWindow):
             self.site_chip.say(words, Role.TEXT, Role.RAISED)
         self.setProperty(SITE_WORDS, "Embedded demo site" if site.embedded else words)
         self.setProperty(SITE_EMBEDDED, site.embedded)
-        self.setWindowTitle(f"Signalbox: {where}" if where else "Signalbox")
+        self.setWindowTitle(where or "Signalbox")
 
     def _tell_read_only(self, why: str) -> None:
         if why:
@@ -469,6 +470,7 @@ class Panel(QMainWindow):
             "Process them",
             self,
         )
+        dialog.cancel.setText("Leave them")
         dialog.prefer_cancel()
         dialog.accepted.connect(
             lambda: self.hub.order("process_kept", {"handler": handler}, f"Processing the kept events of {title}")

@@ -75,6 +75,7 @@ SCHEMA: Mapping[str, Any] = {
         },
     },
 }
+_NOT_MOUNTED = "the drive /data/production is not mounted here: no mount point and no .signalbox-drive in it"
 
 
 @dataclass(slots=True)
@@ -255,7 +256,7 @@ class _Writer:
         entity |= {"action": "add", "entityId": task}
         entity["parents"][0]["entityId"] = task
         row = self._append(entity, "mei.tanaka")
-        why = "the drive /data/production is not mounted here: no mount point and no .signalbox-drive in it"
+        why = _NOT_MOUNTED
         run = self._run("create_task_folder", row, "bigbuck", name, "mei.tanaka", "failed", [], why)
         self._say(30, "disk", why, "create_task_folder", run, row, "bigbuck", name)
         self.day.missing_folder = (row, run)
@@ -355,7 +356,7 @@ class _Writer:
         self.journal.set_health("listener", "ok", "connected")
         self.journal.set_health("workers", "ok", "4 ready")
         self.journal.set_health("slack", "warning", "not in #tos-lighting")
-        self.journal.set_health("drives", "error", "/data/production missing")
+        self.journal.set_health("drives", "error", f"bigbuck: {_NOT_MOUNTED}")
         self.journal.set_health("journal", "ok", "61 GB free")
         self.journal.set_health("menus", "ok", "nobody else answers them")
         self.journal.open_breaker("status_handler", "5 failures in a row, the last: not_in_channel")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ui import theme
 from ui.docks.elided import ElidedLabel
@@ -108,6 +108,12 @@ class ClipRow(QFrame):
         self.state = ElidedLabel()
         self.bar = PhaseBar()
         words.addWidget(self.state)
+        self.why = QLabel()
+        self.why.setWordWrap(True)
+        self.why.setTextFormat(Qt.TextFormat.PlainText)
+        self.why.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        theme.mark(self.why, state="error")
+        words.addWidget(self.why)
         words.addSpacing(2)
         words.addWidget(self.bar)
         line.addLayout(words, 1)
@@ -134,7 +140,11 @@ class ClipRow(QFrame):
         self.facts.say(facts)
         self.state.say(self._words(clip, word))
         theme.mark(self.state, state={Role.ERROR: "error", Role.OK: "ok", Role.WARNING: "warning"}.get(role, "info"))
-        self.state.setVisible(clip.state != "ready" or self._has_warnings(clip))
+        wrong = clip.state in {"refused", "failed"}
+        self.why.setText(self._words(clip, word))
+        # What is wrong, and what to do, is read whole; the rest is one line.
+        self.why.setVisible(wrong)
+        self.state.setVisible(not wrong and (clip.state != "ready" or self._has_warnings(clip)))
         if clip.state == "ready" and self._has_warnings(clip):
             theme.mark(self.state, state="warning")
         self.bar.setVisible(clip.busy)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -31,7 +32,7 @@ from app.settings.models import SECTIONS
 from app.settings.secrets import of_a_service
 from app.settings.store import SettingsError, SettingsStore
 from ui import theme
-from ui.dialogs.base import Dialog
+from ui.dialogs.base import Confirm, Dialog
 from ui.docks.lamps import Lamp
 from ui.models.forms import FormField, checked, fields_of, from_text, model_of, problem_of, to_text
 from ui.models.hub import Hub
@@ -48,6 +49,8 @@ _NAMES = {
     "flamenco": "Flamenco",
     "panel": "Window",
 }
+_BRIEF = 80
+"""Characters of a default that are written below its field."""
 
 
 class FieldRow(QFrame):
@@ -61,9 +64,12 @@ class FieldRow(QFrame):
     edited = Signal()
     reset = Signal()
 
-    def __init__(self, field: FormField, value: Any, *, changed: bool, locked: str = "", note: str = "") -> None:
+    def __init__(
+        self, field: FormField, value: Any, *, changed: bool, locked: str = "", note: str = "", usual: str = ""
+    ) -> None:
         super().__init__()
         self.field = field
+        self._usual, self._about = usual, locked or field.help
         self._read: Callable[[], Any]
         self._write: Callable[[Any], None]
         self._untouched = value
@@ -82,7 +88,7 @@ class FieldRow(QFrame):
         head.addStretch(1)
         self.back = QToolButton()
         theme.set_icon(self.back, "undo", Role.MUTED)
-        self.back.setToolTip("Back to the default")
+        self.back.setToolTip(usual or "Back to the default")
         self.back.setAccessibleName(f"Reset {field.title}")
         self.back.clicked.connect(self._reset)
         head.addWidget(self.back)
@@ -91,7 +97,7 @@ class FieldRow(QFrame):
         self.input.setAccessibleName(field.title)
         self.input.setAccessibleDescription(field.help)
         column.addWidget(self.input)
-        self.help = QLabel(locked or field.help)
+        self.help = QLabel(self._about)
         self.help.setWordWrap(True)
         self.help.setFont(theme.ui_font(-0.7))
         theme.mark(self.help, kind="muted")
@@ -184,7 +190,30 @@ class FieldRow(QFrame):
         """Mark a value that differs from the default (or from the studio's)."""
         self._mark.set_look(Role.ACCENT if changed else Role.BORDER_STRONG, "disc" if changed else "point")
         self._mark.setToolTip("Differs from the default" if changed else "")
+        self.help.setText(f"{self._about} {self._usual}".rstrip() if changed else self._about)
         self.back.setEnabled(changed)
+
+
+@dataclass
+class _Form:
+    """The fields of one section for the studio or one show; what was typed into it waits there until it is saved."""
+
+    section: str
+    project: str | None
+    model: type[BaseModel]
+    values: dict[str, Any]
+    usual: dict[str, Any]
+    holder: QWidget
+    rows: dict[str, FieldRow] = field(default_factory=dict)
+    resets: set[str] = field(default_factory=set)
+
+    def edits(self) -> int:
+        """How many settings differ from what is saved."""
+        return len(self.resets) + sum(row.touched for row in self.rows.values())
+
+    def is_wrong(self) -> bool:
+        """Whether something that was typed cannot be used."""
+        return any(row.touched and not row.problem.isHidden() for row in self.rows.values())
 
 
 class SettingsDialog(Dialog):
@@ -208,10 +237,9 @@ class SettingsDialog(Dialog):
         self._store = store if store is not None else default_store()
         self._beside_a_service = JournalLock.held_by_another_account(hub.folder)
         self._section = ""
-        self._model: type[BaseModel] = BaseModel
-        self._values: dict[str, Any] = {}
-        self._resets: set[str] = set()
-        self._rows: dict[str, FieldRow] = {}
+        self._form = _Form("", None, BaseModel, {}, {}, QWidget(self))
+        self._waiting: dict[tuple[str, str | None], _Form] = {}
+        self._words: dict[str, str] = {}
         self._build()
         self._fill_sections(section)
         self._store.reload_if_changed()
@@ -271,17 +299,48 @@ class SettingsDialog(Dialog):
 
     def _connect(self) -> None:
         # What is kept step by step would be written over by a form that is left open on older values.
+        self._leave(self._to_assistant)
+
+    def _to_assistant(self) -> None:
         self.accept()
         self.assistant_wanted.emit()
 
-    def _fill_sections(self, wanted: str) -> None:
+    def reject(self) -> None:
+        """Close; what was typed and not saved is asked about first."""
+        self._leave(self._go)
+
+    def _go(self) -> None:
+        super().reject()
+
+    def _leave(self, does: Callable[[], None]) -> None:
+        forms = self._edited_forms()
+        if not forms:
+            does()
+            return
+        total = sum(form.edits() for form in forms)
+        items = [f"{self._title(form)}: {many(form.edits(), 'change')}" for form in forms]
+        ask = Confirm(f"Leave {many(total, 'change')} unsaved?", "", items, "Discard", self, danger=True)
+        ask.setObjectName("confirm_discard")
+        ask.cancel.setText("Keep editing")
+        ask.prefer_cancel()
+        ask.accepted.connect(does)
+        ask.open()
+
+    def _title(self, form: _Form) -> str:
+        title = next((text for name, text in self._sections() if name == form.section), form.section)
+        return f"{title} ({form.project})" if form.project else title
+
+    def _sections(self) -> list[tuple[str, str]]:
         choices = [(name, _NAMES.get(name, name)) for name in SECTIONS]
         for row in self._hub.snapshot.catalogue:
             prefix = "handlers" if row.kind == "handler" else "actions"
             if row.settings_schema.get("properties"):
                 choices.append((f"{prefix}.{row.id}", row.title))
+        return choices
+
+    def _fill_sections(self, wanted: str) -> None:
         wanted_row = 0
-        for name, title in choices:
+        for name, title in self._sections():
             item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, name)
             self.sections.addItem(item)
@@ -295,10 +354,10 @@ class SettingsDialog(Dialog):
             self._section = str(item.data(Qt.ItemDataRole.UserRole))
             self._fill()
 
-    def _schema(self) -> Mapping[str, Any]:
-        if self._section in SECTIONS:
-            return SECTIONS[self._section].model_json_schema()
-        wanted = self._section.split(".", 1)[1]
+    def _schema(self, section: str) -> Mapping[str, Any]:
+        if section in SECTIONS:
+            return SECTIONS[section].model_json_schema()
+        wanted = section.split(".", 1)[1]
         return next(row.settings_schema for row in self._hub.snapshot.catalogue if row.id == wanted)
 
     def _project(self) -> str | None:
@@ -306,40 +365,56 @@ class SettingsDialog(Dialog):
         return str(name) if name else None
 
     def _fill(self) -> None:
-        schema, project = self._schema(), self._project()
-        self._model = self._store.declared().get(self._section) or model_of("Settings", schema)
-        self._resets = set()
-        self._rows = {}
-        try:
-            self._values = self._store.section(self._section, self._model, project).model_dump(mode="json")
-            changed = self._store.changed(self._section, project)
-        except SettingsError as error:
-            self._values, changed = self._model().model_dump(mode="json"), set()
-            self.about.setText(str(error))
-            self.about.show()
-        holder = QWidget()
-        column = QVBoxLayout(holder)
-        column.setContentsMargins(2, 0, 10, 0)
-        column.setSpacing(0)
-        for field in fields_of(schema):
-            locked = "" if project is None or field.per_project else "The same for every show."
-            if self._hub.read_only:
-                locked = "Read-only."
-            row = FieldRow(
-                field,
-                self._values.get(field.name),
-                changed=field.name in changed,
-                locked=locked,
-                note=self._note(field),
-            )
-            row.edited.connect(partial(self._edited, row))
-            row.reset.connect(partial(self._reset, row))
-            self._rows[field.name] = row
-            column.addWidget(row)
-        column.addStretch(1)
-        self._area.setWidget(holder)
+        """Show the chosen section, with what was typed into it and is not saved yet."""
+        if self._form.edits():
+            self._waiting[self._form.section, self._form.project] = self._form
+            kept = self._area.takeWidget()
+            kept.setParent(self)
+            kept.hide()
+        key = self._section, self._project()
+        self._form = self._waiting.pop(key) if key in self._waiting else self._make_form(*key)
+        self._area.setWidget(self._form.holder)
+        self._form.holder.show()
         self._find()
         self._judge()
+
+    def _make_form(self, section: str, project: str | None) -> _Form:
+        schema = self._schema(section)
+        model = self._store.declared().get(section) or model_of("Settings", schema)
+        try:
+            values = self._store.section(section, model, project).model_dump(mode="json")
+            usual = model().model_dump(mode="json")
+            if project is not None:
+                usual = self._store.section(section, model).model_dump(mode="json")
+            changed = self._store.changed(section, project)
+        except SettingsError as error:
+            values = usual = model().model_dump(mode="json")
+            changed = set()
+            self.about.setText(str(error))
+            self.about.show()
+        form = _Form(section, project, model, values, usual, QWidget())
+        column = QVBoxLayout(form.holder)
+        column.setContentsMargins(2, 0, 10, 0)
+        column.setSpacing(0)
+        for one in fields_of(schema):
+            row = self._make_row(form, one, changed=one.name in changed)
+            form.rows[one.name] = row
+            column.addWidget(row)
+        column.addStretch(1)
+        return form
+
+    def _make_row(self, form: _Form, one: FormField, *, changed: bool) -> FieldRow:
+        locked = "" if form.project is None or one.per_project else "The same for every show."
+        if self._hub.read_only:
+            locked = "Read-only."
+        whose = "Default" if form.project is None else "The studio's"
+        usual = f"{whose}: {_brief(one, form.usual.get(one.name))}." if one.kind != "secret" else ""
+        note = self._note(one)
+        value = form.values.get(one.name)
+        row = FieldRow(one, value, changed=changed, locked=locked, note=note, usual="" if locked else usual)
+        row.edited.connect(partial(self._edited, row))
+        row.reset.connect(partial(self._reset, row))
+        return row
 
     def _note(self, field: FormField) -> str:
         """A secret typed beside an event server of another account never reaches that one."""
@@ -351,10 +426,10 @@ class SettingsDialog(Dialog):
 
     def row(self, name: str) -> FieldRow:
         """The row of a setting. Raises KeyError."""
-        return self._rows[name]
+        return self._form.rows[name]
 
     def _edited(self, row: FieldRow) -> None:
-        self._resets.discard(row.field.name)
+        self._form.resets.discard(row.field.name)
         row.show_problem(self._problem(row))
         row.show_changed(True)
         self._judge()
@@ -366,53 +441,112 @@ class SettingsDialog(Dialog):
             value = row.raw()
         except ValueError as error:
             return str(error)
-        return problem_of(self._model, self._values, row.field.name, value)
+        return problem_of(self._form.model, self._form.values, row.field.name, value)
 
     def _reset(self, row: FieldRow) -> None:
         name = row.field.name
-        if self._project() is None:
-            value = row.field.default
-        else:
-            value = self._store.section(self._section, self._model).model_dump(mode="json").get(name)
-        row.set_value(value)
+        row.set_value(self._form.usual.get(name))
         row.touched = False
         row.show_problem("")
         row.show_changed(False)
-        self._resets.add(name)
+        self._form.resets.add(name)
         self._judge()
 
+    def _edited_forms(self) -> list[_Form]:
+        return [form for form in (*self._waiting.values(), self._form) if form.edits()]
+
     def _judge(self) -> None:
-        edits = [row for row in self._rows.values() if row.touched]
-        wrong = [row for row in edits if not row.problem.isHidden()]
-        total = len(edits) + len(self._resets)
-        self.save.setEnabled(total > 0 and not wrong and not self._hub.read_only)
+        forms = self._edited_forms()
+        total = sum(form.edits() for form in forms)
+        self.save.setEnabled(total > 0 and not any(form.is_wrong() for form in forms) and not self._hub.read_only)
         self.save.setText(f"Save {many(total, 'change')}" if total else "Save")
+        edited = {form.section for form in forms}
+        for item in self._items():
+            mine = item.data(Qt.ItemDataRole.UserRole) in edited
+            item.setFont(theme.ui_font(weight=QFont.Weight.DemiBold if mine else QFont.Weight.Normal))
+            item.setToolTip("Changed and not saved yet" if mine else "")
+
+    def _items(self) -> list[QListWidgetItem]:
+        return [self.sections.item(row) for row in range(self.sections.count())]
 
     def _find(self) -> None:
+        """Leave what was searched: sections that have it, and in the chosen one its fields."""
         wanted = self.search.text().strip().casefold()
-        for row in self._rows.values():
-            text = f"{row.field.name} {row.field.title} {row.field.help}".casefold()
-            row.setVisible(wanted in text)
+        for item in self._items():
+            item.setHidden(not self._hits(item, wanted))
+        now = self.sections.currentItem()
+        hits = [item for item in self._items() if not item.isHidden()]
+        if now is not None and now.isHidden() and hits:
+            # Choosing it comes here again, with fields of its own.
+            self.sections.setCurrentItem(hits[0])
+            return
+        whole = now is not None and wanted in now.text().casefold()
+        for row in self._form.rows.values():
+            row.setVisible(whole or wanted in _searched(row.field))
+
+    def _hits(self, item: QListWidgetItem, wanted: str) -> bool:
+        section = str(item.data(Qt.ItemDataRole.UserRole))
+        if section not in self._words:
+            fields = fields_of(self._schema(section))
+            self._words[section] = "\n".join([item.text().casefold(), *(_searched(one) for one in fields)])
+        return wanted in self._words[section]
 
     def _save(self) -> None:
-        project = self._project()
-        self._store.declare(self._section, self._model)
-        for name, row in self._rows.items():
+        forms = self._edited_forms()
+        for form in forms:
+            if not self._save_form(form):
+                return
+        for form in self._waiting.values():
+            form.holder.deleteLater()
+        self._waiting = {}
+        self._form.resets.clear()
+        for row in self._form.rows.values():
+            row.touched = False
+        self._hub.order("reload_settings", {}, "Settings saved")
+        for section in dict.fromkeys(form.section for form in forms):
+            self.saved.emit(section)
+        self._fill()
+
+    def _save_form(self, form: _Form) -> bool:
+        """Write one section; what cannot be written is shown where it stands."""
+        self._store.declare(form.section, form.model)
+        for name, row in form.rows.items():
             try:
-                if name in self._resets:
-                    self._store.reset(self._section, name, project)
+                if name in form.resets:
+                    self._store.reset(form.section, name, form.project)
                 elif row.touched:
                     value = row.raw()
                     if row.field.kind != "secret":
-                        value = checked(self._model, self._values, name, value)
-                    self._store.set(self._section, name, value, project)
+                        value = checked(form.model, form.values, name, value)
+                    self._store.set(form.section, name, value, form.project)
             except (SettingsError, ValueError, OSError) as error:
                 row.show_problem(str(error))
-                self._judge()
-                return
-        self._hub.order("reload_settings", {}, "Settings saved")
-        self.saved.emit(self._section)
-        self._fill()
+                self._go_to(form)
+                return False
+        return True
+
+    def _go_to(self, form: _Form) -> None:
+        self.search.clear()
+        self.show_box.setCurrentIndex(self.show_box.findData(form.project) if form.project else 0)
+        for item in self._items():
+            if item.data(Qt.ItemDataRole.UserRole) == form.section:
+                self.sections.setCurrentItem(item)
+        self._judge()
+
+
+def _searched(one: FormField) -> str:
+    return f"{one.name} {one.title} {one.help}".casefold()
+
+
+def _brief(one: FormField, value: Any) -> str:
+    """A value in a few words: "yes", "2775", "Animation, Lighting and 2 more"."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    lines = to_text(one, value).splitlines()
+    text = ", ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+    if not text:
+        return "empty"
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}…"
 
 
 def default_store() -> SettingsStore:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from ui.models.desk import SiteDesk
 
 _COLUMNS = ("About", "Project", "Signalbox would have", "The old server did")
+_WIDTHS = (260, 110, 280)
+"""Pixels of the columns while there is nothing to measure them by; the last takes what is left."""
 _KINDS = {"json": "JSON (*.json)", "csv": "CSV table (*.csv)"}
 _RUN = Qt.ItemDataRole.UserRole
 _NOTHING = "nothing"
@@ -85,6 +87,8 @@ class ShadowDialog(Dialog):
         self.tree.setAccessibleName("Differences by handler")
         self.tree.setHeaderLabels(list(_COLUMNS))
         self.tree.setUniformRowHeights(True)
+        for column, wide in enumerate(_WIDTHS):
+            self.tree.setColumnWidth(column, wide)
         # The end of a path tells more than its middle.
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.itemActivated.connect(self._opened)
@@ -123,10 +127,10 @@ class ShadowDialog(Dialog):
             group.addChildren([_item(one) for one in differences])
             self.tree.addTopLevelItem(group)
         self.tree.expandAll()
-        for column in range(len(_COLUMNS) - 1):
+        anything = bool(self.tree.topLevelItemCount())
+        for column in range(len(_COLUMNS) - 1 if anything else 0):
             self.tree.resizeColumnToContents(column)
             self.tree.setColumnWidth(column, min(280, self.tree.columnWidth(column)))
-        anything = bool(self.tree.topLevelItemCount())
         self.copy.setEnabled(anything)
         self.export.setEnabled(anything)
         self._say(_words(report), "ok" if report.runs and not anything else "muted")

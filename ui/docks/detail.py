@@ -151,7 +151,7 @@ class EventDetailDock(QWidget):
         self._list = QVBoxLayout(holder)
         self._list.setContentsMargins(8, 8, 8, 8)
         self._list.setSpacing(8)
-        self._none = QLabel("Nothing is selected.")
+        self._none = QLabel("Choose an event in the list, or search one by name: What happened to…? (Ctrl+K).")
         self._none.setWordWrap(True)
         self._none.setAlignment(Qt.AlignmentFlag.AlignTop)
         theme.mark(self._none, kind="muted")

@@ -54,6 +54,7 @@ class HealthLamp(QFrame):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
+        self.trouble = False
         line = QHBoxLayout(self)
         line.setContentsMargins(6, 0, 6, 0)
         line.setSpacing(5)
@@ -70,7 +71,11 @@ class HealthLamp(QFrame):
     def say(self, state: str, words: str, tip: str) -> None:
         """Show a state: "ok", "warning", "error" or "off"."""
         self._lamp.set_look(*_LOOKS[state])
+        self.trouble = state in {"warning", "error"}
         short = brief(words, self.name)
+        if self.trouble and self.name == "drives" and ": " in words:
+            # What stands before the colon is a show; what is wrong with its drive is in the tooltip.
+            short = f"{short} not reachable"
         self.words.say(short)
         self.setToolTip(tip)
         self.setAccessibleName(f"{self._title.text()}: {words} ({state})")
@@ -148,18 +153,16 @@ class HealthStrip(QFrame):
         self._share()
 
     def _share(self) -> None:
-        """Short words are whole; where there is too little room, the longest give way first."""
-        rooms = {lamp: lamp.room() for lamp in self._lamps.values()}
+        """Trouble is read whole; of the rest short words are whole, and where room is missing the longest give way."""
+        rooms = {lamp: lamp.room() for lamp in self._lamps.values() if not lamp.isHidden()}
         left = self.width() - 2 * len(rooms) - 16 - sum(around for around, _ in rooms.values())
-        cap = 0
-        for place, (_around, wanted) in enumerate(sorted(rooms.values(), key=lambda room: room[1])):
-            cap = max(0, left // (len(rooms) - place))
-            if wanted > cap:
-                break
-            left -= wanted
-            cap = wanted
-        for lamp, (around, wanted) in rooms.items():
-            self._line.setStretchFactor(lamp, around + min(wanted, cap))
+        shares: dict[HealthLamp, int] = {}
+        for lamp, (_around, wanted) in sorted(rooms.items(), key=lambda one: (not one[0].trouble, one[1][1])):
+            fair = left // (len(rooms) - len(shares))
+            shares[lamp] = max(0, min(wanted, max(fair, left // 2) if lamp.trouble else fair))
+            left -= shares[lamp]
+        for lamp, (around, _wanted) in rooms.items():
+            self._line.setStretchFactor(lamp, around + shares[lamp])
 
     def _show_row(self, lamp: HealthLamp, row: HealthRow) -> None:
         if not self._served:
