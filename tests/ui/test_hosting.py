@@ -125,3 +125,11 @@ def test_every_confirmation_says_which_site_it_is_about(show_panel: Callable[...
         assert dialog.site_chip.text() == "Real site: https://studio.ftrackapp.com"
         assert dialog.site_chip.isVisible()
         dialog.reject()
+
+
+def test_what_is_imported_behind_the_window_is_only_imported(tmp_path: Path, monkeypatch: Any) -> None:
+    # As pydantic's modules do, which import on being asked: another thread's import in between broke the start.
+    delicate = "def __getattr__(name):\n    raise ImportError(name) if name != '__path__' else AttributeError(name)\n"
+    (tmp_path / "delicate_module.py").write_text(delicate)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert __import__("delicate_module").__name__ == "delicate_module"
