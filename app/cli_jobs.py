@@ -112,7 +112,7 @@ def _confirm(journal: Any, job: int, installation: Any, who: str, *, yes: bool, 
             typer.echo(f"  {each.task} {each.task_name}: {each.text}{refused}", err=True)
         if not sys.stdin.isatty() or not typer.confirm("Run it?", err=True):
             row = journal.job(job)
-            waits = "it waits in the Jobs dock, or submit it again with --yes"
+            waits = "it waits in the Jobs dock; --yes with the next one of this script lets it run too"
             _tell(_as_json(row), f"job {job} {row.name} was not confirmed: {waits}", as_json)
             raise typer.Exit(REFUSED)
     answer = _ordered(journal, "job_confirm", {"job": job}, who)

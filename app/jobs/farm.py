@@ -45,6 +45,8 @@ _SETTINGS_SECONDS = 1.0
 #: A job at rest is looked at for so long: the last news of its tasks may come after its own.
 _REST_SECONDS = 60.0
 _NEVER = float("inf")
+#: Statuses of a Manager's job of which no task is handed out, not even a queued one.
+_HELD = ("failed", "canceled", "paused")
 _ANSWER_SECONDS = 120.0
 #: A Manager that is away and did not say for how long.
 _LATER_SECONDS = 30.0
@@ -127,10 +129,13 @@ class Farm:
             reason = f"{order} by {who} in Signalbox"
             self._ask(lambda link: link.client.set_job_status(job.remote_id, wanted.get(order, "requeueing"), reason))
 
-    def order_task(self, remote_id: str, order: Literal["cancel", "requeue"], who: str) -> None:
-        """Carry an order about a task to the Manager. Raises PlanError, Later."""
-        status = "canceled" if order == "cancel" else "queued"
-        self._ask(lambda link: link.client.set_task_status(remote_id, status, f"{order} by {who} in Signalbox"))
+    def order_task(self, job: JobRow, remote_id: str, order: Literal["cancel", "requeue"], who: str) -> None:
+        """Carry an order about a task of a job to the Manager. Raises PlanError, Later."""
+        reason = f"{order} by {who} in Signalbox"
+        if order == "cancel":
+            self._ask(lambda link: link.client.set_task_status(remote_id, "canceled", reason))
+        else:
+            self._ask(lambda link: link.requeue_task(job.remote_id, remote_id, reason))
 
     def set_priority(self, job: JobRow, priority: int) -> None:
         """Set a job's priority there. Raises PlanError, Later."""
@@ -262,6 +267,13 @@ class _Link:
         """Delete a job. The Manager does it in the background, and lists the job until then: here it is gone."""
         await self.client.delete(remote_id)
         self._deleted.add(remote_id)
+
+    async def requeue_task(self, remote_job: str, remote_id: str, reason: str) -> None:
+        """Queue one task again. The Manager hands out tasks of queued and active jobs only, and queues by itself no
+        job that had failed, was cancelled or paused."""
+        await self.client.set_task_status(remote_id, "queued", reason)
+        if (await self.client.job(remote_job)).get("status") in _HELD:
+            await self.client.set_job_status(remote_job, "queued", reason)
 
     # -- jobs and tasks --------------------------------------------------------------------------------------------
 

@@ -225,7 +225,7 @@ class JobOrders:
     def _order_task_cancel(self, order: OrderRow) -> dict[str, Any]:
         job, task = self._task(order)
         if job.engine == "manager":
-            self._farm.order_task(task.remote_id, "cancel", order.who)
+            self._farm.order_task(job, task.remote_id, "cancel", order.who)
         elif task.status == "active" and task.run_id is not None:
             self._journal.ask_cancel(task.run_id)
             self._stop_run(task.run_id)
@@ -238,7 +238,7 @@ class JobOrders:
     def _order_task_requeue(self, order: OrderRow) -> dict[str, Any]:
         job, task = self._task(order)
         if job.engine == "manager":
-            self._farm.order_task(task.remote_id, "requeue", order.who)
+            self._farm.order_task(job, task.remote_id, "requeue", order.who)
         elif job.status == "needs-confirmation" or task.status == "active" or task.run_id is None:
             raise Refused(f"the task {task.name} is {task.status}, its job {job.status}: it cannot be done again now")
         else:

@@ -281,3 +281,28 @@ def test_the_jobs_page_reads_a_job_of_the_manager_as_its_own(
             jobs.journal.job(number)
     finally:
         jobs.close()
+
+
+def test_one_task_of_a_cancelled_job_is_done_again_and_nothing_else_of_it(
+    manager: AskedManager, worker: FarmWorker, tmp_path: Path
+) -> None:
+    jobs = Jobs(tmp_path, manager=manager.url, timeout=30.0)
+    try:
+        order = {"job_type": "echo-sleep-test", "settings": {"message": "once more"}, "engine": "manager"}
+        job = int(jobs.order("submit_job", **order, name="suite task", priority=FIRST, paused=True)["job"])
+        jobs.wait(lambda: len(jobs.journal.job_tasks(job)) == 2)
+        jobs.order("job_cancel", job=job)
+        jobs.wait(lambda: jobs.states(job) == ["canceled", "canceled"])
+        jobs.order("task_requeue", job=job, task=1)
+        remote = jobs.journal.job_task(job, 1).remote_id
+
+        def is_done() -> bool:
+            """Also by another Worker of a real farm."""
+            if worker.take().get("uuid") == remote:
+                worker.tell(remote, status="completed", activity="all done")
+            return jobs.states(job) == ["completed", "canceled"]
+
+        jobs.wait(is_done)
+        jobs.order("job_delete", job=job)
+    finally:
+        jobs.close()
