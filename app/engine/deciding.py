@@ -52,7 +52,11 @@ def _carry_out(batch: Sequence[QueuedRun], tools: Tools, section: str, decide: D
     """Plan and apply; a lever on Off stops what would write, on Dry run it is only planned."""
     run = batch[0]
     preview = run.kind == "preview"
-    lever = Levers(tools.journal).of(run.handler, run.project)
+    levers = Levers(tools.journal)
+    if not run.project and tools.journal.has_project_levers():
+        # The site was away when the event came.
+        run.project = levers.project_name(run.project_id, tools.site)
+    lever = levers.of(run.handler, run.project)
     if lever.position == "off" and not preview and not run.dry:
         raise Cut("the lever is Off: resume the run after it was moved")
     ordered = bool(run.facts.get("plan_hash"))

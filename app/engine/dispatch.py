@@ -9,7 +9,7 @@ from typing import Any
 
 from app.engine.catch_up import order_catch_up
 from app.engine.changes import change_to_json, split
-from app.engine.doors import SiteDoor
+from app.engine.doors import SiteDoor, SiteRefusal, SiteUnreachable
 from app.engine.echo import Origin, origin_of
 from app.engine.levers import Levers
 from app.engine.protocol import Change, Handler
@@ -58,6 +58,7 @@ class Dispatcher:
             events = self._journal.stored_events(max(self._journal.cursor(), 0), _EVENTS)
             if not events:
                 return total
+            self._learn_projects(events)
             with self._journal.write():
                 for event in events:
                     if event.topic == _GAP:
@@ -65,6 +66,22 @@ class Dispatcher:
                     self._journal.add_runs(self._runs_of(event))
                 self._journal.set_cursor(events[-1].id)
             total += len(events)
+
+    def _learn_projects(self, events: Iterable[StoredEvent]) -> None:
+        """Names of projects that a lever may name are asked for before the transaction: in it nothing waits for a site.
+
+        Whoever writes would wait for the site too, and a worker that asks for the same name would wait for ever.
+        """
+        if not self._journal.has_project_levers():
+            return
+        projects = {change.project_id for event in events for change in split(event) if change.project_id}
+        unknown = [each for each in projects if self._journal.named(each) is None]
+        if not unknown:
+            return
+        try:
+            self._levers.learn_projects(unknown, self._site())
+        except (SiteRefusal, SiteUnreachable) as error:
+            log.warning("levers of projects wait for their runs, the site does not say their names: %s", error)
 
     def _catch_up(self, event: StoredEvent) -> None:
         """The listener was away from ``since`` until ``until``: every handler looks for what it missed."""
@@ -90,6 +107,7 @@ class Dispatcher:
         events = self._journal.stored_events(event_row - 1, 1, until=event_row)
         if not events:
             raise KeyError(f"event {event_row} is not in the journal (any more)")
+        self._learn_projects(events)
         chosen = [each for each in self._handlers.values() if handler in ("", each.id)]
         # It takes its place behind what is queued by now: an old event must not overtake.
         seq = self._journal.last_event_id()
@@ -192,7 +210,6 @@ class Dispatcher:
 
     def _bare(self, handler: Handler, change: Change) -> NewRun:
         journal = self._journal
-        site = self._site() if change.project_id and journal.has_project_levers() else None
         return NewRun(
             kind="handler",
             handler=handler.id,
@@ -202,7 +219,7 @@ class Dispatcher:
             received=change.received.timestamp(),
             event_row=change.event_row,
             depth=change.depth,
-            project=self._levers.project_name(change.project_id, site),
+            project=self._levers.project_name(change.project_id),
             project_id=change.project_id or "",
             entity_type=change.entity_type,
             entity_id=change.entity_id,

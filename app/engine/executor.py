@@ -20,7 +20,6 @@ from app.journal.rows import RunState
 from app.settings.models import EngineSettings
 
 __all__ = [
-    "BadPlan",
     "Cut",
     "Ending",
     "NoProgress",
@@ -33,10 +32,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-class BadPlan(Exception):
-    """What a handler returned, or left behind, cannot be a plan: a defect of the handler, the same each time."""
 
 
 class RunCancelled(Exception):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from app.engine.doors import SiteDoor, SiteUnreachable
 from app.journal.journal import Journal
 from app.journal.rows import LeverPosition, NameRow
-from app.site.query import quoted
+from app.site.query import id_list
 
 __all__ = ["LeverState", "Levers"]
 
@@ -49,11 +50,17 @@ class Levers:
             if known is not None:
                 return known.name
             try:
-                found = site.rows(f"select id, name from Project where id is {quoted(project_id)}")
+                return self.learn_projects([project_id], site).get(project_id, "")
             except SiteUnreachable:
                 return ""
-            if not found:
-                return ""
-            name = str(found[0].get("name") or "")
-            self._journal.learn_names([NameRow(project_id, "Project", name)])
-            return name
+
+    def learn_projects(self, project_ids: Iterable[str], site: SiteDoor) -> dict[str, str]:
+        """Ask the site for names of projects, in one request, and remember them; never inside a transaction.
+
+        Raises:
+            SiteRefusal, SiteUnreachable.
+        """
+        found = site.rows(f"select id, name from Project where id in {id_list(project_ids)}")
+        names = {str(row["id"]): str(row.get("name") or "") for row in found}
+        self._journal.learn_names([NameRow(each, "Project", name) for each, name in names.items()])
+        return names

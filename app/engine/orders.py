@@ -173,6 +173,8 @@ class Orders:
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
+    # Each looks at its run and moves it in one transaction: a worker may claim or end the run at the same moment.
+
     def _leader(self, order: OrderRow) -> QueuedRun:
         run = self._journal.queued_run(int(order.args["run"]))
         return self._journal.queued_run(run.leader) if run.leader is not None else run
@@ -181,46 +183,50 @@ class Orders:
         return [run.id, *(each.id for each in self._journal.followers(run.id))]
 
     def _order_retry(self, order: OrderRow) -> dict[str, Any]:
-        run = self._leader(order)
-        if run.state in ("queued", "running"):
-            raise Refused(f"run {run.id} is {run.state} already")
-        if run.state not in (*_ENDED, *_WAITING) or run.lane == "outbox":
-            raise Refused(f"run {run.id} is {run.state} and cannot be tried again")
         with self._journal.write():
+            run = self._leader(order)
+            if run.state in ("queued", "running"):
+                raise Refused(f"run {run.id} is {run.state} already")
+            if run.state not in (*_ENDED, *_WAITING) or run.lane == "outbox":
+                raise Refused(f"run {run.id} is {run.state} and cannot be tried again")
             # From fresh facts: a plan made when it failed is old by now. What was applied stays in the journal.
             self._journal.forget_plan(run.id)
             self._journal.set_state(self._whole(run), "queued", "", fresh_attempts=True, lane="main", release=True)
         return {"run": run.id}
 
     def _order_resume(self, order: OrderRow) -> dict[str, Any]:
-        run = self._leader(order)
-        if run.state not in ("stopped", "paused"):
-            raise Refused(f"run {run.id} is {run.state}: only stopped and paused runs are resumed")
-        self._journal.set_state(self._whole(run), "queued", "", fresh_attempts=True)
+        with self._journal.write():
+            run = self._leader(order)
+            if run.state not in ("stopped", "paused"):
+                raise Refused(f"run {run.id} is {run.state}: only stopped and paused runs are resumed")
+            self._journal.set_state(self._whole(run), "queued", "", fresh_attempts=True)
         return {"run": run.id}
 
     def _order_cancel(self, order: OrderRow) -> dict[str, Any]:
-        run = self._leader(order)
-        if run.state == "running":
-            self._journal.ask_cancel(run.id)
-            self._cancel_running(run.id)
-        elif run.state in _WAITING:
-            words = f"cancelled by {order.who}"
-            with self._journal.write():
+        words = f"cancelled by {order.who}"
+        with self._journal.write():
+            run = self._leader(order)
+            waits = run.state in _WAITING
+            if run.state == "running":
+                self._journal.ask_cancel(run.id)
+            elif waits:
                 self._journal.set_state(self._whole(run), "cancelled", words)
                 waiting = [each.id for each in self._journal.messages_of(run.id) if each.state == "queued"]
                 self._journal.settle(waiting, "cancelled", error=words)
+            else:
+                raise Refused(f"run {run.id} is {run.state}: there is nothing to cancel")
+        if waits:
             self._cancelled(run, words)
         else:
-            raise Refused(f"run {run.id} is {run.state}: there is nothing to cancel")
+            self._cancel_running(run.id)
         return {"run": run.id}
 
     def _order_apply_planned(self, order: OrderRow) -> dict[str, Any]:
-        run = self._leader(order)
-        if run.state != "planned" or run.kind == "preview":
-            raise Refused(f"run {run.id} is {run.state}: only a planned run can be applied")
         expected = str(order.args["plan_hash"])
         with self._journal.write():
+            run = self._leader(order)
+            if run.state != "planned" or run.kind == "preview":
+                raise Refused(f"run {run.id} is {run.state}: only a planned run can be applied")
             self._journal.set_facts(run.id, {**run.facts, "plan_hash": expected})
             self._journal.forget_plan(run.id)
             self._journal.set_state(self._whole(run), "queued", "", fresh_attempts=True, dry=False)

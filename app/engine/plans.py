@@ -12,9 +12,9 @@ from app.engine.channels import Channels, results_of
 from app.engine.crash import crash_point
 from app.engine.doors import SiteDoor
 from app.engine.endings import SUPERSEDED, ending_of
-from app.engine.executor import BadPlan, Cut, Ending, Tools
+from app.engine.executor import Cut, Ending, Tools
 from app.engine.levers import Levers
-from app.engine.protocol import Context, Effect, Note, Plan
+from app.engine.protocol import BadPlan, Context, Effect, Note, Plan, sources
 from app.engine.transaction import Mismatch
 from app.journal.journal import Journal
 from app.journal.queue import NEVER, NewEffect, QueuedEffect, QueuedRun
@@ -105,9 +105,10 @@ class PlanWork:
         _left_nothing(site)
         _is_plan(plan)
         plan = with_follow_ups(plan, ctx)
-        _in_order(plan)
-        digest = plan_hash_of(plan)
-        self._store(plan, digest, replans)
+        told = [effect.model_dump(mode="json") for effect in plan.effects]
+        _in_order(plan, told)
+        digest = plan_hash_of(plan, told)
+        self._store(plan, told, digest, replans)
         self._channels.planned = {effect.slot: effect for effect in plan.effects}
         crash_point("plan_stored")
         for warning in plan.warnings:
@@ -121,7 +122,7 @@ class PlanWork:
             return Ending("planned", f"dry run: {many(len(plan.effects), 'effect')} planned, nothing was touched")
         return None
 
-    def _store(self, plan: Plan, digest: str, replans: int) -> None:
+    def _store(self, plan: Plan, told: Sequence[dict[str, Any]], digest: str, replans: int) -> None:
         stored = {
             "notes": [{"entity_id": n.entity_id, "outcome": n.outcome, "reason": n.reason} for n in plan.notes],
             "warnings": list(plan.warnings),
@@ -139,9 +140,9 @@ class PlanWork:
                     words=effect.describe(),
                     reason=effect.reason,
                     entity_id=effect.entity_id,
-                    data=effect.model_dump(mode="json"),
+                    data=data,
                 )
-                for effect in plan.effects
+                for effect, data in zip(plan.effects, told, strict=True)
             ],
             replans,
         )
@@ -236,9 +237,12 @@ def with_follow_ups(plan: Plan, ctx: Context) -> Plan:
     return replace(plan, effects=(*plan.effects, *follow_ups)) if follow_ups else plan
 
 
-def plan_hash_of(plan: Plan) -> str:
-    """What a plan does, as a short text: two plans with the same hash do the same."""
-    data = [(effect.kind, effect.model_dump(mode="json", exclude={"reason"})) for effect in plan.effects]
+def plan_hash_of(plan: Plan, told: Sequence[dict[str, Any]]) -> str:
+    """What a plan does, as a short text: two plans with the same hash do the same. ``told``: its effects' data."""
+    data = [
+        (effect.kind, {name: value for name, value in each.items() if name != "reason"})
+        for effect, each in zip(plan.effects, told, strict=True)
+    ]
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
@@ -262,14 +266,18 @@ def _is_plan(plan: object) -> None:
             raise BadPlan(f"the plan holds {found} where the engine expects {kind.__name__}. Nothing was written")
 
 
-def _in_order(plan: Plan) -> None:
-    """Outward effects go last, and slots are unique: a plan that breaks this is a defect of its handler."""
+def _in_order(plan: Plan, told: Sequence[dict[str, Any]]) -> None:
+    """Outward effects go last, slots are unique, and results come from before: else it is a defect of its handler."""
     slots = [effect.slot for effect in plan.effects]
     if len(set(slots)) != len(slots):
         double = next(slot for slot in slots if slots.count(slot) > 1)
         raise BadPlan(f"two effects of the plan are called {double!r}: slots are unique within a plan")
-    outward = False
-    for effect in plan.effects:
+    outward, before = False, set[str]()
+    for effect, data in zip(plan.effects, told, strict=True):
+        missing = next((slot for slot in sources(data) if slot not in before), None)
+        if missing is not None:
+            raise BadPlan(f"the effect {effect.slot!r} needs a result of {missing!r}: no effect before it is called so")
+        before.add(effect.slot)
         if outward and effect.via != "outbox":
             raise BadPlan(f"the effect {effect.slot!r} follows an outward one: what goes outside goes last")
         outward = effect.via == "outbox"

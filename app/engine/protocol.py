@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RESULT_MARK",
     "Action",
+    "BadPlan",
     "Change",
     "Channel",
     "Context",
@@ -205,23 +206,43 @@ class Effect(BaseModel, ABC):
         """The same effect with every `Result(slot, field)` replaced by the journalled value.
 
         Raises:
-            PlanError: An effect it refers to has no such result.
+            PlanError: An effect it refers to has no results: it failed, or was left alone.
+            BadPlan: It has results, but not this one.
         """
         data = self.model_dump(mode="json")
         filled = _filled(data, results, self.slot)
         return self if filled == data else type(self).model_validate(filled)
 
 
+class BadPlan(Exception):
+    """What a handler returned, or left behind, cannot be a plan: a defect of the handler, the same each time."""
+
+
 #: How a reference to a result is written in an effect's data: ``{"$result": [slot, field]}``.
 RESULT_MARK = "$result"
+
+
+def sources(value: Any) -> Iterator[str]:
+    """The slots whose results an effect's data refers to."""
+    if isinstance(value, dict):
+        if set(value) == {RESULT_MARK}:
+            yield value[RESULT_MARK][0]
+        else:
+            for each in value.values():
+                yield from sources(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from sources(each)
 
 
 def _filled(value: Any, results: Mapping[str, Mapping[str, Any]], slot: str) -> Any:
     if isinstance(value, dict):
         if set(value) == {RESULT_MARK}:
             source, name = value[RESULT_MARK]
-            if name not in results.get(source, {}):
-                raise PlanError(f"the step {slot!r} needs {name!r} of the step {source!r}, which has no such result")
+            if source not in results:
+                raise PlanError(f"the step {slot!r} needs {name!r} of the step {source!r}, which has no result")
+            if name not in results[source]:
+                raise BadPlan(f"the step {slot!r} needs {name!r} of the step {source!r}, which has no such result")
             return results[source][name]
         return {key: _filled(each, results, slot) for key, each in value.items()}
     if isinstance(value, list):

@@ -6,9 +6,8 @@ import random
 from dataclasses import dataclass
 
 from app.engine.doors import SiteRefusal, SiteUnreachable
-from app.engine.executor import BadPlan
 from app.engine.kinds import EffectFailed
-from app.engine.protocol import PlanError
+from app.engine.protocol import BadPlan, PlanError
 from app.settings.models import EngineSettings
 from app.settings.store import SettingsError
 

@@ -62,7 +62,10 @@ class Events(Store):
         return rows
 
     def _append(self, cursor: apsw.Cursor, event: RawEvent) -> int:
-        payload = event.payload
+        raw, payload = dump(event.payload), event.payload
+        if "\ufffd" in raw:
+            # Something in it could not be stored as it came; its words and names are made of what is.
+            payload = json.loads(raw)
         event_id = str(payload.get("id") or uuid.uuid4().hex)
         self._learn_from(payload)
         said = summarise(payload, self.name_of)
@@ -78,7 +81,7 @@ class Events(Store):
             said.entity_id,
             said.entity,
             said.user,
-            dump(payload),
+            raw,
         )
         before = cursor.connection.total_changes()
         cursor.execute(_INSERT, values)

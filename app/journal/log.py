@@ -10,6 +10,7 @@ from app.journal.filesystem import prepare_folder
 from app.journal.rows import LogFilter, LogRow
 from app.journal.schema import LOG_TABLES, LOG_VERSION
 from app.journal.store import Store, create
+from app.rules.text import storable
 
 _COLUMNS = "id, at, level, logger, message, handler, run_id, event_row, project, entity"
 
@@ -52,12 +53,13 @@ class LogStore(Store):
                         row.at,
                         row.level,
                         row.logger,
-                        row.message.replace("\0", "\u2400"),  # SQLite searches a text up to its first NUL only
+                        # SQLite searches a text up to its first NUL only.
+                        storable(row.message).replace("\0", "\u2400"),
                         row.handler,
                         row.run_id,
                         row.event_row,
-                        row.project,
-                        row.entity,
+                        storable(row.project),
+                        storable(row.entity),
                     )
                     for row in rows
                 ],

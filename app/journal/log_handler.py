@@ -10,12 +10,14 @@ from collections import deque
 import apsw
 
 from app.journal.log import LogStore
-from app.journal.rows import LogRow
+from app.journal.rows import JournalUnwritable, LogRow
 from app.rules.words import many
 from app.settings.redact import RedactionFilter, redact
 
 #: Beyond so many waiting lines the oldest go: a storm of lines must not eat the memory of the server.
 _WAITING = 20_000
+#: Seconds between attempts to write to a full disk.
+_FULL_SECONDS = 2.0
 
 
 class JournalLogHandler(logging.Handler):
@@ -32,7 +34,7 @@ class JournalLogHandler(logging.Handler):
         super().__init__()
         self.addFilter(RedactionFilter())
         self._store = store
-        self._interval = interval
+        self._interval = self._pause = interval
         self._lines: deque[LogRow] = deque(maxlen=_WAITING)
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -70,6 +72,14 @@ class JournalLogHandler(logging.Handler):
             lines.append(self._lines.popleft())
         try:
             self._store.append(lines)
+            self._pause = self._interval
+        except JournalUnwritable as error:
+            # The disk is full: what is told of that is read when there is room again.
+            room = _WAITING - len(self._lines)
+            self._lines.extendleft(reversed(lines[max(0, len(lines) - room) :]))
+            self._pause = _FULL_SECONDS
+            self._wake.set()
+            sys.stderr.write(f"{error}; {many(len(lines), 'line waits', 'lines wait')}\n")
         except apsw.Error as error:
             # A log that cannot be written must not stop the work it tells of.
             sys.stderr.write(f"log.db cannot be written: {error}; {many(len(lines), 'line')} lost\n")
@@ -77,7 +87,7 @@ class JournalLogHandler(logging.Handler):
     def _run(self) -> None:
         while not self._ending.is_set():
             self._wake.wait()
-            self._ending.wait(self._interval)
+            self._ending.wait(self._pause)
             self._wake.clear()
             self.flush()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.journal.store import Row, Store, dump
+from app.rules.text import storable
 
 OutboxState = Literal["queued", "sending", "sent", "in_doubt", "dropped", "failed", "cancelled"]
 _COLUMNS = """id, dedupe, effect_id, run_id, kind, lane, digest, state, words, data, created, due, expires, attempts,
@@ -95,7 +96,7 @@ class Outbox(Store):
                         each.kind,
                         each.lane,
                         each.digest,
-                        each.words,
+                        storable(each.words),
                         dump(each.data),
                         self.now(),
                         each.due,
@@ -188,7 +189,7 @@ class Outbox(Store):
                     (
                         state,
                         dump(result) if result else None,
-                        error,
+                        storable(error),
                         due,
                         int(doubt),
                         state,

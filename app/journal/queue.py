@@ -11,6 +11,7 @@ import apsw
 
 from app.journal.rows import EffectState, RunKind, RunState
 from app.journal.store import Row, Store, dump
+from app.rules.text import storable
 
 _RUN = """id, kind, handler, event_row, state, lane, dry, attempts, replans, seq, created, received, due, key, identity,
     leader, depth, project, project_id, entity_type, entity_id, entity, user, undo_of, cancel, change, facts, plan,
@@ -251,6 +252,9 @@ class Queue(Store):
     ) -> list[QueuedRun]:
         """Take the oldest run of a lane whose key is free, with the runs that join its plan; empty when none is due.
 
+        A key is held by every earlier run that has not ended, and by a later one while it is at work: a run that is
+        tried again, or goes on after a pause, does not start beside those that came after it.
+
         Args:
             lane: "main", "heavy" or "task".
             batch_of: How many changes of equal key a handler takes in one plan.
@@ -271,7 +275,7 @@ class Queue(Store):
                 f"""SELECT {_RUN} FROM runs r
                 WHERE lane = ? AND state IN ('queued', 'retry', 'waiting') AND due <= ? AND leader IS NULL
                 {skip} AND NOT EXISTS (SELECT 1 FROM runs e WHERE e.key = r.key AND e.holds = 1 AND e.key != ''
-                    AND (e.seq, e.id) < (r.seq, r.id))
+                    AND ((e.seq, e.id) < (r.seq, r.id) OR e.state = 'running'))
                 ORDER BY seq, id LIMIT 1""",
                 (lane, now, *busy, *(only or ())),
             ).fetchone()
@@ -389,7 +393,7 @@ class Queue(Store):
                     finished = CASE WHEN :ended THEN :now ELSE NULL END WHERE id = :id""",
                     {
                         "state": state,
-                        "reason": reason,
+                        "reason": storable(reason),
                         "due": due if due is not None else (None if ended or state == "running" else 0.0),
                         "lane": lane,
                         "holds": not ended and state != "paused" and lane != "outbox",
@@ -407,7 +411,7 @@ class Queue(Store):
     def set_progress(self, run_id: int, words: str) -> None:
         """What a slow step is doing, for the window."""
         with self.write() as db:
-            db.execute("UPDATE runs SET progress = ? WHERE id = ? AND state = 'running'", (words, run_id))
+            db.execute("UPDATE runs SET progress = ? WHERE id = ? AND state = 'running'", (storable(words), run_id))
 
     def ask_cancel(self, run_id: int) -> None:
         """Ask a running run to stop at its next step."""
@@ -447,8 +451,8 @@ class Queue(Store):
                         each.slot,
                         each.kind,
                         each.channel,
-                        each.words,
-                        each.reason,
+                        storable(each.words),
+                        storable(each.reason),
                         each.entity_id,
                         dump(each.data),
                     )
@@ -521,7 +525,10 @@ class Queue(Store):
             db.executemany(
                 "UPDATE effects SET state=?, after=coalesce(?, after), error=?, applied_at=coalesce(?, applied_at) "
                 "WHERE id=?",
-                [(state, dump(after[i]) if after and i in after else None, error, now, i) for i in effect_ids],
+                [
+                    (state, dump(after[i]) if after and i in after else None, storable(error), now, i)
+                    for i in effect_ids
+                ],
             )
 
     def echo_of(self, entity_id: str, since: float) -> list[tuple[str, str, str, int, int, str | None]]:

@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 
 from app.journal.rows import JournalError, JournalReadOnly, JournalUnwritable
+from app.rules.text import storable
 
 Row = tuple[Any, ...]
 _BUSY_SECONDS = 20.0
@@ -26,8 +27,8 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=s
 
 
 def dump(value: Any) -> str:
-    """Compact JSON; what JSON does not know (dates, paths) becomes its text."""
-    return _ENCODER.encode(value)
+    """Compact JSON that the database takes; what JSON does not know (dates, paths) becomes its text."""
+    return storable(_ENCODER.encode(value))
 
 
 class Store:

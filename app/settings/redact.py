@@ -6,6 +6,8 @@ import logging
 import re
 import threading
 
+from app.rules.text import storable
+
 _MASK = "•••"
 #: Shorter values are too likely to be part of an ordinary word to be replaced wherever they occur.
 _SHORTEST = 6
@@ -38,13 +40,13 @@ def know(value: str | None) -> None:
 
 
 def redact(text: str) -> str:
-    """The text with every known secret, and whatever has the shape of one, masked."""
+    """The text with every known secret, and whatever has the shape of one, masked; any sink can write it."""
     pattern = _known_pattern
     if pattern is not None:
         text = pattern.sub(_MASK, text)
     for shape in _SHAPES:
         text = shape.sub(lambda match: match.group(1) + _MASK, text)
-    return text
+    return storable(text)
 
 
 class RedactionFilter(logging.Filter):

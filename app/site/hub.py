@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import requests
 import websocket
 
+from app.rules.text import storable
 from app.settings.redact import redact
 from app.site.session import check_address
 from app.site.types import Credentials, NotFtrack, SiteUnreachable, WrongKey
@@ -200,7 +201,9 @@ def event_of(data: str) -> dict[str, Any] | None:
     text = data[len(_EVENT_PREFIX) : -2] if data.startswith(_EVENT_PREFIX) and data.endswith("]}") else None
     try:
         event = json.loads(text) if text is not None else _only_argument(json.loads(data))
-    except ValueError:
+        if "\\ud" in data or "\\uD" in data:
+            event = json.loads(storable(json.dumps(event, ensure_ascii=False)))
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and event.get("topic") else None
 
@@ -212,7 +215,7 @@ def _only_argument(payload: Any) -> Any:
 
 def event_packet(event: Mapping[str, Any], number: int) -> str:
     """The packet that publishes an event and asks for its acknowledgement."""
-    payload = json.dumps({"name": "ftrack.event", "args": [event]}, ensure_ascii=False, default=str)
+    payload = json.dumps({"name": "ftrack.event", "args": [event]}, default=str)
     return f"5:{number}+::{payload}"
 
 

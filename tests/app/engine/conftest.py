@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_room import Room
@@ -16,6 +18,17 @@ def room(tmp_path: Path) -> Iterator[Room]:
     made = Room(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def room_with(tmp_path: Path) -> Iterator[Callable[[Callable[[], Any]], Room]]:
+    """A room whose site is the test's own."""
+    with ExitStack() as stack:
+
+        def make(site: Callable[[], Any]) -> Room:
+            return stack.enter_context(closing(Room(tmp_path, site=site)))
+
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from engine_room import FunctionHandler, Room, update
+from engine_room import PROJECT, FunctionHandler, NoSite, Room, update
 from small_drive import remount, small_drive
 
+from app.effects.base import Result
 from app.effects.disk import MakeFolder
+from app.effects.ftrack import SetMetadata
+from app.engine.doors import SiteUnreachable
 from app.engine.protocol import Change, Context, Later, Note, Plan, PlanError, skip
 
 
@@ -107,6 +111,16 @@ def test_a_plan_error_fails_the_run_at_once_with_its_words_and_does_not_pause_th
     assert room.states() == ["failed"] * 8
     assert room.journal.runs()[0].reason == "the project has no root: set one"
     assert room.journal.levers()[0].breaker == ""
+
+
+def test_a_reason_that_no_encoding_takes_ends_its_run_all_the_same(room: Room) -> None:
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        raise PlanError(f"no template in {os.fsdecode(b'caf' + bytes([0xE9]))}")
+
+    room.start(FunctionHandler(plan))
+    room.send(update("t"))
+    room.settle(10)
+    assert [(run.state, run.reason) for run in room.journal.runs()] == [("failed", "no template in caf\ufffd")]
 
 
 def test_later_waits_and_plans_again(room: Room) -> None:
@@ -211,6 +225,107 @@ def test_a_project_can_have_a_lever_of_its_own(room: Room) -> None:
     assert (override.project, override.position, override.kept_events) == ("bigbuck", "off", 1)
 
 
+def test_a_run_that_is_claimed_while_somebody_orders_it_again_is_not_at_work_twice(room: Room) -> None:
+    at_work: list[int] = []
+    gate = threading.Event()
+
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        at_work.append(ctx.run_id)
+        if len(at_work) == 1:
+            raise Later("not yet", 0.3)
+        gate.wait(10)
+        return skip("fine")
+
+    room.store.set("engine", "poll", 5.0)
+    room.start(FunctionHandler(plan))
+    room.send(update("t"))
+    room.wait_for(lambda: room.states() == ["waiting"])
+    order = room.journal.order("retry", {"run": at_work[0]}, "a person")
+    due = room.journal.runs()[0].due
+    # Somebody writes for long: the worker that wants the run waits for that, and behind it the order.
+    with room.journal.write():
+        room.wait_for(lambda: room.journal.now() > due + 0.1)
+        assert room.engine is not None
+        room.engine.poke()
+        threading.Event().wait(0.1)
+    room.wait_for(lambda: len(at_work) >= 2 and room.journal.order_row(order).state != "open")
+    threading.Event().wait(0.1)
+    gate.set()
+    room.settle()
+    assert len(at_work) == 2
+    assert room.states() == ["skipped"]
+
+
+def test_a_run_that_is_tried_again_waits_for_a_later_one_of_its_key_that_is_at_work(room: Room) -> None:
+    together: list[int] = []
+    gate = threading.Event()
+    at_work = threading.Semaphore(1)
+
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        together.append(ctx.run_id)
+        if together == [ctx.run_id]:
+            raise PlanError("not this time")
+        assert at_work.acquire(blocking=False), "two runs of one key at once"
+        gate.wait(10)
+        at_work.release()
+        return skip("fine")
+
+    room.start(FunctionHandler(plan))
+    room.send(update("t"))
+    room.settle()
+    room.send(update("t"))
+    room.wait_for(lambda: len(together) == 2)
+    order = room.journal.order("retry", {"run": together[0]}, "a person")
+    room.wait_for(lambda: room.journal.order_row(order).state == "done")
+    gate.set()
+    room.settle()
+    assert room.states() == ["skipped", "skipped"]
+
+
+def test_dispatch_waits_for_no_site_while_a_run_asks_for_the_name_of_its_project(
+    room_with: Callable[..., Room],
+) -> None:
+    answer = threading.Event()
+    asked = threading.Event()
+
+    class Slow(NoSite):
+        def rows(self, expression: str) -> list[dict[str, Any]]:
+            asked.set()
+            answer.wait(10)
+            return [{"id": PROJECT, "name": "bigbuck"}]
+
+    room = room_with(Slow)
+    room.start(FunctionHandler(lambda changes, ctx: skip("fine")))
+    room.send(update("first"))
+    assert asked.wait(10)
+    # From now on dispatch too wants to know which project it is.
+    room.journal.set_lever("probe", "bigbuck", "off", "a person", "")
+    room.send(update("second"))
+    written = threading.Thread(target=room.journal.set_fact, args=("a fact", 1))
+    written.start()
+    written.join(2)
+    assert not written.is_alive(), "who writes waits for the site"
+    answer.set()
+    room.settle(10)
+    assert [row.kept_events for row in room.journal.levers() if row.project] == [1]
+
+
+def test_the_lever_of_a_project_holds_though_the_site_could_not_say_its_name(room_with: Callable[..., Room]) -> None:
+    class Away(NoSite):
+        def rows(self, expression: str) -> list[dict[str, Any]]:
+            if threading.current_thread().name == "engine-pump":
+                raise SiteUnreachable("nothing listens there")
+            return [{"id": PROJECT, "name": "bigbuck"}]
+
+    room = room_with(Away)
+    room.start(folders(room))
+    room.journal.set_lever("probe", "bigbuck", "off", "a person", "")
+    room.send(update("t"))
+    room.settle()
+    assert room.states() == ["stopped"]
+    assert not any(room.drive.glob("t*"))
+
+
 def test_a_lever_moved_to_off_in_the_middle_stops_the_plan_and_it_can_be_resumed(room: Room) -> None:
     reached, go = threading.Event(), threading.Event()
 
@@ -299,11 +414,18 @@ def test_a_plan_that_leaves_something_to_commit_fails_its_run(room: Room) -> Non
 
 def test_a_handler_that_returns_what_is_no_plan_is_told_so_and_paused(room: Room) -> None:
     folder = MakeFolder(slot="same", reason="twice", path=room.drive / "made", root=room.drive)
+
+    def told(slot: str, field: str) -> SetMetadata:
+        values = {"path": Result(slot=slot, field=field)}
+        return SetMetadata(slot="told", reason="so", entity_type="Task", id="1", values=values, label="the task")
+
     returned: dict[str, Any] = {
         "t0": None,
         "t1": Plan(("a folder",)),  # type: ignore[arg-type]
         "t2": Plan((folder, folder)),
         "t3": Plan(notes=("skipped",)),  # type: ignore[arg-type]
+        "t4": Plan((folder, told("nobody", "path"))),
+        "t5": Plan((folder, told("same", "nothing"))),
     }
 
     def plan(changes: Sequence[Change], ctx: Context) -> Plan:
@@ -311,19 +433,21 @@ def test_a_handler_that_returns_what_is_no_plan_is_told_so_and_paused(room: Room
         return plan
 
     room.store.set("engine", "workers", 1)
-    room.store.set("engine", "breaker_failures", 4)
+    room.store.set("engine", "breaker_failures", 6)
     room.start(FunctionHandler(plan))
-    room.send(*(update(f"t{number}") for number in range(5)))
-    room.wait_for(lambda: room.states() == [*["failed"] * 4, "paused"])
-    assert "4 failures in a row" in room.journal.levers()[0].breaker
-    assert [run.reason for run in reversed(room.journal.runs())][:4] == [
+    room.send(*(update(f"t{number}") for number in range(7)))
+    room.wait_for(lambda: room.states() == [*["failed"] * 6, "paused"])
+    assert "6 failures in a row" in room.journal.levers()[0].breaker
+    assert [run.reason for run in reversed(room.journal.runs())][:6] == [
         "plan() returned NoneType instead of a Plan. Nothing was written",
         "the plan holds str where the engine expects Effect. Nothing was written",
         "two effects of the plan are called 'same': slots are unique within a plan",
         "the plan holds str where the engine expects Note. Nothing was written",
+        "the effect 'told' needs a result of 'nobody': no effect before it is called so",
+        "the step 'told' needs 'nothing' of the step 'same', which has no such result",
     ]
-    assert [run.attempts for run in room.journal.runs()] == [0] * 5, "it fails the same way each time"
-    assert not (room.drive / "made").exists()
+    assert [run.attempts for run in room.journal.runs()] == [0] * 7, "it fails the same way each time"
+    assert len([row for run in room.journal.runs() for row in room.journal.effects_of(run.id) if row.after_json]) == 1
 
 
 def test_a_plan_that_does_not_return_is_told_of_in_the_log_beside_the_run_and_by_a_lamp(

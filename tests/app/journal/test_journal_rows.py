@@ -7,10 +7,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from engine_room import PROJECT, update
+from listening import until
+from small_drive import small_drive
 
 from app.journal.journal import Journal
 from app.journal.log import LogStore
@@ -194,6 +197,56 @@ def test_a_logged_secret_never_reaches_the_file(tmp_path: Path) -> None:
     assert "Traceback" in lines[0].message
     assert not any("s3cret" in line.message for line in lines)
     store.close()
+
+
+def test_one_line_that_no_encoding_takes_does_not_end_the_log(tmp_path: Path) -> None:
+    store = LogStore.open(tmp_path)
+    handler = JournalLogHandler(store, interval=0.01)
+    logger = logging.getLogger("signalbox.test.names")
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        logger.warning("no template in %s", os.fsdecode(b"caf\xe9"))
+        assert until(lambda: store.last_id() == 1)
+        logger.warning("the next line")
+        assert until(lambda: store.last_id() == 2)
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+    assert [line.message for line in store.lines()] == ["the next line", "no template in caf\ufffd"]
+    store.close()
+
+
+def test_lines_wait_while_the_disk_of_the_log_is_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with small_drive(tmp_path / "disk", "size=512k") as disk:
+        store = LogStore.open(disk / "journal")
+        handler = JournalLogHandler(store, interval=0.01)
+        logger = logging.getLogger("signalbox.test.full")
+        logger.propagate = False
+        logger.addHandler(handler)
+        try:
+            filler = disk / "filler"
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+            for number in range(30):
+                logger.warning("line %d %s", number, "long " * 1000)
+            assert until(lambda: "wait" in capsys.readouterr().err)
+            filler.unlink()
+            assert until(lambda: store.last_id() == 30)
+        finally:
+            logger.removeHandler(handler)
+            handler.close()
+        assert store.lines()[0].message.startswith("line 29")
+        store.close()
+
+
+def test_an_event_with_half_an_emoji_is_kept_and_holds_up_nothing(journal: Journal) -> None:
+    broken = update("t", changes={"name": (None, "shot \ud83d")}, event_id="half")
+    rows = journal.append_events([broken, update("t", event_id="after")])
+    assert journal.event(rows[0])["raw"]["data"]["entities"][0]["changes"]["name"]["new"] == "shot \ufffd"
+    assert journal.name_of("t") == "shot \ufffd"
+    assert [row.event_id for row in journal.events()] == ["after", "half"]
 
 
 def test_a_forms_state_belongs_to_its_user(journal: Journal) -> None:

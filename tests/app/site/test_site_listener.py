@@ -181,7 +181,15 @@ def test_a_restart_leaves_a_gap_from_the_last_sign_of_the_site(
 
 @pytest.mark.parametrize(
     "data",
-    [None, [], "text", {"entities": None}, {"entities": [None, 5, {"entityType": None}]}, {"n": "5", "parents": {}}],
+    [
+        None,
+        [],
+        "text",
+        {"entities": None},
+        {"entities": [None, 5, {"entityType": None}]},
+        {"n": "5", "parents": {}},
+        {"half an emoji \ud83d": "\ud83d"},
+    ],
 )
 def test_an_event_of_any_shape_is_kept_and_ends_nothing(listener: Listener, journal: Journal, data: object) -> None:
     listener.send("studio.strange", data)
