@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+from farm_worker import asked
 from manager_compile import StandInCompiler
 
 REAL = os.environ.get("SIGNALBOX_TEST_MANAGER", "").rstrip("/")
@@ -49,12 +49,8 @@ class AskedManager:
         request = urllib.request.Request(self.url + path, data=body, method=method)
         if content_type:
             request.add_header("Content-Type", content_type)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                status, found = answer.status, _read(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                status, found = error.code, _read(error.read())
+        status, content = asked(request)
+        found = _read(content)
         if (method, path, status) == ("POST", "/api/v3/jobs", 200):
             self._made.append(found["id"])
         return status, found

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
+import urllib.error
 import urllib.request
 from base64 import b64encode
 from typing import Any
 
 TASK_TYPES = ["misc"]
+_TRIES = 20
+
+
+def asked(request: urllib.request.Request, seconds: float = 60.0) -> tuple[int, bytes]:
+    """Status and body of an answer; a Manager whose database is busy (503) is asked again when it says so."""
+    for _ in range(_TRIES):
+        try:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                status, body, pause = error.code, error.read(), float(error.headers.get("Retry-After") or 1.0)
+        if status != 503:
+            break
+        threading.Event().wait(pause)
+    return status, body
 
 
 class FarmWorker:
@@ -53,6 +71,6 @@ class FarmWorker:
         request.add_header("Content-Type", content_type)
         if self._login:
             request.add_header("Authorization", f"Basic {self._login}")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            content: bytes = answer.read()
-            return content
+        status, content = asked(request)
+        assert status < 300, (method, path, status, content)
+        return content
