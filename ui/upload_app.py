@@ -6,6 +6,7 @@ program living in the tray, which besides opens the dialog when its person choos
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from app.service.browser import Desk
     from app.service.doors import Installation
     from app.service.event_server import Service
+
+log = logging.getLogger("signalbox.ui.upload")
+
+_HEARS = "Signalbox: uploads from ftrack's page open here"
 
 
 def artist_journal() -> Path:
@@ -158,6 +163,8 @@ class ArtistStation(QObject):
             self._engine()
 
     def _broken(self, why: str) -> None:
+        # Without a dialog nobody reads it now: the next one starts it again, and says why it cannot.
+        self._running = False
         if self.dialog is not None:
             self.dialog.notice.say("error", f"Nothing can be published now: {why}")
 
@@ -187,15 +194,28 @@ class ArtistStation(QObject):
 
 
 class Agent(QObject):
-    """The tray program: hears its person alone, and opens the dialog prefilled. It never uploads by itself."""
+    """The tray program: hears its person alone, and opens the dialog prefilled. It never uploads by itself.
+
+    Args:
+        station: The dialog and the engine behind it.
+        again_ms: Pause before it tries again to reach the site: it is started at login, often before the network is.
+
+    Signals:
+        asked: its person chose Upload Media on ftrack's page (the task's id).
+        cannot_hear: it cannot hear its person yet; why, in words.
+    """
 
     asked = Signal(str)
+    cannot_hear = Signal(str)
 
-    def __init__(self, station: ArtistStation, parent: QObject | None = None) -> None:
+    def __init__(self, station: ArtistStation, parent: QObject | None = None, *, again_ms: int = 15_000) -> None:
         super().__init__(parent)
         self.station = station
         self.ear: AgentEar | None = None
         self.tray: QSystemTrayIcon | None = None
+        self._why_deaf = ""
+        self._again = QTimer(self, singleShot=True, interval=again_ms)
+        self._again.timeout.connect(self._open_ear)
         self.asked.connect(self._open)
         station.ready.connect(self._listen)
 
@@ -210,17 +230,36 @@ class Agent(QObject):
 
     def _listen(self) -> None:
         self.station.start_engine()
-        self.station.desk.ask("ear", lambda desk: _ear(desk, self.asked.emit), self._listens, owner=self)
+        self._open_ear()
+
+    def _open_ear(self) -> None:
+        if self.ear is None:
+            self.station.desk.ask(
+                "ear", lambda desk: _ear(desk, self.asked.emit), self._listens, owner=self, problem=self._is_deaf
+            )
 
     def _listens(self, ear: AgentEar) -> None:
         self.ear = ear
+        self._tip(_HEARS)
+
+    def _is_deaf(self, why: str) -> None:
+        self.cannot_hear.emit(why)
+        if why != self._why_deaf:
+            log.warning("uploads from ftrack's page cannot be heard yet: %s", why)
+            self._why_deaf = why
+        self._tip(f"Signalbox: uploads from ftrack's page cannot be heard yet: {why}")
+        self._again.start()
+
+    def _tip(self, words: str) -> None:
+        if self.tray is not None:
+            self.tray.setToolTip(words)
 
     def _open(self, task: str) -> None:
         self.station.open(task)
 
     def _add_tray(self) -> None:
         self.tray = QSystemTrayIcon(theme.icon("signalbox", Role.ACCENT), self)
-        self.tray.setToolTip("Signalbox: uploads from ftrack's page open here")
+        self.tray.setToolTip(_HEARS)
         menu = QMenu()
         menu.addAction("Upload media…", self.station.open)
         menu.addAction("Quit", QApplication.quit)
@@ -233,6 +272,7 @@ class Agent(QObject):
 
     def close(self) -> None:
         """Hear nothing more."""
+        self._again.stop()
         if self.ear is not None:
             self.ear.close()
             self.ear = None

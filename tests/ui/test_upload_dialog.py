@@ -18,7 +18,7 @@ from app.service.event_server import Installation
 from ui.dialogs.clip_row import ClipRow
 from ui.dialogs.upload import UploadDialog
 from ui.models.uploads import Clip, Uploads, progress_of
-from ui.upload_app import ArtistStation
+from ui.upload_app import Agent, ArtistStation
 
 
 @pytest.fixture
@@ -283,3 +283,20 @@ def test_each_step_of_a_clip_has_a_bar_of_its_own(dark: None, qtbot: QtBot) -> N
     assert row.bar.filled() == [1.0, 1.0, 0.5, 0.0]
     assert row.bar.accessibleName() == "Upload, step 3 of 4"
     assert row.state.whole() == "Uploading a.mov"
+
+
+def test_an_agent_that_was_started_before_the_network_hears_its_person_once_the_site_answers(
+    studio: Studio, station: ArtistStation, qtbot: QtBot
+) -> None:
+    port = studio.site.port
+    studio.site.stop()
+    agent = Agent(station, again_ms=200)
+    try:
+        with qtbot.waitSignal(agent.cannot_hear, timeout=30_000) as told:
+            agent.start()
+        assert "does not answer" in told.args[0]
+        assert agent.ear is None
+        studio.site.start(port)
+        qtbot.waitUntil(lambda: agent.ear is not None, timeout=30_000)
+    finally:
+        agent.close()
