@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
@@ -16,18 +17,25 @@ from app.jobs.api import Draft, ScriptLibraryLike, ScriptText
 from ui.compiler.background import Background
 
 
-def sha256_of(text: str) -> str:
-    """Hash of a text as it lies in a file."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+class Deployed(NamedTuple):
+    """What lies in the scripts folder under a script's name.
+
+    Attributes:
+        text: It; None when nothing is there.
+        sha256: Hash of the file's bytes, which need not be UTF-8; "" when nothing is there.
+    """
+
+    text: str | None = None
+    sha256: str = ""
 
 
 class Document(QObject):
     """One open script.
 
     Signals:
-        opened: a script and the text deployed under its name ("" and False when there is none).
+        opened: a script (a ScriptText); `deployed` has the text that lies under its name in the scripts folder.
         failed: a sentence about what could not be read or written.
-        saved: a draft was written.
+        saved: a draft was written (a Draft).
         changed_outside: the file differs from what was opened.
     """
 
@@ -51,6 +59,7 @@ class Document(QObject):
         self.script: ScriptText | None = None
         self.deployed: str | None = None
         self.dirty = False
+        self._target_sha = ""
         self._scripts_dir = scripts_dir
         self._read_text = read_text
         self._warned = False
@@ -74,25 +83,23 @@ class Document(QObject):
         """Hash of what was deployed under this name when the script was opened; "" when nothing was."""
         return self._target_sha
 
-    _target_sha = ""
-
     # -- opening -----------------------------------------------------------------------------------------------------
 
     def open(self, name: str) -> None:
         """Read a script; `opened` or `failed` follows. What was being edited is saved as a draft first."""
         self.save_draft()
 
-        def work(_still_wanted: object) -> tuple[ScriptText, str | None]:
-            return self.library.open(name), self._read_deployed(name)
-
-        self.io.run(work, lambda answer: self._opened(*answer), lambda problem: self._cannot_open(name, problem))
+        self._bring(name, lambda: self.library.open(name))
 
     def create(self, template: str, name: str) -> None:
         """A new draft from a template; `opened` or `failed` follows."""
         self.save_draft()
 
-        def work(_still_wanted: object) -> tuple[ScriptText, str | None]:
-            return self.library.new_from_template(template, name), self._read_deployed(name)
+        self._bring(name, lambda: self.library.new_from_template(template, name))
+
+    def _bring(self, name: str, make: Callable[[], ScriptText]) -> None:
+        def work(_still_wanted: object) -> tuple[ScriptText, Deployed]:
+            return make(), self._read_deployed(name)
 
         self.io.run(work, lambda answer: self._opened(*answer), lambda problem: self._cannot_open(name, problem))
 
@@ -118,7 +125,7 @@ class Document(QObject):
         text = self._read_text()
         self.script = ScriptText(script.name, text, sha256, target if sha256 else None)
         self._warned = False
-        if sha256 and sha256_of(text) == sha256:
+        if sha256 and hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == sha256:
             self._timer.stop()
             self.dirty = False
             name = script.name
@@ -132,28 +139,26 @@ class Document(QObject):
         """Read again what is deployed under the open script's name, as after a deployment."""
         name = self.name
 
-        def arrived(text: str | None) -> None:
+        def arrived(deployed: Deployed) -> None:
             if name == self.name:
-                self.deployed = text
-                self._target_sha = sha256_of(text) if text is not None else ""
+                self.deployed, self._target_sha = deployed
                 self._watch()
                 then()
 
         self.io.run(lambda _still_wanted: self._read_deployed(name), arrived)
 
-    def _read_deployed(self, name: str) -> str | None:
+    def _read_deployed(self, name: str) -> Deployed:
         if self._scripts_dir is None or not name:
-            return None
+            return Deployed()
         try:
-            return (self._scripts_dir / name).read_bytes().decode("utf-8", "surrogateescape")
+            raw = (self._scripts_dir / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
-            return None
+            return Deployed()
+        return Deployed(raw.decode("utf-8", "surrogateescape"), hashlib.sha256(raw).hexdigest())
 
-    def _opened(self, script: ScriptText, deployed: str | None) -> None:
-        self.script, self.deployed = script, deployed
-        self._target_sha = (
-            "" if deployed is None else hashlib.sha256(deployed.encode("utf-8", "surrogateescape")).hexdigest()
-        )
+    def _opened(self, script: ScriptText, deployed: Deployed) -> None:
+        self.script = script
+        self.deployed, self._target_sha = deployed
         deployed_one = script.path is not None and script.path.parent == self._scripts_dir
         if script.recovered and script.sha256 and deployed_one:
             # The draft was begun on an older text: deploying over anything else is to be said.

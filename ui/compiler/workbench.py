@@ -482,12 +482,11 @@ class Workbench(QWidget):
 
     def _request_for(self, text: str, inputs: JobInputs) -> CompileRequest:
         name = self.document.name
-        job_type = name.removesuffix(".js").replace("_", "-")
         return CompileRequest(
             scripts={name: text},
             scripts_dir=self.doors.scripts_dir,
             script=name,
-            job=inputs.job(job_type),
+            job=inputs.job(loader.job_type_name(name)),
             created=inputs.created or None,
             timezone=inputs.timezone,
             manager_version=self.version.currentText().strip() or self.doors.manager_version,
@@ -563,7 +562,7 @@ class Workbench(QWidget):
 
     def _save_sample(self, sample_name: str) -> None:
         script = self.document.name
-        sample = self.inputs.sample(sample_name, script, script.removesuffix(".js").replace("_", "-"))
+        sample = self.inputs.sample(sample_name, script, loader.job_type_name(script))
         self._change_samples(lambda: self.doors.samples.save(sample), script, sample_name)
 
     def _delete_sample(self, sample_name: str) -> None:
