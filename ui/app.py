@@ -85,8 +85,10 @@ def when_told_to_end(end: Callable[[], object]) -> Iterator[None]:
                 end()
 
         notifier.activated.connect(look)
-        yield
-        notifier.setEnabled(False)
+        try:
+            yield
+        finally:
+            notifier.setEnabled(False)
 
 
 def calm_collector() -> None:

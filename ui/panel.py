@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from ui.theme import Role
 if TYPE_CHECKING:
     from app.settings.models import PanelSettings
     from app.settings.store import SettingsStore
+    from ui.compiler.workbench import Workbench
     from ui.dialogs.assistant import Assistant
     from ui.dialogs.base import Confirm
     from ui.dialogs.batch_create import BatchCreateDialog
@@ -114,9 +115,8 @@ class Panel(QMainWindow):
         self.hosting = False
         self._quitting = False
         self._was_painted = False
-        self._workbench: QWidget | None = None
-        self._shut_workbench: Callable[[], None] | None = None
-        self._keep_workbench: Callable[[QSettings], None] | None = None
+        self._page = 0
+        self._workbench: Workbench | None = None
         self._jobs: JobsDock | None = None
         self._tray: QSystemTrayIcon | None = None
         self._wishes: PanelSettings | None = None
@@ -239,8 +239,8 @@ class Panel(QMainWindow):
         self.docks.save(self.settings)
         self.settings.setValue("columns/events", self.events.view.save_columns())
         self.settings.setValue("columns/log", self.log.view.save_columns())
-        if self._keep_workbench is not None:
-            self._keep_workbench(self.settings)
+        if self._workbench is not None:
+            self._workbench.save_layout(self.settings)
         self.settings.sync()
 
     # What it says
@@ -289,12 +289,11 @@ class Panel(QMainWindow):
 
     def show_page(self, index: int) -> None:
         """0: the signals; 1: the job compiler, 2: the jobs, both built when they are first wanted."""
-        self.header.show_page(index)
-        if index == 1 and self._workbench is None:
-            self._workbench = self._make_workbench()
-            self.pages.addWidget(self._workbench)
-        page = self.jobs if index == 2 else self._workbench if index == 1 else self.docks
-        self.pages.setCurrentWidget(page or self.docks)
+        page = self._compiler() if index == 1 else self.jobs if index == 2 else self.docks
+        if page is not None:
+            self._page = index
+            self.pages.setCurrentWidget(page)
+        self.header.show_page(self._page)
 
     @property
     def jobs(self) -> JobsDock:
@@ -314,22 +313,21 @@ class Panel(QMainWindow):
         self.show_page(2)
         self.jobs.go_to_job(job_id, confirm=confirm)
 
-    def _make_workbench(self) -> QWidget:
-        from ui.compiler.standard import standard_doors
-        from ui.compiler.workbench import Workbench
+    def _compiler(self) -> Workbench | None:
+        """The job compiler; None where the settings file cannot be used, which is told."""
+        if self._workbench is None:
+            from app.settings.store import SettingsError
+            from ui.compiler.workbench import Workbench
 
-        doors = standard_doors()
-        workbench = Workbench(doors)
-        workbench.restore_layout(self.settings)
-        self._keep_workbench = workbench.save_layout
-        workbench.set_runner(self._run_from_workbench)
-
-        def shut() -> None:
-            workbench.shutdown()
-            doors.pool.close()
-
-        self._shut_workbench = shut
-        return workbench
+            try:
+                self._workbench = Workbench()
+            except SettingsError as problem:
+                self.notice.say("error", str(problem))
+                return None
+            self._workbench.restore_layout(self.settings)
+            self._workbench.set_runner(self._run_from_workbench)
+            self.pages.addWidget(self._workbench)
+        return self._workbench
 
     def _run_from_workbench(self, wish: RunWish) -> None:
         from ui.dialogs.job_run import JobRunDialog
@@ -422,15 +420,19 @@ class Panel(QMainWindow):
         self.desk = desk
         self.browser.set_desk(desk)
 
+    def _desk_or_say(self) -> SiteDesk | None:
+        if self.desk is None:
+            self.notice.say("warning", "No site is connected yet: enter one in the settings.")
+        return self.desk
+
     def open_batch(self, entity_type: str = "", entity_id: str = "", name: str = "") -> BatchCreateDialog | None:
         """Batch Create as a sheet, below this place."""
         from ui.dialogs.batch_create import BatchCreateDialog
 
-        if self.desk is None:
-            self.notice.say("warning", "There is no site yet: enter it in the settings.")
+        if (desk := self._desk_or_say()) is None:
             return None
         place = (entity_type, entity_id, name) if entity_id else None
-        dialog = BatchCreateDialog(self.hub, self.desk, place, self)
+        dialog = BatchCreateDialog(self.hub, desk, place, self)
         dialog.open()
         return dialog
 
@@ -438,10 +440,9 @@ class Panel(QMainWindow):
         """The upload dialog, for this task."""
         from ui.dialogs.upload import UploadDialog
 
-        if self.desk is None:
-            self.notice.say("warning", "There is no site yet: enter it in the settings.")
+        if (desk := self._desk_or_say()) is None:
             return None
-        dialog = UploadDialog(self.hub, self.desk, task, draft=state_folder() / "panel-upload-draft.json", parent=self)
+        dialog = UploadDialog(self.hub, desk, task, draft=state_folder() / "panel-upload-draft.json", parent=self)
         dialog.open()
         return dialog
 
@@ -479,7 +480,7 @@ class Panel(QMainWindow):
         return dialog
 
     def open_handler_settings(self, handler: str) -> SettingsDialog | None:
-        """The settings of a handler or an action."""
+        """The settings of a handler."""
         return self._open_settings(handler)
 
     def open_settings(self) -> SettingsDialog | None:
@@ -525,10 +526,9 @@ class Panel(QMainWindow):
         """What the dry runs planned, beside what another server on the site did."""
         from ui.dialogs.shadow import ShadowDialog
 
-        if self.desk is None:
-            self.notice.say("warning", "There is no site yet: enter it in the settings.")
+        if (desk := self._desk_or_say()) is None:
             return None
-        dialog = ShadowDialog(self.hub, self.desk, self)
+        dialog = ShadowDialog(self.hub, desk, self)
         dialog.run_wanted.connect(self.go_to_run)
         dialog.open()
         return dialog
@@ -646,9 +646,8 @@ class Panel(QMainWindow):
         if self._jobs is not None:
             self._jobs.save()
             self._jobs.close_files()
-        if self._shut_workbench is not None:
-            self._shut_workbench()
-            self._shut_workbench = None
+        if self._workbench is not None:
+            self._workbench.shutdown()
         if self.desk is not None:
             self.desk.close()
         self.hub.close()

@@ -162,7 +162,7 @@ class _Server:
 
     def __init__(self, settings: Path | None, journal: Path) -> None:
         self._settings, self._journal = settings, journal
-        self._stop: Callable[[], None] | None = None
+        self._stop: Callable[[], object] | None = None
         self.may_host = False
 
     def start(self) -> PanelSite:

@@ -147,3 +147,15 @@ def test_a_broken_settings_file_is_told(panel: Panel, home: Path) -> None:
     dialog = SettingsDialog(panel.hub, "slack", panel, store)
     dialog.open()
     assert "not valid TOML" in dialog.about.text()
+
+
+def test_the_job_compiler_does_not_open_on_settings_that_cannot_be_read_and_says_why(panel: Panel, home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "settings.toml").write_text("[flamenco\nmanager = ")
+    panel.show_page(2)
+    panel.show_page(1)
+    assert panel.pages.currentWidget() is panel.jobs
+    assert "settings.toml" in panel.notice.text.whole()
+    (home / "settings.toml").unlink()
+    panel.show_page(1)
+    assert panel.pages.currentWidget() is panel._workbench
