@@ -36,9 +36,12 @@ _VERBS = {"add": "added", "remove": "removed", "move": "moved", "update": "chang
 _PLURALS = {"list entry": "list entries", "entity": "entities", "component's place": "components' places"}
 _TYPES = {
     "show": "project",
+    "appointment": "assignment",
+    "assetbuild": "asset build",
     "assetversion": "version",
     "assetversionlist": "list",
     "componentlocation": "component's place",
+    "filecomponent": "file",
     "listobject": "list entry",
     "reviewsession": "review session",
 }
@@ -106,7 +109,7 @@ def _one(entity: Mapping[str, Any], label: str, name_of: Namer) -> str:
 
 
 def _what(entity: Mapping[str, Any], name_of: Namer) -> str:
-    """The changed keys of an update: "status Approved, bid 3600"."""
+    """The changed keys of an update: "status Approved, bid 8 h"; ftrack sends bids in seconds."""
     changes = entity.get("changes")
     if str(entity.get("action")) not in {"update", "move"} or not isinstance(changes, dict):
         return ""
@@ -116,6 +119,8 @@ def _what(entity: Mapping[str, Any], name_of: Namer) -> str:
             continue
         new = pair.get("new")
         shown = name_of(new) if isinstance(new, str) and len(new) > 30 else new
+        if key == "bid" and isinstance(new, int | float):
+            shown = f"{new / 3600:g} h"
         said = _KEYS.get(str(key), str(key))
         parts.append(
             f"{said} {shown}" if shown not in (None, "") else (f"{said} changed" if new else f"{said} cleared")

@@ -105,7 +105,7 @@ def answered_elsewhere(journal: Journal) -> tuple[State, str]:
     """What the last look found, as state and words: a warning only where ours answers too."""
     found = journal.fact(ELSEWHERE)
     if found is None:
-        return "off", "who else answers our actions was not asked yet"
+        return "off", "not asked yet: who else answers our actions"
     both = [one for one in found if journal.lever(one["action"])[0] != "off"]
     if both:
         return "warning", "; ".join(_words(one) for one in both)

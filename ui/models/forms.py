@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
+_CAPITALS = {"api": "API", "rv": "RV", "url": "URL", "json": "JSON", "id": "ID", "ffmpeg": "ffmpeg"}
+"""Words of a setting's name that people write so."""
 _EXTRAS = ("per_project", "secret", "unit", "widget")
 _LIMITS = {
     "minimum": "ge",
@@ -92,7 +94,8 @@ def resolve(part: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str
 
 
 def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    words = name.replace("_", " ").capitalize().split(" ")
+    return " ".join(_CAPITALS.get(word.lower(), word) for word in words)
 
 
 def _kind(part: Mapping[str, Any]) -> str:

@@ -50,20 +50,20 @@ def test_an_event_is_told_in_words_and_known_names(journal: Journal) -> None:
 
 def test_names_learnt_later_change_the_words_of_events_that_came_before(journal: Journal) -> None:
     journal.append_events([update("task", changes={"bid": (0, 3600)})])
-    assert journal.events()[0].words == "task: bid 3600"
+    assert journal.events()[0].words == "task: bid 1 h"
     journal.learn_names([NameRow("task", "Task", "layout", "BC_0020 layout")])
-    assert journal.events()[0].words == "BC_0020 layout: bid 3600"
+    assert journal.events()[0].words == "BC_0020 layout: bid 1 h"
 
 
 def test_an_added_entity_says_its_own_name(journal: Journal) -> None:
     journal.append_events([update("new", action="add", changes={"name": (None, "roto")})])
-    journal.append_events([update("new", changes={"bid": (0, 1)})])
-    assert [row.words for row in journal.events()] == ["roto: bid 1", "roto: task added"]
+    journal.append_events([update("new", changes={"bid": (0, 3600)})])
+    assert [row.words for row in journal.events()] == ["roto: bid 1 h", "roto: task added"]
 
 
 def test_many_entities_are_counted(journal: Journal) -> None:
-    journal.append_events([update("a", "b", "c", changes={"bid": (0, 1)})])
-    assert journal.events()[0].words == "3 tasks: bid 1"
+    journal.append_events([update("a", "b", "c", changes={"bid": (0, 3600)})])
+    assert journal.events()[0].words == "3 tasks: bid 1 h"
 
 
 @pytest.mark.parametrize(
