@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from program import Program
 
 from app.journal.journal import Journal
+
+
+def seconds_of_demo(folder: Path, seconds: int) -> tuple[int, set[str]]:
+    """A demo with its window that closes after so long: events that came, and states that runs came to."""
+    arguments = ("demo", "--seconds", str(seconds), "--seed", "3", "--keep", str(folder / "demo"))
+    with Program(*arguments, home=folder / "window", extra={"QT_QPA_PLATFORM": "offscreen"}) as demo:
+        assert demo.ends(seconds + 90) == 0, demo.errors
+        assert "Traceback" not in demo.errors
+    assert not (folder / "window" / "state" / "crash.log").exists()
+    assert (folder / "window" / "state" / "panel.ini").exists(), "the layout was kept"
+    journal = Journal.open(folder / "demo" / "home" / "journal", "read")
+    try:
+        return journal.count_events(), {state for counts in journal.run_states().values() for state in counts}
+    finally:
+        journal.close()
 
 
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_the_demo_opens_a_window_on_live_events_and_ends_cleanly(tmp_path: Path) -> None:
-    kept = tmp_path / "demo"
-    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "SIGNALBOX_HOME": str(tmp_path / "window")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "app.cli", "demo", "--seconds", "9", "--seed", "3", "--keep", str(kept)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "Traceback" not in ended.stderr
-    journal = Journal.open(kept / "home" / "journal", "read")
-    try:
-        assert journal.count_events() > 10
-        states = journal.run_states()
-        assert any(count.get("done") for count in states.values()), states
-    finally:
-        journal.close()
-    assert not (tmp_path / "window" / "state" / "crash.log").exists()
-    assert (tmp_path / "window" / "state" / "panel.ini").exists(), "the layout was kept"
+    for seconds in (9, 90):  # the longer one only where starting takes most of the shorter
+        events, states = seconds_of_demo(tmp_path / str(seconds), seconds)
+        if events > 10 and "done" in states:
+            break
+    assert events > 10
+    assert "done" in states

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from listening import until
+from program import Program, program_environment
 from PySide6.QtGui import QImage
 
 from app.journal.journal import Journal
 from app.journal.rows import JournalError
-from tests.support.program import Program, program_environment
 
 GRAB = """
 import sys
@@ -44,10 +44,8 @@ def events_in(folder: Path) -> int:
 
 
 def wait_for_events(folder: Path, number: int, program: Program) -> None:
-    until = time.monotonic() + 90
-    while events_in(folder) < number:
-        assert program.process.poll() is None, "".join(program.err)
-        assert time.monotonic() < until, f"fewer than {number} events after 90 s"
+    assert until(lambda: events_in(folder) >= number or program.process.poll() is not None, 90)
+    assert program.process.poll() is None, "".join(program.err)
 
 
 def colours(picture: QImage) -> set[str]:
@@ -65,7 +63,7 @@ def differing(first: QImage, second: QImage) -> int:
 def test_a_picture_of_the_demos_window_shows_events_and_a_later_one_shows_more(tmp_path: Path, display: str) -> None:
     kept = tmp_path / "demo"
     journal = kept / "home" / "journal"
-    arguments = ("demo", "--seconds", "90", "--seed", "3", "--keep", str(kept))
+    arguments = ("demo", "--seconds", "280", "--seed", "3", "--keep", str(kept))
     extra = {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
     with Program(*arguments, home=tmp_path / "window", extra=extra) as program:
         wait_for_events(journal, 8, program)
