@@ -145,7 +145,7 @@ def shadow_report(
         names: dict[str, str] = {}
         plans = _plans(opened, built.sites(), runs, names)
         report.agreed = plans.already
-        _compare_folders(plans, built, begin, report)
+        _compare_folders(plans, runs, built, begin, report)
         _compare_lists(plans, built.sites(), report)
         _compare_statuses(plans, built.sites(), begin, old_user, report)
         report.doubles += _actions_elsewhere(opened)
@@ -250,11 +250,11 @@ def _actions_elsewhere(journal: Journal) -> Iterator[Difference]:
 # -- folders ---------------------------------------------------------------------------------------------------------
 
 
-def _compare_folders(plans: _Plans, built: BuiltDoors, since: float, report: Shadow) -> None:
+def _compare_folders(plans: _Plans, runs: Sequence[RunRow], built: BuiltDoors, since: float, report: Shadow) -> None:
     absent = {path: run for path, run in plans.folders.items() if not path.is_dir()}
     report.agreed += len(plans.folders) - len(absent)
     known = _places(built.sites(), plans.place_runs.keys() - {run.entity_id for run in absent.values()})
-    strange = list(_strange_folders(plans, built, known, since))
+    strange = list(_strange_folders(plans, runs, built, known, since))
     for paths, run in _by_entity(absent):
         twin = next((one for one in strange if any(_same_task(one[0], path) for path in paths)), None)
         if twin is not None:
@@ -286,22 +286,71 @@ def _same_task(one: Path, other: Path) -> bool:
 
 
 def _strange_folders(
-    plans: _Plans, built: BuiltDoors, known: set[tuple[str, str]], since: float
+    plans: _Plans, runs: Sequence[RunRow], built: BuiltDoors, known: set[tuple[str, str]], since: float
 ) -> Iterator[tuple[Path, str]]:
-    """New folders on the projects' drives that no plan has anything to do with."""
+    """New folders on the projects' drives that a rule may have made, and that no plan has anything to do with."""
     site = built.sites()
+    occasions = _occasions(site, runs)
     planned = {part for path in plans.folders for part in (path, *path.parents)}
     projects = site.rows(
-        "select name, root, disk.unix, disk.windows, disk.name from Project where status is active order by name"
+        "select id, name, root, disk.unix, disk.windows, disk.name from Project where status is active order by name"
     )
     for project in projects:
         try:
             root = built.drives.project_root(project)
         except (Later, PlanError):
             continue
-        for path in _new_folders(root, since):
-            if path not in planned and not _is_place(path, known):
+        new = [path for path in _new_folders(root, since) if path not in planned and not _is_place(path, known)]
+        tasks = _tasks_below(site, project, root, new)
+        for path in new:
+            if _is_a_tasks(path, root, tasks) or _came_with(path, root, occasions):
                 yield path, str(project["name"])
+
+
+def _occasions(site: SiteDoor, runs: Sequence[RunRow]) -> dict[str, list[float]]:
+    """When runs were about a name: that of a task, of what it belongs to, of a project."""
+    came: dict[str, list[float]] = defaultdict(list)
+    tasks = {run.entity_id: run for run in runs if run.entity_type == "Task"}
+    for row in _by_ids(site, "select id, name, parent.name from Task where id in {}", tasks):
+        run = tasks[str(row["id"])]
+        came[str(row["name"]).casefold()].append(run.created)
+        above = str((row["parent"] or {}).get("name") or "")
+        if above != run.project:
+            came[above.casefold()].append(run.created)
+    for run in runs:
+        if run.entity_type == "Project":
+            came[run.project.casefold()].append(run.created)
+    return came
+
+
+def _came_with(path: Path, root: Path, occasions: Mapping[str, list[float]]) -> bool:
+    """Whether a folder came to be when a run was about something in its path; people make folders at any time."""
+    try:
+        made = path.stat().st_ctime
+    except OSError:
+        return False
+    names = {part.casefold() for part in (root.name, *path.relative_to(root).parts)}
+    return any(abs(made - at) < _MARGIN for name in names for at in occasions.get(name, ()))
+
+
+def _tasks_below(site: SiteDoor, project: Mapping[str, Any], root: Path, paths: Sequence[Path]) -> set[tuple[str, str]]:
+    """(parent's name, task's name) of the project's tasks that these folders could be meant for."""
+    if not paths:
+        return set()
+    ours = f"select name, parent.name from Task where project_id is {quoted(str(project['id']))} and "
+    rows = list(site.rows(f"{ours}parent_id is {quoted(str(project['id']))}"))
+    found = {("", str(row["name"]).casefold()) for row in rows}
+    above = sorted({part for path in paths for part in path.relative_to(root).parts[:-1]})
+    for some in chunks(above, _IDS):
+        for row in site.rows(f"{ours}parent.name in {id_list(some)}"):
+            found.add((str(row["parent"]["name"]).casefold(), str(row["name"]).casefold()))
+    return found
+
+
+def _is_a_tasks(path: Path, root: Path, tasks: set[tuple[str, str]]) -> bool:
+    """Whether a folder is called like a task and lies below what the task belongs to, wherever that is."""
+    *above, own = (part.casefold() for part in path.relative_to(root).parts)
+    return any(task == own and (not parent or parent in above) for parent, task in tasks)
 
 
 def _places(site: SiteDoor, tasks: Iterable[str]) -> set[tuple[str, str]]:
