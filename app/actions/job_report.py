@@ -36,11 +36,14 @@ class JobReport:
         self._title = title
         self._run = run
         self._known: bool | None = False if new else None
+        #: Whether the site could not be reached when it was told last: worth saying again.
+        self.unheard = False
 
     def say(self, status: str, words: str) -> bool:
         """Write status ("queued", "running", "done", "failed") and description; whether the site took it."""
         data = {"description": f"{self._title}: {words}"[:_LONGEST], OWN_JOB: self._run or "queued"}
         values = {"status": status, "data": json.dumps(data)}
+        self.unheard = False
         try:
             if self._known is None:
                 self._known = bool(self._site.rows(f'select id from Job where id is "{self._key}"'))
@@ -52,5 +55,6 @@ class JobReport:
                 self._known = True
         except (SiteRefusal, SiteUnreachable) as error:
             log.warning("the Job of %s (run %s) could not be written: %s", self._title, self._run or "?", error)
+            self.unheard = isinstance(error, SiteUnreachable)
             return False
         return True

@@ -167,8 +167,11 @@ class RunExecutor(Protocol):
 class ShownElsewhere(Protocol):
     """An executor whose runs are shown outside the journal too, as a Job on ftrack."""
 
-    def cancelled(self, run: QueuedRun, tools: Tools, words: str) -> None:
-        """A run that waited was cancelled, so it is not executed again: what is shown of it ends. It may wait."""
+    def cancelled(self, run: QueuedRun, journal: Journal, words: str) -> None:
+        """A run that waited is being cancelled, in this transaction: write down that what is shown of it has to end."""
+
+    def tell(self, journal: Journal, doors: Doors) -> bool:
+        """Show the ends that are written down and were not shown yet; whether some are left, as the site is away."""
 
 
 #: Tells the pools that there is something to do.

@@ -51,7 +51,7 @@ class Orders:
         actions: By id.
         settings: The engine's settings.
         cancel: Tells a running run's executor to stop.
-        cancelled: Tells that a run that waited was cancelled, and by whom in words; returns at once.
+        cancelled: Told in the transaction that cancels a run that waited, with who did it in words; returns at once.
         reload: Reads the settings again.
     """
 
@@ -213,11 +213,10 @@ class Orders:
                 self._journal.set_state(self._whole(run), "cancelled", words)
                 waiting = [each.id for each in self._journal.messages_of(run.id) if each.state == "queued"]
                 self._journal.settle(waiting, "cancelled", error=words)
+                self._cancelled(run, words)
             else:
                 raise Refused(f"run {run.id} is {run.state}: there is nothing to cancel")
-        if waits:
-            self._cancelled(run, words)
-        else:
+        if not waits:
             self._cancel_running(run.id)
         return {"run": run.id}
 

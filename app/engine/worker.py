@@ -42,6 +42,8 @@ _BLOCKED_AFTER = 0.06
 _IDLE_SECONDS = 20.0
 _CHECKPOINT_EVERY = 10.0
 _SETTINGS_SECONDS = 0.25
+#: How often the teller looks whether something is to be told although nobody rang.
+_TELL_SECONDS = 5.0
 #: However rarely work is looked for: signs of life are given more often.
 _LONGEST_POLL = 5.0
 
@@ -130,6 +132,7 @@ class Engine:
         self._known_settings: tuple[float, EngineSettings] | None = None
         self._pump_bell = _Bell()
         self._outbox_bell = _Bell()
+        self._tell_bell = _Bell()
         self._bells = (self._pump_bell, self._bell, self._heavy_bell, self._outbox_bell, self._rest_bell)
         self._claiming = threading.Lock()
         self._working: dict[int, _Work] = {}
@@ -178,6 +181,7 @@ class Engine:
         recover_runs(self.journal)
         self._thread("pump", self._pump)
         self._thread("outbox", self._send)
+        self._thread("teller", self._tell)
         for number in range(settings.workers):
             self._thread(f"worker-{number}", self._work)
         for number in range(settings.heavy_workers):
@@ -211,7 +215,7 @@ class Engine:
             if work.lane == "heavy":
                 work.tools.stopping = True
                 work.tools.cancel.set()
-        for bell in self._bells:
+        for bell in (*self._bells, self._tell_bell):
             bell.close()
         until = time.monotonic() + seconds
         for thread in list(self._threads):
@@ -251,7 +255,10 @@ class Engine:
             now_version = self.journal.data_version()
             if now_version != version:
                 version = now_version
-                if self._dispatcher.run() + self._orders.run():
+                dispatched, ordered = self._dispatcher.run(), self._orders.run()
+                if ordered:
+                    self._tell_bell.ring()
+                if dispatched + ordered:
                     self._bell.ring()
                     self._rest_bell.ring()
             self._watch_silence()
@@ -396,21 +403,21 @@ class Engine:
             work.tools.cancel.set()
 
     def _cancelled(self, run: QueuedRun, words: str) -> None:
-        """What is shown of a cancelled run elsewhere ends; a site that is slow to answer delays nobody here."""
+        """What is shown of a cancelled run elsewhere has to end, now or when the site is back."""
         executor = self._runner.executors.get(run.kind)
-        if not isinstance(executor, ShownElsewhere):
-            return
+        if isinstance(executor, ShownElsewhere):
+            executor.cancelled(run, self.journal, words)
 
-        def tell() -> None:
-            try:
-                executor.cancelled(run, self._runner.tools([run], "main"), words)
-            except Exception:
-                log.exception("what is shown of run %d elsewhere was not ended", run.id, extra=run.log_fields)
-            finally:
-                self._doors.close_thread()
-                self.journal.close_thread()
-
-        threading.Thread(target=tell, name=f"engine-cancelled-{run.id}", daemon=True).start()
+    def _tell(self) -> None:
+        """Show elsewhere how runs ended; while the site is away with growing pauses."""
+        showing = [each for each in self._runner.executors.values() if isinstance(each, ShownElsewhere)]
+        tries = 0
+        while showing and not self._stop.is_set():
+            settings = self._settings()
+            left = sum(each.tell(self.journal, self._doors) for each in showing) > 0
+            tries = tries + 1 if left else 0
+            pause = min(settings.retry_longest, settings.retry_first * 2.0 ** min(tries, 20)) if left else _TELL_SECONDS
+            self._tell_bell.wait(pause)
 
     def _send(self) -> None:
         self._outbox.recover()

@@ -18,7 +18,7 @@ from sandbox_process import SandboxProcess
 from app.actions.batch_create import rows_to_json
 from app.actions.registry import ActionRegistry
 from app.engine.protocol import Action as EngineAction
-from app.engine.protocol import Context, Later, Launch, Plan
+from app.engine.protocol import Context, Later, Launch, Plan, natural_id
 from app.journal.rows import JobFilter
 from app.media.ffmpeg import ffmpeg_path
 from app.rules.batch import ShotRow, TaskTemplate
@@ -182,6 +182,31 @@ def test_the_job_of_a_launch_that_is_cancelled_while_it_waits_says_so(room: Room
     assert (run.state, told()) == ("waiting", ["running Wait: waits: drive not mounted"])
     machine.order("cancel", run=run.id)
     machine.wait_for(lambda: told() == ["failed Wait: cancelled by a person"])
+
+
+def test_the_job_of_a_launch_that_is_cancelled_while_the_site_is_away_ends_when_it_is_back(
+    room: Room, site: SandboxProcess
+) -> None:
+    machine = room()
+    machine.stop()
+    machine.actions.append(Waits())  # type: ignore[arg-type]
+    machine.go()
+    run = machine.launch("waits", ("Task", machine.all("select id from Task limit 1")[0]["id"]))
+    site.faults(errors={"status": 503, "count": -1})
+    try:
+        machine.order("cancel", run=run.id)
+        # Nor does the end of the program in between lose it.
+        machine.stop()
+        machine.go()
+    finally:
+        site.faults(errors={"count": 0})
+    job = natural_id(site.url, "job of run", machine.journal.queued_run(run.id).mark)
+
+    def told() -> str:
+        return str(machine.all(f'select status from Job where id is "{job}"')[0]["status"])
+
+    machine.wait_for(lambda: told() == "failed")
+    machine.wait_for(lambda: machine.journal.fact("jobs_to_end") == {})
 
 
 def movie_of(machine: ActionRoom, version: str) -> dict[str, Any]:
