@@ -14,6 +14,7 @@ from pathlib import Path
 
 import ftrack_api
 import pytest
+from listening import until
 from sandbox_process import SandboxProcess
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -172,7 +173,7 @@ def test_a_site_that_ends_says_goodbye_so_that_clients_come_back(tmp_path: Path)
             site.url, site.key, site.user, schema_cache_path=str(tmp_path), auto_connect_event_hub=False
         )
         hub = session.event_hub
-        hub._auto_reconnect_delay = 0.2
+        hub._auto_reconnect_delay, hub._auto_reconnect_attempts = 0.2, 1_000
         codes: list[str] = []
         original = hub._handle_packet
         hub._handle_packet = lambda code, *rest: (codes.append(code), original(code, *rest))[1]
@@ -180,17 +181,11 @@ def test_a_site_that_ends_says_goodbye_so_that_clients_come_back(tmp_path: Path)
         received: list[object] = []
         hub.subscribe("topic=back", received.append)
         site.stop()
-        assert "0" in codes
+        assert until(lambda: "0" in codes)
         site.start(site.port)
-        for _ in range(100):
-            hub.wait(0.1)
-            if hub.connected:
-                break
+        assert until(lambda: hub.wait(0.1) or hub.connected)
         hub.publish(ftrack_api.event.base.Event("back"))
-        for _ in range(100):
-            hub.wait(0.1)
-            if received:
-                break
+        assert until(lambda: hub.wait(0.1) or received)
         assert len(received) == 1
         session.close()
         gc.collect()
