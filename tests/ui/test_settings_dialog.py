@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 
+from app.handlers.status_handler import StatusHandler
 from app.journal.journal import Journal
 from app.journal.lock import JournalLock
 from app.settings.store import SettingsStore
 from ui.dialogs.settings import SettingsDialog
+from ui.models.forms import model_of, problem_of
 from ui.panel import Panel
 from ui.sample_day import Day
 
@@ -159,3 +161,31 @@ def test_the_job_compiler_does_not_open_on_settings_that_cannot_be_read_and_says
     (home / "settings.toml").unlink()
     panel.show_page(1)
     assert panel.pages.currentWidget() is panel._workbench
+
+
+@pytest.mark.parametrize(
+    ("job", "problem"),
+    [
+        ({"job_type": "publish-copy", "name": "{{ shot }} {{ about }}", "settings": {"a": "{{ root }}", "b": 5}}, ""),
+        ({"name": "x"}, "0: job_type is missing"),
+        ({"job_type": "t", "engines": "local"}, "0: engines is not known here; known are job_type, name, settings"),
+        ({"job_type": "t", "engine": "farm"}, "0: must be one of local, manager"),
+        ({"job_type": "t", "settings": {"a": "{{ shto }}"}}, "the template uses shto; known are about, by"),
+        ({"job_type": "t", "name": "{{ shot"}, "the template has a mistake"),
+    ],
+)
+def test_a_job_that_cannot_work_is_refused_while_it_is_typed(job: dict[str, Any], problem: str) -> None:
+    """From the schema alone, as a window knows the settings of handlers that it cannot import."""
+    model = model_of("status_handler", StatusHandler.settings_model.model_json_schema())
+    said = problem_of(model, {}, "jobs", [job])
+    assert said.startswith(problem)
+    assert bool(said) == bool(problem)
+    assert bool(problem) == _refuses(StatusHandler.settings_model, job), "as the handler itself does"
+
+
+def _refuses(model: Any, job: dict[str, Any]) -> bool:
+    try:
+        model(jobs=[job])
+    except ValueError:
+        return True
+    return False

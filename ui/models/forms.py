@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
+from app.rules.templates import check_template
+
 _CAPITALS = {"api": "API", "rv": "RV", "url": "URL", "json": "JSON", "id": "ID", "ffmpeg": "ffmpeg"}
 """Words of a setting's name that people write so."""
 _EXTRAS = ("per_project", "secret", "unit", "widget")
@@ -191,8 +193,11 @@ def model_of(name: str, schema: Mapping[str, Any]) -> type[BaseModel]:
     for field in fields_of(schema):
         extra = {key: field.schema[key] for key in _EXTRAS if field.schema.get(key)}
         default = field.default
+        kind = _type_of(field.schema)
+        if known := field.schema.get("known"):
+            kind = Annotated[kind, AfterValidator(lambda value, known=known: _naming(value, known))]
         made[field.name] = (
-            _type_of(field.schema),
+            kind,
             Field(
                 default_factory=(lambda value=default: json.loads(json.dumps(value))),
                 description=field.help,
@@ -220,9 +225,33 @@ def _type_of(part: Mapping[str, Any]) -> Any:
     elif kind == "object":
         inner = part.get("additionalProperties")
         base = dict[str, _type_of(inner)] if isinstance(inner, Mapping) else dict[str, Any]  # type: ignore[misc]
+        if "properties" in part:
+            base = Annotated[base, AfterValidator(lambda value: _like(value, part))]
     else:
         base = {"integer": int, "number": float, "boolean": bool}.get(str(kind), Any)
     return Annotated[base, Field(**limits)] if limits else base
+
+
+def _like(value: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """A table (a job of the setting jobs, a transition) with what its schema requires and nothing it does not know."""
+    parts = part["properties"]
+    if missing := [name for name in part.get("required", ()) if name not in value]:
+        raise ValueError(f"{', '.join(missing)} is missing")
+    if part.get("additionalProperties") is False and (strange := [name for name in value if name not in parts]):
+        raise ValueError(f"{strange[0]} is not known here; known are {', '.join(parts)}")
+    for name, each in value.items():
+        if "enum" in parts.get(name, {}):
+            _one_of(each, parts[name]["enum"])
+    return value
+
+
+def _naming(value: Any, known: list[str]) -> Any:
+    """A value whose texts are templates, with nothing in them that has no such name."""
+    if isinstance(value, str) and (problem := check_template(value, known)):
+        raise ValueError(problem)
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _naming(each, known)
+    return value
 
 
 def _one_of(value: Any, allowed: list[Any]) -> Any:
