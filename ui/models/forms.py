@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from app.rules.templates import check_template
-
 _CAPITALS = {"api": "API", "rv": "RV", "url": "URL", "json": "JSON", "id": "ID", "ffmpeg": "ffmpeg"}
 """Words of a setting's name that people write so."""
 _EXTRAS = ("per_project", "secret", "unit", "widget")
@@ -247,6 +245,8 @@ def _like(value: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _naming(value: Any, known: list[str]) -> Any:
     """A value whose texts are templates, with nothing in them that has no such name."""
+    from app.rules.templates import check_template  # here: the window's start does not wait for Jinja
+
     if isinstance(value, str) and (problem := check_template(value, known)):
         raise ValueError(problem)
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
