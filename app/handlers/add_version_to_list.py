@@ -143,9 +143,8 @@ class AddVersionToList(Handler):
                 concerned.append(change)
             else:
                 notes.append(Note(change.entity_id, "skipped", "the new status does not put a version on a list"))
-        plan = Plan(notes=tuple(notes))
         if not concerned:
-            return plan
+            return Plan(notes=tuple(notes))
         versions = _versions(ctx, concerned)
         gone = [change for change in concerned if change.entity_id not in versions]
         notes += [Note(change.entity_id, "skipped", "the version no longer exists on ftrack") for change in gone]
@@ -320,7 +319,6 @@ def _put_on(wishes: Sequence[_Wish], draft: _Draft, ctx: Context) -> None:
         return
     lists = _lists(ctx, draft, {wish.name for wish in wishes})
     items = _items(ctx, [one["id"] for one in lists.values()], [wish.change.entity_id for wish in wishes])
-    planned: set[str] = set()
     for name in sorted({wish.name for wish in wishes}):
         day_wishes = [wish for wish in wishes if wish.name == name]
         found = lists.get(name)
@@ -337,9 +335,8 @@ def _put_on(wishes: Sequence[_Wish], draft: _Draft, ctx: Context) -> None:
             if wish not in missing:
                 draft.note(wish.change, "already", f"{_label(wish.version)} is on {name} already")
         missing = _newest_of_each(missing, found, draft, ctx) if draft.settings.replace_older else missing
-        if missing and found is None and name not in planned:
+        if missing and found is None:
             draft.effects.append(_new_list(name, draft, ctx))
-            planned.add(name)
         draft.effects += _new_items(name, missing, found, draft, ctx)
         draft.occasions += [_occasion(wish, draft) for wish in missing]
 
@@ -381,31 +378,31 @@ def _items(ctx: Context, list_ids: Sequence[str], version_ids: Sequence[str]) ->
 def _newest_of_each(
     missing: Sequence[_Wish], found: Mapping[str, Any] | None, draft: _Draft, ctx: Context
 ) -> list[_Wish]:
-    """Of each asset only the newest version stays: older ones leave the list or do not come onto it."""
-    best: dict[str, int] = {}
+    """Those of ``missing`` that go on the list: of each asset the newest version, and only if the list has no newer.
+
+    Older versions leave the list when one goes on.
+    """
+    coming: dict[str, int] = {}
     for wish in missing:
-        best[wish.version["asset_id"]] = max(best.get(wish.version["asset_id"], 0), wish.version["version"] or 0)
-    on_list = []
+        coming[wish.version["asset_id"]] = max(coming.get(wish.version["asset_id"], 0), wish.version["version"] or 0)
+    newest = dict(coming)
     if found is not None and missing:
         on_list = ctx.site.rows(
             f"select id, asset_id, asset.name, version from AssetVersion where lists any (id is {quoted(found['id'])}) "
-            f"and asset_id in {id_list(best)}"
+            f"and asset_id in {id_list(coming)}"
         )
-    for row in on_list:
-        if (row["version"] or 0) < best[row["asset_id"]]:
-            assert found is not None
-            items = _items(ctx, [found["id"]], [row["id"]])
-            draft.effects += [
-                _off(item, row, found["name"], "a newer version of the asset comes") for item in items.values()
-            ]
-        else:
-            best[row["asset_id"]] = row["version"] or 0
-    newer_on_list = {row["asset_id"]: row["version"] or 0 for row in on_list}
+        for row in on_list:
+            newest[row["asset_id"]] = max(newest[row["asset_id"]], row["version"] or 0)
+        older = [row for row in on_list if (row["version"] or 0) < newest[row["asset_id"]] == coming[row["asset_id"]]]
+        items = _items(ctx, [found["id"]], [row["id"] for row in older]) if older else {}
+        draft.effects += [
+            _off(items[found["id"], row["id"]], row, found["name"], "a newer version of the asset comes")
+            for row in older
+            if (found["id"], row["id"]) in items
+        ]
     kept: list[_Wish] = []
     for wish in missing:
-        number = wish.version["version"] or 0
-        asset = wish.version["asset_id"]
-        if number < best[asset] or number < newer_on_list.get(asset, 0):
+        if (wish.version["version"] or 0) < newest[wish.version["asset_id"]]:
             draft.note(wish.change, "skipped", f"a newer version than {_label(wish.version)} is on {wish.name}")
         else:
             kept.append(wish)

@@ -172,6 +172,18 @@ def test_replace_older_leaves_the_newest_version_of_an_asset(show: Production) -
     assert lists(show) == {"Dailies_2026-11-23": [second]}
 
 
+def test_nothing_leaves_the_list_for_a_version_that_does_not_come_onto_it(show: Production) -> None:
+    first, third = two_versions(show)
+    asset = show.one(f'select asset_id from AssetVersion where id is "{first}"')["asset_id"]
+    second, third = third, show.version(show.shot("001_0090"), asset=asset, status="In progress")
+    for one in (third, first):
+        show.run(HANDLER, pending(show, local("2026-11-23T09:00:00"), one))
+    show.set(HANDLER, replace_older=True)
+    late = show.run(HANDLER, pending(show, local("2026-11-23T09:30:00"), second))
+    assert late.outcomes == ["skipped"]
+    assert lists(show) == {"Dailies_2026-11-23": sorted([first, third])}
+
+
 def test_replace_older_within_one_batch(show: Production) -> None:
     show.set(HANDLER, replace_older=True)
     first, second = two_versions(show)
