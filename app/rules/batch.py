@@ -11,11 +11,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from app.rules.names import why_unsafe
-from app.rules.shots import parse_range, shot_names
+from app.rules.shots import ExpressionError, parse_range, shot_names
 
 __all__ = [
     "COLUMNS",
@@ -47,6 +47,8 @@ _HEADINGS = {heading: column for column, headings in COLUMNS.items() for heading
 _TASK = re.compile(r"^(?P<type>.*?)(?:[\s:]+(?P<bid>\d+(?:[.,]\d+)?)\s*(?P<unit>[hd])?)?$", re.IGNORECASE)
 _BARE_BID = re.compile(r"\d+(?:[.,]\d+)?\s*[hd]?", re.IGNORECASE)
 HOURS_PER_DAY = 8.0
+MOST_SHOTS = 50_000
+"""More in one range are a slip of the keyboard, and would take the memory of whoever makes the rows."""
 
 
 class TableError(ValueError):
@@ -139,9 +141,13 @@ def rows_from_expression(
 ) -> list[ShotRow]:
     """Rows of a shot expression (``####``) and a range (``10-20:10``); see `app.rules.shots`.
 
-    Raises ExpressionError at the wrong character.
+    Raises ExpressionError at the wrong character, or for more than `MOST_SHOTS`.
     """
-    wanted = [number for part in parse_range(numbers) for number in part.numbers()]
+    parts = parse_range(numbers)
+    count = sum(part.count for part in parts)
+    if count > MOST_SHOTS:
+        raise ExpressionError(f"That is {count:,} shots, at most {MOST_SHOTS:,} are made at once", numbers, 0)
+    wanted = [number for part in parts for number in part.numbers()]
     names = shot_names(expression, dict.fromkeys(wanted), prefix=sequence if prefix else "")
     return [ShotRow(sequence, name, tasks=tuple(tasks)) for name in names]
 
@@ -336,8 +342,3 @@ def _problem(row: ShotRow, existing: _Folded, types: set[str] | None) -> str:
 
 def _tasks_words(tasks: Sequence[TaskTemplate]) -> str:
     return " with " + ", ".join(task.task_name for task in tasks) if tasks else ""
-
-
-def with_tasks(rows: Iterable[ShotRow], tasks: Sequence[TaskTemplate]) -> list[ShotRow]:
-    """The rows, each with these tasks."""
-    return [replace(row, tasks=tuple(tasks)) for row in rows]

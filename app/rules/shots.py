@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from app.rules.names import why_unsafe
 
-__all__ = ["ExpressionError", "ShotRange", "find_duplicates", "parse_range", "shot_names"]
+__all__ = ["ExpressionError", "ShotRange", "parse_range", "shot_names"]
 
 _RANGE_SHAPE = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?(?::\s*(\d+)\s*)?")
 
@@ -39,18 +39,15 @@ class ShotRange:
     end: int
     step: int
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many they are, known without making them."""
         return abs(self.end - self.start) // self.step + 1
 
     def numbers(self) -> list[int]:
         """All numbers in the order written."""
         direction = 1 if self.end >= self.start else -1
         return list(range(self.start, self.end + direction, self.step * direction))
-
-    @property
-    def ends_early(self) -> bool:
-        """Whether the step does not lead exactly to the end (``10-25:10`` ends at 20): worth a warning."""
-        return (self.end - self.start) % self.step != 0
 
 
 def parse_range(text: str) -> list[ShotRange]:
@@ -147,15 +144,3 @@ def _check_characters(expression: str, first: int, last: int) -> None:
             raise ExpressionError(f"{character!r} cannot be part of a shot's name", expression, position)
     if expression.endswith("."):
         raise ExpressionError("A name cannot end with a dot", expression, len(expression) - 1)
-
-
-def find_duplicates(names: Iterable[str]) -> list[str]:
-    """Names that are given twice when case is ignored, as spelled the second time, in order."""
-    seen: set[str] = set()
-    twice: list[str] = []
-    for name in names:
-        folded = name.casefold()
-        if folded in seen:
-            twice.append(name)
-        seen.add(folded)
-    return twice

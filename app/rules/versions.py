@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["frame_name", "newest_version", "version_label", "version_number", "with_version"]
+__all__ = ["frame_name", "newest_version", "version_label", "version_number"]
 
 # A version stands at the end of a word: `_v01`, `.v001`, `-v1`, or the whole name. `previous1` has none.
 _VERSION = re.compile(r"(?:^|[._\-/\\ ])v(\d{1,6})(?=$|[^0-9A-Za-z])", re.IGNORECASE)
@@ -42,11 +42,6 @@ def newest_version(names: Iterable[str], *, pattern: str = "") -> str | None:
         if number is not None and (best is None or (number, name) > best):
             best = (number, name)
     return None if best is None else best[1]
-
-
-def with_version(stem: str, number: int, extension: str, padding: int = 2) -> str:
-    """``001_0010`` with version 1 and ``.mb`` is ``001_0010_v01.mb``."""
-    return f"{stem}_{version_label(number, padding)}{extension}"
 
 
 def frame_name(name: str) -> tuple[str, int, int, str] | None:

@@ -155,3 +155,8 @@ def test_what_is_exported_comes_back_the_same_with_types_that_end_in_a_number() 
     rows = [ShotRow("A", "A_10", 1001, 1100, tasks, 'x, "y"\nand; more\t=1+1'), ShotRow("B", "B 2")]
     for delimiter in ",\t;":
         assert parse_table(format_table(rows, delimiter)) == rows
+
+
+def test_a_slip_of_the_keyboard_does_not_make_a_thousand_million_shots() -> None:
+    with pytest.raises(ExpressionError, match="1,000,000,000 shots"):
+        rows_from_expression("001", "####", "10,1-999999999", ())

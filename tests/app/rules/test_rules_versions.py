@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.rules.versions import frame_name, newest_version, version_number, with_version
+from app.rules.versions import frame_name, newest_version, version_label, version_number
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_newest_version_counts_numbers_not_letters() -> None:
 
 @given(st.lists(st.integers(0, 99999), min_size=1), st.integers(1, 5))
 def test_the_highest_of_any_versions_is_found_whatever_the_padding(numbers: list[int], padding: int) -> None:
-    names = [with_version("shot", number, ".mb", padding) for number in numbers]
+    names = [f"shot_{version_label(number, padding)}.mb" for number in numbers]
     found = newest_version(names)
     assert found is not None
     assert version_number(found) == max(numbers)
