@@ -188,6 +188,7 @@ class Page(QWidget):
         column.addWidget(self.note)
         row = QHBoxLayout()
         self.button = QPushButton(step.verb)
+        theme.mark(self.button, kind="primary")
         self.button.setAutoDefault(False)
         row.addWidget(self.button)
         row.addStretch(1)
