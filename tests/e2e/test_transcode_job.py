@@ -12,6 +12,7 @@ import pytest
 from program import Program
 
 from app.journal.crash import CRASHED
+from app.journal.journal import Journal
 from app.media import Source, probe
 from app.media.ffmpeg import ffmpeg_path
 
@@ -106,6 +107,9 @@ def test_stopped_at_any_point_and_started_again_it_ends_the_same(point: str, fra
         assert stopped.process.wait(100) == CRASHED, stopped.errors[-3000:]
     job = finish(submit(tmp_path, frames))
     assert (job["job"], job["status"], job["completed"]) == (1, "completed", 7)
-    states = {task["status"] for task in tasks_of(tmp_path, 1)["task_list"]}
-    assert states == {"completed"}
+    journal = Journal.open(tmp_path / "journal", "read")
+    try:
+        assert {task.status for task in journal.job_tasks(1)} == {"completed"}
+    finally:
+        journal.close()
     check_movie(tmp_path)
