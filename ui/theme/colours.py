@@ -19,7 +19,8 @@ class Role(StrEnum):
     RAISED = "raised"  # buttons, menus, cards
     HOVER = "hover"  # a raised thing under the pointer
     BORDER = "border"  # hairlines between areas
-    BORDER_STRONG = "border_strong"  # outlines of inputs and buttons
+    BORDER_STRONG = "border_strong"  # outlines of buttons and menus
+    OUTLINE = "outline"  # what shows where an input, a box to tick or a scroll bar's handle is; 3 to 1 on any ground
     TEXT = "text"
     MUTED = "muted"  # second-line text, hints, units
     ACCENT = "accent"  # selection, focus, the one primary button
@@ -70,6 +71,7 @@ DARK: dict[Role, str] = {
     Role.HOVER: "#303845",
     Role.BORDER: "#2c343f",
     Role.BORDER_STRONG: "#46515f",
+    Role.OUTLINE: "#6b7785",
     Role.TEXT: "#e3e8ee",
     Role.MUTED: "#a0abb8",
     Role.ACCENT: "#52bfc4",
@@ -104,6 +106,7 @@ LIGHT: dict[Role, str] = {
     Role.HOVER: "#e6eaee",
     Role.BORDER: "#dce1e6",
     Role.BORDER_STRONG: "#b3bcc6",
+    Role.OUTLINE: "#838d99",
     Role.TEXT: "#1b2129",
     Role.MUTED: "#56606c",
     Role.ACCENT: "#0b6f78",

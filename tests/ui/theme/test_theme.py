@@ -28,6 +28,13 @@ def test_every_text_colour_reads_on_every_ground(look: Theme) -> None:
 
 
 @pytest.mark.parametrize("look", [Theme.dark(), Theme.light()], ids=lambda look: look.name)
+def test_where_an_input_is_can_be_seen_on_every_ground(look: Theme) -> None:
+    """WCAG 2.1, 1.4.11: 3 to 1."""
+    seen = {ground: contrast(look.hex(Role.OUTLINE), look.hex(ground)) for ground in GROUND_ROLES}
+    assert min(seen.values()) >= 3.0, seen
+
+
+@pytest.mark.parametrize("look", [Theme.dark(), Theme.light()], ids=lambda look: look.name)
 def test_code_reads_in_the_editor_and_lamps_read_on_their_own_banners(look: Theme) -> None:
     code = [role for role in Role if role.startswith("code_") and role is not Role.CODE_LINE]
     pairs = [(role, ground) for role in code for ground in (Role.SUNKEN, Role.CODE_LINE)]
