@@ -127,18 +127,6 @@ class ProductionDrives:
                     return folder
         return None
 
-    def anchor(self, root: Path) -> Path:
-        """The nearest folder that exists, ``root`` itself or above it: what is handed to effects as their root.
-
-        Raises:
-            Later: the drive is not mounted.
-        """
-        self.prove_root(root)
-        for folder in (root, *root.parents):
-            if folder.is_dir():
-                return folder
-        raise Later(f"Drive not mounted: no folder above {root} exists.", seconds=self._wait())
-
     def exists(self, path: Path) -> bool:
         """Whether something is there; a folder that may not be searched counts as an error, not as absence.
 
@@ -168,11 +156,11 @@ class ProductionDrives:
 
 
 def _why(path: PurePath, error: OSError) -> str:
-    return f"{path} cannot be read: {error.strerror or error}{_owner(Path(path))}. Ask for access, then replay."
+    return f"{path} cannot be read: {error.strerror or error}{owner_of(Path(path))}. Ask for access, then replay."
 
 
-def _owner(path: Path) -> str:
-    """ " (of user, mode 0755)" of the nearest folder that can be looked at."""
+def owner_of(path: Path) -> str:
+    """ " (/data/show belongs to anna, mode 0755)" of the nearest folder that can be looked at, "" when none can."""
     for folder in (path, *path.parents):
         try:
             state = folder.stat()

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from app.disk import owner_of
 from app.engine.doors import Disk
 from app.engine.kinds import DiskEffect, EffectFailed, LeaveAlone
 from app.engine.protocol import Effect, Own
@@ -55,7 +56,7 @@ def refused(error: OSError, path: Path) -> Exception:
     """What an error of the system means: permissions are for a person, a full disk is worth a retry."""
     where = Path(error.filename) if error.filename else path
     if error.errno in (errno.EACCES, errno.EPERM):
-        return EffectFailed(f"no permission to write {where}{_owner(where)}: ask for access, then retry")
+        return EffectFailed(f"no permission to write {where}{owner_of(where)}: ask for access, then retry")
     if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP):
         return EffectFailed(f"{where}: {error.strerror or error}")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -63,20 +64,6 @@ def refused(error: OSError, path: Path) -> Exception:
     if error.errno == errno.EROFS:
         return OSError(error.errno, f"the drive is read-only, cannot write {where}: mount it writable")
     return error
-
-
-def _owner(path: Path) -> str:
-    for folder in (path, *path.parents):
-        try:
-            state = folder.stat()
-        except OSError:
-            continue
-        try:
-            name = folder.owner()
-        except (KeyError, NotImplementedError, OSError):
-            name = str(state.st_uid)
-        return f" ({folder} belongs to {name}, mode {state.st_mode & 0o7777:04o})"
-    return ""
 
 
 def _dress(path: Path, mode: int, group: str) -> str:
@@ -224,7 +211,7 @@ class CopyFile(DiskEffect):
             raise EffectFailed(f"the file {self.source} vanished before it could be copied to {self.path}") from None
         except OSError as error:
             raise EffectFailed(
-                f"{self.source} cannot be read: {error.strerror or error}{_owner(self.source)}"
+                f"{self.source} cannot be read: {error.strerror or error}{owner_of(self.source)}"
             ) from error
 
     def apply(self, disk: Disk, before: Mapping[str, Any]) -> dict[str, Any]:

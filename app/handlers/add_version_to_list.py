@@ -35,6 +35,7 @@ from app.handlers.common import (
     reached_status,
     status_changes_since,
     studio,
+    version_words,
 )
 from app.rules.dailies import dailies_day, parse_cut_off, zone
 from app.rules.templates import render_text, template_with
@@ -255,7 +256,7 @@ def _wishes(
     for change in changes:
         version = versions[change.entity_id]
         if draft.settings.take_off and (version["status_id"] != reached_status(change)):
-            draft.note(change, "skipped", f"superseded: {_label(version)} has another status by now")
+            draft.note(change, "skipped", f"superseded: {version_words(version)} has another status by now")
             continue
         if change.entity_id in wishes:
             draft.note(change, "already", "the same version came twice in this batch")
@@ -277,7 +278,7 @@ def _moment(
     if change.occurred is not None:
         return change.occurred
     draft.warnings.append(
-        f"{_label(version)}: ftrack has no record of when the status changed, the time of receipt is used"
+        f"{version_words(version)}: ftrack has no record of when the status changed, the time of receipt is used"
     )
     return change.received
 
@@ -310,10 +311,6 @@ def _list_name(draft: _Draft, day: dt.date) -> str:
     return name
 
 
-def _label(version: Mapping[str, Any]) -> str:
-    return f"{(version.get('asset') or {}).get('name') or 'version'} v{version.get('version') or 0}"
-
-
 def _put_on(wishes: Sequence[_Wish], draft: _Draft, ctx: Context) -> None:
     if not wishes:
         return
@@ -333,7 +330,7 @@ def _put_on(wishes: Sequence[_Wish], draft: _Draft, ctx: Context) -> None:
         missing = [wish for wish in day_wishes if not found or (found["id"], wish.change.entity_id) not in items]
         for wish in day_wishes:
             if wish not in missing:
-                draft.note(wish.change, "already", f"{_label(wish.version)} is on {name} already")
+                draft.note(wish.change, "already", f"{version_words(wish.version)} is on {name} already")
         missing = _newest_of_each(missing, found, draft, ctx) if draft.settings.replace_older else missing
         if missing and found is None:
             draft.effects.append(_new_list(name, draft, ctx))
@@ -403,7 +400,7 @@ def _newest_of_each(
     kept: list[_Wish] = []
     for wish in missing:
         if (wish.version["version"] or 0) < newest[wish.version["asset_id"]]:
-            draft.note(wish.change, "skipped", f"a newer version than {_label(wish.version)} is on {wish.name}")
+            draft.note(wish.change, "skipped", f"a newer version than {version_words(wish.version)} is on {wish.name}")
         else:
             kept.append(wish)
     return kept
@@ -479,7 +476,7 @@ def _new_items(
             entity_type="ListObject",
             id=natural_id(ctx.site.server, list_id, "item", wish.change.entity_id),
             values={"list_id": list_id, "entity_id": wish.change.entity_id},
-            label=f"{_label(wish.version)} on {name}",
+            label=f"{version_words(wish.version)} on {name}",
             unless=unless,
             expects=(Expect("AssetVersion", wish.change.entity_id, "exists", True),),
         )
@@ -492,7 +489,7 @@ def _occasion(wish: _Wish, draft: _Draft) -> Occasion:
     return occasion(
         AddVersionToList.id,
         wish.change,
-        f"{_label(wish.version)} on {wish.name}",
+        f"{version_words(wish.version)} on {wish.name}",
         project=draft.project["name"],
         parent=(asset.get("parent") or {}).get("name") or "",
         task=(wish.version.get("task") or {}).get("name") or "",
@@ -514,7 +511,7 @@ def _off(item_id: str, version: Mapping[str, Any], name: str, reason: str) -> De
         entity_id=version["id"],
         entity_type="ListObject",
         id=item_id,
-        label=f"{_label(version)} on {name}",
+        label=f"{version_words(version)} on {name}",
         expects=(Expect("ListObject", item_id, "exists", True),),
     )
 
@@ -528,6 +525,6 @@ def _take_off(wishes: Sequence[_Wish], draft: _Draft, ctx: Context) -> None:
         found = lists.get(wish.name)
         item = items.get((found["id"], wish.change.entity_id)) if found else None
         if item is None:
-            draft.note(wish.change, "already", f"{_label(wish.version)} is not on {wish.name}")
+            draft.note(wish.change, "already", f"{version_words(wish.version)} is not on {wish.name}")
         else:
             draft.effects.append(_off(item, wish.version, wish.name, "it lost the status that put it there"))

@@ -19,6 +19,7 @@ from app.handlers.common import (
     reached_status,
     status_changes_since,
     status_steps,
+    version_words,
 )
 from app.rules.transitions import StatusStep, decided_since
 from app.rules.versions import version_label
@@ -175,7 +176,7 @@ def _decided_since(
         return ""
     became = statuses[later.new].name if later.new in statuses else "another status"
     whose = "the task was set to" if later.is_task else "another version of the task became"
-    return f"superseded: {whose} {became} after {_label(version)} became {statuses[version['status_id']].name}"
+    return f"superseded: {whose} {became} after {version_words(version)} became {statuses[version['status_id']].name}"
 
 
 def _why_not(change: Change, version: Mapping[str, Any] | None, ctx: Context) -> str | None:
@@ -187,9 +188,10 @@ def _why_not(change: Change, version: Mapping[str, Any] | None, ctx: Context) ->
         return "the status was deleted on ftrack"
     if version["status_id"] != reached.id:
         now = statuses.get(version["status_id"] or "")
-        return f"superseded by {now.name if now else 'another status'}: {_label(version)} no longer is {reached.name}"
+        became = now.name if now else "another status"
+        return f"superseded by {became}: {version_words(version)} is no longer {reached.name}"
     if not version.get("task_id") or not version.get("task"):
-        return f"{_label(version)} has no task"
+        return f"{version_words(version)} has no task"
     return None
 
 
@@ -210,7 +212,7 @@ def _why_not_for(
         )
         if newer:
             number = max(row["version"] for row in newer)
-            return f"{_label(version)} is not the newest, v{number} is (setting only_latest)"
+            return f"{version_words(version)} is not the newest, v{number} is (setting only_latest)"
     return None
 
 
@@ -245,7 +247,7 @@ def _update(
         )
     return UpdateEntity(
         slot=f"status-{version['id']}",
-        reason=f"{_label(version)} became {ctx.site.statuses()[version['status_id']].name}",
+        reason=f"{version_words(version)} became {ctx.site.statuses()[version['status_id']].name}",
         entity_id=change.entity_id,
         entity_type="Task",
         id=task["id"],
@@ -274,10 +276,6 @@ def _occasion(handler: str, change: Change, version: Mapping[str, Any], status: 
         version=version_label(int(version.get("version") or 0)),
         status=status,
     )
-
-
-def _label(version: Mapping[str, Any]) -> str:
-    return f"{(version.get('asset') or {}).get('name') or 'version'} v{version.get('version') or 0}"
 
 
 def _task_label(version: Mapping[str, Any]) -> str:

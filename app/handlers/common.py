@@ -41,6 +41,7 @@ __all__ = [
     "status_changes_since",
     "status_steps",
     "studio",
+    "version_words",
 ]
 
 STATUS_KEY = "statusid"
@@ -116,6 +117,11 @@ def moment_of(value: Any) -> dt.datetime | None:
                 return None
     moment: dt.datetime = value
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def version_words(version: Mapping[str, Any]) -> str:
+    """A version as people name it, "comp v3", from a row with ``version`` and ``asset.name``."""
+    return f"{(version.get('asset') or {}).get('name') or 'version'} v{version.get('version') or 0}"
 
 
 def in_words(names: Sequence[str], limit: int = 5) -> str:
