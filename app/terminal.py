@@ -19,8 +19,9 @@ BAD_JOURNAL = 65
 REFUSED = 3
 CHECKS_FAILED = 4
 
-SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.")]
-JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
+#: What may not be read is told by whoever reads it, with what to do.
+SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.", readable=False)]
+JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.", readable=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
 
 

@@ -69,10 +69,11 @@ class Journal(Events, FarmJobs, Outbox, Levers, Orders, Reading, Retention):
         """
         path = folder / "journal.db"
         lock = None
+        there = is_there(path)
         if mode == "engine":
             prepare_folder(folder, group)
             lock = JournalLock.take(folder) if lock_fd is None else JournalLock.inherited(lock_fd, folder)
-        elif not _is_there(path):
+        elif not there:
             raise JournalError(f"there is no journal in {folder} yet: start the engine first (signalbox serve)")
         else:
             refuse_network(folder, file_system_magic(folder))
@@ -149,8 +150,8 @@ def _bring_up(path: Path) -> None:
         connection.close()
 
 
-def _is_there(path: Path) -> bool:
-    """Whether the file is there. Raises JournalError for a folder that this account may not look into."""
+def is_there(path: Path) -> bool:
+    """Whether a journal's file is there. Raises JournalError for a folder that this account may not look into."""
     try:
         return path.exists()
     except PermissionError as error:

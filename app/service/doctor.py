@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from app.journal.journal import Journal
+from app.journal.journal import Journal, is_there
 from app.journal.rows import JournalError
 from app.journal.store import check
 from app.rules.outcomes import Later, PlanError
@@ -78,6 +78,11 @@ def _or_default(path: Path) -> str:
 
 
 def _journal(folder: Path) -> Iterator[Finding]:
+    try:
+        is_there(folder / "journal.db")
+    except JournalError as error:
+        yield Finding("journal", "error", str(error))
+        return
     nearest = next(one for one in (folder, *folder.parents) if one.exists())
     problem = _unwritable(nearest)
     if problem:

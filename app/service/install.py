@@ -305,7 +305,11 @@ def _replace(path: Path, text: str, mode: int) -> None:
 def _write_settings(plan: ServicePlan, report: Report) -> None:
     """A first settings file that names the log; an existing one is never touched."""
     here = plan.on_disk(plan.settings)
-    if here.exists():
+    try:
+        there = here.exists()
+    except PermissionError:
+        there = True  # a dry run of somebody who may not look
+    if there:
         report.done.append(f"{plan.settings} exists and is left alone")
         return
     report.done.append(f"wrote {plan.settings} (0660, group {plan.group})")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.journal.journal import Journal
+from app.journal.journal import Journal, is_there
 from app.journal.lock import JournalLock
 from app.journal.rows import HealthRow, JournalBusy, RunRow
 from app.journal.scan import project_names
@@ -77,7 +77,7 @@ def replay_event(
         SettingsError, JournalError.
     """
     installation = Installation.at_work(settings, journal)
-    if not (installation.journal / "journal.db").exists():
+    if not is_there(installation.journal / "journal.db"):
         return {"refused": f"there is no journal in {installation.journal}", "runs": []}
     with attended(installation) as opened:
         row = _row_of(opened, event)
@@ -202,7 +202,7 @@ def status_of(settings: Path | None, journal: Path | None) -> dict[str, Any]:
     """What a running server is doing, from its journal. Raises SettingsError, JournalError."""
     installation = Installation.at_work(settings, journal)
     facts: dict[str, Any] = {"running": is_running(installation.journal), "journal": str(installation.journal)}
-    if not (installation.journal / "journal.db").exists():
+    if not is_there(installation.journal / "journal.db"):
         return {**facts, "site": None, "events": 0, "queue": 0, "health": [], "handlers": []}
     opened = Journal.open(installation.journal, "read")
     try:

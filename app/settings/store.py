@@ -259,6 +259,8 @@ class SettingsStore:
     def _load(self) -> None:
         stamp = self._seen()
         try:
+            if stamp is None and _hidden(self.path):
+                raise SettingsError(f"{self.path} cannot be read by this account: ask for the right to, or use sudo")
             document = tomlkit.parse(self.path.read_text("utf-8")) if stamp else tomlkit.document()
         except TOMLKitError as error:
             raise SettingsError(
@@ -404,6 +406,17 @@ class SettingsStore:
             return f"{self.path}: there is no setting {where}{_meant(name, self._models[section].model_fields)}"
         words = str(first["msg"]).removeprefix("Value error, ")
         return f"{self.path}: {where}: {words} (got {first['input']!r})"
+
+
+def _hidden(path: Path) -> bool:
+    """Whether a file may be there but this account may not look: it must not count as a new installation."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _like(former: os.stat_result, fresh: Path) -> None:

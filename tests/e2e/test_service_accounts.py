@@ -170,6 +170,11 @@ def test_a_member_of_the_group_moves_levers_and_a_stranger_only_looks_on_and_is_
             stranger = _looked(accounts.stranger, journal)
             assert "add you to the group" in stranger["error"]
 
+            for line in (["status"], ["doctor"], ["lever", "create_task_folder", "dry"]):
+                told = _told(accounts.stranger, *line, "--journal", journal)
+                assert "add you to the group" in told, told
+                assert "Traceback" not in told
+
             # The studio may let everybody look on.
             journal.chmod(0o2775)
             onlooker = _looked(accounts.stranger, journal)
@@ -202,6 +207,21 @@ def _looked(user: str, journal: Path) -> dict[str, Any]:
     return dict(json.loads(_said(user, _OPEN, journal)))
 
 
+def _told(user: str, *arguments: str | Path) -> str:
+    """What a command tells an account, wherever it writes it."""
+    done = subprocess.run(
+        as_user(user, sys.executable, "-m", "app.cli", *arguments),
+        cwd=_ROOT,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**program_environment(Path("/nonexistent")), "SIGNALBOX_KEYRING": "off"},
+    )
+    assert done.returncode > 0, done.stdout
+    return done.stdout
+
+
 def _said(user: str, script: str, journal: Path, **environment: str) -> str:
     """What a script of ours prints, run by an account."""
     done = subprocess.run(
@@ -213,6 +233,16 @@ def _said(user: str, script: str, journal: Path, **environment: str) -> str:
         env={**os.environ, **environment},
     )
     return done.stdout
+
+
+def test_settings_that_an_account_may_not_read_are_not_taken_for_a_new_installation(
+    accounts: Accounts, place: Path
+) -> None:
+    closed = place / "etc"
+    closed.mkdir(mode=0o700)
+    (closed / "settings.toml").write_text('[site]\nserver = "https://studio.example"\n')
+    told = _told(accounts.stranger, "serve", "--settings", closed / "settings.toml")
+    assert f"{closed / 'settings.toml'} cannot be read by this account" in told
 
 
 def test_under_the_units_restrictions_a_task_folder_and_the_log_come_out(tmp_path: Path) -> None:
