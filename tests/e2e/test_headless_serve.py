@@ -147,6 +147,7 @@ def test_told_to_end_while_it_waits_for_an_orphaned_worker_it_ends_at_once(
         assert journal.lock is not None
         journal.lock.path.write_text(f"{gone.pid}\n")
         with Program("serve", home=tmp_path, extra=credentials(served_site)) as server:
+            assert until(lambda: server.heeds(signal.SIGTERM))
             assert not server.wait_error("started on", 1.0)
             assert server.process.poll() is None, "it waits for the lock"
             assert server.stop(signal.SIGTERM, 20) == 0

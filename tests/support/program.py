@@ -81,6 +81,13 @@ class Program:
         with self._news:
             return self._news.wait_for(lambda: words in self.errors, seconds)
 
+    def heeds(self, number: int) -> bool:
+        """Whether it has said by now what it does at this signal; before that Python has barely begun."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+        return False
+
     def ends(self, seconds: float = 60.0) -> int:
         """Wait for its end; its exit code."""
         code = self.process.wait(seconds)
