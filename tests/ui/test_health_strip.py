@@ -23,3 +23,12 @@ def test_what_is_wrong_is_read_whole_in_a_small_window_and_what_is_well_gives_wa
     assert strip.lamp("drives").words.text() == "bigbuck not reachable"
     assert strip.lamp("slack").words.text() == "not in #tos-lighting"
     assert read("site"), "short words stay whole too"
+
+
+def test_a_wide_window_says_every_lamps_words_from_its_first_look_on(
+    show_panel: Callable[..., Panel], day: Day, qtbot: Any
+) -> None:
+    strip = show_panel(day.folder, 1920, 1080).health
+    qtbot.waitUntil(lambda: "menus" in strip._lamps)
+    qtbot.waitUntil(lambda: all(lamp.words.text() == lamp.words.whole() for lamp in strip._lamps.values()))
+    assert strip.lamp("journal").words.text() == "61 GB free"

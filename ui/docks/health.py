@@ -154,7 +154,8 @@ class HealthStrip(QFrame):
 
     def _share(self) -> None:
         """Trouble is read whole; of the rest short words are whole, and where room is missing the longest give way."""
-        rooms = {lamp: lamp.room() for lamp in self._lamps.values() if not lamp.isHidden()}
+        # One that was made just now is not shown yet, and has its place already.
+        rooms = {lamp: lamp.room() for name, lamp in self._lamps.items() if name not in _QUIET or lamp.isVisible()}
         left = self.width() - 2 * len(rooms) - 16 - sum(around for around, _ in rooms.values())
         shares: dict[HealthLamp, int] = {}
         for lamp, (_around, wanted) in sorted(rooms.items(), key=lambda one: (not one[0].trouble, one[1][1])):
