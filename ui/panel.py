@@ -35,7 +35,7 @@ from ui.docks.notice import SITE_EMBEDDED, SITE_WORDS, Notice
 from ui.header import Header
 from ui.models.alarms import Alarms
 from ui.models.hub import Hub
-from ui.models.words import many, use_clock
+from ui.models.words import many, sentence, use_clock
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -268,10 +268,11 @@ class Panel(QMainWindow):
             self.notice.say("warning", f"Read-only: {why}. Levers and orders are locked.")
 
     def _journal_shut(self, why: str) -> None:
-        if "yet" in why and (self.hosting or self.notice.isVisible()):
+        new = self.hub.is_new()
+        if new and (self.hosting or self.notice.isVisible()):
             # The server behind this very window is about to make the journal, or it is told already why none does.
             return
-        self.notice.say("info" if "yet" in why else "error", why[:1].upper() + why[1:] + ".", about="journal")
+        self.notice.say("info" if new else "error", f"{sentence(why)}.", about="journal")
 
     def _journal_open(self) -> None:
         self.notice.settle("journal")

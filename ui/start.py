@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from app.settings.paths import SERVICE_STATE, home, journal_folder, state_folder, use_settings
 from ui.app import CrashHook, SingleInstance, calm_collector, make_app, when_told_to_end
 from ui.models.desk import SiteDesk
+from ui.models.words import sentence
 from ui.panel import Panel, PanelSite, read_wishes
 
 if TYPE_CHECKING:
@@ -356,8 +357,7 @@ def _offer_to_host(panel: Panel, host: Host, why: str) -> None:
         panel.notice.say("info", "Starting the event server…", about=SERVER)
         host.start()
 
-    words = f"{why[:1].upper()}{why[1:]}: events are not handled."
-    panel.notice.say("warning", words, "Run it here", run_it, about=SERVER)
+    panel.notice.say("warning", f"{sentence(why)}: events are not handled.", "Run it here", run_it, about=SERVER)
 
 
 def _wire(app: QApplication, panel: Panel, host: Host, crash: CrashHook, alone: SingleInstance) -> None:

@@ -101,9 +101,6 @@ class CodeEditor(QWidget):
     def redo(self) -> None:
         raise NotImplementedError
 
-    def can_undo(self) -> bool:
-        raise NotImplementedError
-
     def toggle_comment(self) -> None:
         """Comment or uncomment the lines of the selection."""
         raise NotImplementedError

@@ -317,9 +317,6 @@ class PlainEditor(CodeEditor):
     def redo(self) -> None:
         self._edit.redo()
 
-    def can_undo(self) -> bool:
-        return self._edit.document().isUndoAvailable()
-
     def toggle_comment(self) -> None:
         cursor = self._edit.textCursor()
         document = self._edit.document()

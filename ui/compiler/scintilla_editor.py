@@ -283,9 +283,6 @@ class ScintillaEditor(CodeEditor):
     def redo(self) -> None:
         self._sci.redo()
 
-    def can_undo(self) -> bool:
-        return bool(self._sci.canUndo())
-
     def toggle_comment(self) -> None:
         sci = self._sci
         first = sci.lineFromPosition(sci.selectionStart())

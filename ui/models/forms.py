@@ -34,11 +34,11 @@ class FormField:
         help: What it does.
         kind: "check", "choice", "line", "lines" (a list of words), "pairs" (a table of words), "json", "secret".
         default: The declared default.
+        schema: Its part of the JSON schema, references resolved.
         choices: For "choice".
         per_project: Whether a show may override it.
         unit: e.g. "s".
         widget: A hint such as "path".
-        schema: Its part of the JSON schema, references resolved.
     """
 
     name: str
@@ -46,11 +46,11 @@ class FormField:
     help: str
     kind: str
     default: Any
+    schema: Mapping[str, Any]
     choices: tuple[str, ...] = ()
     per_project: bool = False
     unit: str = ""
     widget: str = ""
-    schema: Mapping[str, Any] = ()  # type: ignore[assignment]
 
 
 def fields_of(schema: Mapping[str, Any]) -> list[FormField]:

@@ -108,6 +108,16 @@ class Hub(QObject):
         self.log.set_watched(watched)
         self._pulse.setInterval(PULSE_MS if watched else 4 * PULSE_MS)
 
+    def is_new(self) -> bool:
+        """Whether there is no journal in the folder yet, as before the very first start."""
+        try:
+            (self.folder / "journal.db").stat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def close(self) -> None:
         """Stop reading."""
         self._pulse.stop()

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -310,15 +310,18 @@ class Uploads(QObject):
         self._hub.order("retry", {"run": clip.run}, f"Retry of {clip.label}", partial(self._retried, key), quiet=True)
 
     def _retried(self, key: str, result: Mapping[str, Any]) -> None:
-        clip = self.clips.get(key)
-        if clip is None:
-            return
+        clip = self._accepted(key, result)
+        if clip is not None:
+            clip.state = "working"
+            self.changed.emit(key)
+            self._look()
+
+    def _accepted(self, key: str, result: Mapping[str, Any]) -> Clip | None:
+        """The clip of an order that the engine took; None where it refused, or the clip is gone by now."""
         if result.get("refused"):
             self._failed(key, str(result["refused"]))
-            return
-        clip.state = "working"
-        self.changed.emit(key)
-        self._look()
+            return None
+        return self.clips.get(key)
 
     def _advance(self) -> None:
         working = sum(clip.state in {"ordered", "working"} for clip in self.clips.values())
@@ -364,16 +367,12 @@ class Uploads(QObject):
         self._hub.order("launch", args, f"Upload of {clip.label}", partial(self._launched, key), quiet=True)
 
     def _launched(self, key: str, result: Mapping[str, Any]) -> None:
-        clip = self.clips.get(key)
-        if clip is None:
-            return
-        if result.get("refused"):
-            self._failed(key, str(result["refused"]))
-            return
-        clip.run, clip.state = int(result["run"]), "working"
-        self.changed.emit(key)
-        self.save()
-        self._look()
+        clip = self._accepted(key, result)
+        if clip is not None:
+            clip.run, clip.state = int(result["run"]), "working"
+            self.changed.emit(key)
+            self.save()
+            self._look()
 
     def _failed(self, key: str, why: str) -> None:
         clip = self.clips.get(key)
@@ -449,17 +448,10 @@ class Uploads(QObject):
         """Keep the draft now."""
         self._save_soon.stop()
         self.draft.clips = [_kept(clip) for clip in self.clips.values() if clip.state not in {"done", "refused"}]
-        facts = {
-            "note": self.draft.note,
-            "asset_name": self.draft.asset_name,
-            "slate": self.draft.slate,
-            "task_id": self.draft.task_id,
-            "clips": self.draft.clips,
-        }
         fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+            fresh.write_text(json.dumps(asdict(self.draft), ensure_ascii=False, indent=1), encoding="utf-8")
             fresh.replace(self._path)
         except OSError as problem:
             self.trouble.emit(f"The draft could not be kept in {self._path}: {problem.strerror}.")
@@ -486,8 +478,8 @@ class Uploads(QObject):
         self.add(again)
         for clip in clips:
             if clip.busy:
-                self._desk.ask(f"again.{clip.key}", partial(_pictured, clip.key, clip.text, self._pictures),
-                               self._take_probed, owner=self, problem=self._say)  # fmt: skip
+                question = partial(_pictured, clip.key, clip.text, self._pictures)
+                self._desk.ask(f"again.{clip.key}", question, self._take_probed, owner=self, problem=self._say)
         self._advance()
         self._look()
 
@@ -547,7 +539,6 @@ def _find_lost(keys: Sequence[str], journal: Journal) -> dict[str, int]:
 
 
 def _kept(clip: Clip) -> dict[str, Any]:
-    order = clip.order
     return {
         "key": clip.key,
         "text": clip.text,
@@ -555,17 +546,20 @@ def _kept(clip: Clip) -> dict[str, Any]:
         "state": clip.state,
         "words": clip.words,
         "run": clip.run,
-        "order": None
-        if order is None
-        else {"task_id": order.task_id, "task": order.task, "asset_name": order.asset_name, "note": order.note,
-              "slate": order.slate},
-    }  # fmt: skip
+        "order": None if clip.order is None else asdict(clip.order),
+    }
 
 
 def _revived(kept: Mapping[str, Any]) -> Clip:
     state = str(kept["state"])
     order = Order(**kept["order"]) if kept.get("order") else None
-    clip = Clip(str(kept["key"]), str(kept["text"]), str(kept["label"]), words=str(kept.get("words") or ""),
-                order=order, run=kept.get("run"))  # fmt: skip
-    clip.state = "ready" if state == "looking" else "working" if state == "ordered" and clip.run is not None else state
-    return clip
+    run = kept.get("run")
+    return Clip(
+        str(kept["key"]),
+        str(kept["text"]),
+        str(kept["label"]),
+        state="ready" if state == "looking" else "working" if state == "ordered" and run is not None else state,
+        words=str(kept.get("words") or ""),
+        order=order,
+        run=run,
+    )
