@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from app.journal.retention import Retention
 from app.journal.rows import JournalError
 from app.journal.schema import MIGRATIONS, VERSION
 from app.journal.store import Row, check, create, unusable
+
+log = logging.getLogger("signalbox.journal")
 
 Mode = Literal["engine", "panel", "read"]
 
@@ -115,7 +118,11 @@ class Journal(Events, FarmJobs, Outbox, Levers, Orders, Reading, Retention):
     def close(self) -> None:
         """Close the connections and this process's share of the lock."""
         if self.lock is not None and not self._closed:
-            self.checkpoint()
+            try:
+                self.checkpoint()
+            except apsw.Error as error:
+                # What was committed stays in the write-ahead log, and whoever opens the journal next finds it there.
+                log.warning("the write-ahead log in %s was not moved into the journal: %s", self.folder, error)
         super().close()
         if self.lock is not None:
             self.lock.release()

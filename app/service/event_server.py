@@ -333,8 +333,13 @@ class Service:
         self._asking.wake()
 
     def _listener_says(self, state: ListenerState) -> None:
-        if self._journal is not None:
+        if self._journal is None:
+            return
+        try:
             self._journal.set_health("site", _LAMPS[state.state], redact(state.words))
+        except JournalUnwritable as error:
+            # The listener goes on whatever happens to a lamp; the housekeeper says it again.
+            log.error("the lamp of the site was not set: %s", error)
 
     def _renew_site(self) -> None:
         """Say the site's lamp again in a quiet night, while the site's heartbeat is heard."""

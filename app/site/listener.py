@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from app.journal.rows import RawEvent
+from app.journal.rows import JournalUnwritable, RawEvent
 from app.rules.words import many
 from app.settings.models import SiteSettings
 from app.settings.redact import redact
@@ -107,6 +107,7 @@ class Listener:
         self._clock = clock
         self._pending: list[RawEvent] = []
         self._flush_at = 0.0
+        self._told_waiting = ""
         self._outgoing: deque[tuple[float, Mapping[str, Any]]] = deque(maxlen=2000)
         self._unacknowledged: dict[int, str] = {}
         self._asked: dict[str, queue.SimpleQueue[Mapping[str, Any]]] = {}
@@ -394,12 +395,18 @@ class Listener:
             return
         try:
             self._journal.append_events(self._pending)
-        except Exception:
+        except Exception as error:
             # A full disk, a locked file: whatever it is, what was received stays in memory until it can be kept.
             self._flush_at = time.monotonic() + _FLUSH_AGAIN_SECONDS
             waiting = many(len(self._pending), "event waits", "events wait")
-            log.exception("%s in memory: the journal cannot take more now", waiting)
+            if not isinstance(error, JournalUnwritable):
+                log.exception("%s in memory: the journal cannot take more now", waiting)
+            elif waiting != self._told_waiting:
+                # Tried again every second: each line of that into a full disk's log would say the same.
+                log.error("%s in memory: %s", waiting, error)
+            self._told_waiting = waiting
             return
+        self._told_waiting = ""
         count = len(self._pending)
         self._pending = []
         self._flush_at = 0.0

@@ -9,16 +9,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from listening import until
+from small_drive import remount, small_drive
 from studio import Studio
 
 from app.disk import ProductionDrives
 from app.journal.journal import Journal
 from app.journal.log import LogStore
-from app.journal.rows import LogFilter
+from app.journal.rows import JournalUnwritable, LogFilter
 from app.service import event_server
 from app.service.event_server import Installation, Service
 from app.service.pulse import Beat, Pulse
@@ -103,6 +105,37 @@ def test_a_drive_that_hangs_is_told_of_and_stops_neither_lamps_nor_names(
         assert until(lambda: words_of(service.journal, "drives").startswith("ok"))
 
 
+def test_a_full_disk_keeps_no_server_from_ending_and_no_event_from_the_next(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_drive(tmp_path / "disk", "size=4M") as disk:
+        service = Service(Installation.load(journal=disk / "journal"), worker=False)
+        service.start()
+        listener, journal = service.listener, service.journal
+        assert listener is not None
+        assert listener.wait_connected(15)
+        studio.create_task("before")
+        assert until(journal.count_events)
+        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+            while filler.write(bytes(4096)):
+                pass
+        for number in range(50):  # what the files have as room of their own is used up
+            studio.create_task(f"meanwhile_{number}")
+        assert until(lambda: "in memory" in caplog.text)
+        service.read_settings_again()
+        service.stop()
+        told = [record for record in caplog.records if record.name == "signalbox.listener"]
+        assert all(record.exc_info is None for record in told), "a full disk is no defect"
+        waiting = [record.getMessage() for record in told if "in memory" in record.getMessage()]
+        assert len(waiting) == len(set(waiting)), "and is told once, not every second"
+        (disk / "filler").unlink()
+        again = Journal.open(disk / "journal")
+        try:
+            assert again.count_events()
+        finally:
+            again.close()
+
+
 _HANGS = """
 import sys, threading
 from app.process.signals import ENDS, SignalInbox
@@ -169,3 +202,21 @@ def test_signs_of_life_are_few_and_never_wait() -> None:
         assert pulse.silence() < 1.0
     finally:
         pulse.close()
+
+
+def test_a_journal_on_a_full_disk_is_let_go_of_with_what_it_has(tmp_path: Path) -> None:
+    with small_drive(tmp_path / "disk", "size=1M") as disk:
+        journal = Journal.open(disk / "journal")
+        kept = 0
+        with suppress(JournalUnwritable):
+            while True:
+                journal.set_fact(f"fact {kept}", "x" * 4000)
+                kept += 1
+        journal.close()  # its write-ahead log finds no room in the file
+        remount(disk, "size=4M")
+        again = Journal.open(disk / "journal")
+        try:
+            assert kept > 10
+            assert again.fact(f"fact {kept - 1}") == "x" * 4000
+        finally:
+            again.close()
