@@ -87,7 +87,7 @@ class JournalReadOnly(JournalError):
 
 
 class JournalUnwritable(JournalError, OSError):
-    """The disk is full, or refuses to write: nothing of the transaction was kept. Worth another try later."""
+    """The disk is full or refuses to write, or another process holds the file: nothing was kept. Worth another try."""
 
 
 @dataclass(frozen=True, slots=True)

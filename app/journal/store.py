@@ -19,7 +19,6 @@ from app.journal.rows import JournalError, JournalReadOnly, JournalUnwritable
 from app.rules.text import storable
 
 Row = tuple[Any, ...]
-_BUSY_SECONDS = 20.0
 #: A write-ahead log of more bytes is begun anew; readers may keep a checkpoint from it for so long.
 _LONG_LOG = 64 << 20
 _RESET_SECONDS = 0.2
@@ -39,6 +38,9 @@ class Store:
         writable: Whether `write` is allowed.
         durable: Whether transactions marked durable wait for the disk (``synchronous=FULL``).
     """
+
+    patience = 20.0
+    """Seconds that a connection waits for those of others that write."""
 
     mapped = 64 << 20
     """Bytes of the file that a connection for reading maps into memory."""
@@ -60,7 +62,7 @@ class Store:
         self._hardening = threading.Lock()
         self._wal: int | None = None
 
-    def connect(self, flags: int, patience: float = _BUSY_SECONDS) -> apsw.Connection:
+    def connect(self, flags: int, patience: float | None = None) -> apsw.Connection:
         """A new connection with this room's habits, which waits so many seconds for others; the caller keeps it."""
         connection = apsw.Connection(str(self.path), flags=flags)
         started = [0.0]
@@ -71,7 +73,7 @@ class Store:
                 started[0] = now
             # Writers of two processes meet here: half a millisecond keeps the listener ahead of the stock hub's loop.
             time.sleep(0.0005)
-            return now - started[0] < patience
+            return now - started[0] < (self.patience if patience is None else patience)
 
         connection.set_busy_handler(busy)
         return connection
@@ -109,7 +111,7 @@ class Store:
 
         Raises:
             JournalReadOnly: The journal was opened for reading.
-            JournalUnwritable: The disk is full.
+            JournalUnwritable: The disk is full, or another process has kept the file to itself for too long.
         """
         if not self.writable:
             raise JournalReadOnly(
@@ -127,7 +129,13 @@ class Store:
             if durable != self._full:
                 connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}").fetchall()
                 self._full = durable
-            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except apsw.BusyError as error:
+                raise JournalUnwritable(
+                    f"another program has kept {self.path} to itself for {self.patience:g} s (a copy that is made, "
+                    "a process that was stopped): it goes on when that ends"
+                ) from error
             self._depth = 1
             self._owner = threading.get_ident()
             try:
@@ -239,7 +247,7 @@ def create(path: Path, page_bytes: int = 4096) -> None:
     fresh = not path.exists()
     try:
         connection = apsw.Connection(str(path))
-        connection.set_busy_timeout(int(_BUSY_SECONDS * 1000))
+        connection.set_busy_timeout(int(Store.patience * 1000))
         connection.execute(f"PRAGMA page_size={page_bytes}")
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
         connection.close()

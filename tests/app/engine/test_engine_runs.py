@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import apsw
 import pytest
 from engine_room import PROJECT, FunctionHandler, NoSite, Room, update
 from small_drive import remount, small_drive
@@ -526,6 +527,27 @@ def test_a_missing_drive_makes_the_run_wait_until_it_is_mounted(room: Room) -> N
     (room.drive / ".signalbox-drive").touch()
     room.wait_for(lambda: room.states() == ["done"])
     assert (room.drive / "t").is_dir()
+
+
+def test_the_end_of_a_run_waits_while_another_program_keeps_the_journal_to_itself(room: Room) -> None:
+    planning, gate = threading.Event(), threading.Event()
+
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        planning.set()
+        gate.wait(10)
+        return skip("fine")
+
+    room.start(FunctionHandler(plan))
+    room.send(update("t"))
+    assert planning.wait(10)
+    room.journal.patience = 0.1
+    other = apsw.Connection(str(room.journal.path))
+    other.execute("BEGIN IMMEDIATE")
+    gate.set()
+    threading.Event().wait(0.5)
+    other.execute("ROLLBACK")
+    other.close()
+    room.wait_for(lambda: room.states() == ["skipped"], 20)
 
 
 def test_a_full_disk_is_told_in_words_and_tried_again(room: Room) -> None:
