@@ -51,6 +51,8 @@ _ANSWER_SECONDS = 120.0
 #: A Manager that is away and did not say for how long.
 _LATER_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_LINK_SECONDS = 20.0
+_LINK_LOOK_SECONDS = 0.02
 
 T = TypeVar("T")
 #: Tasks that this machine compiles a Manager's job to; empty: not known.
@@ -148,9 +150,7 @@ class Farm:
 
     def _ask(self, question: Callable[[_Link], Awaitable[T]], *, doubtful: bool = False) -> T:
         """Have the loop do something with the Manager, and wait for it."""
-        link = self._link
-        if link is None:
-            raise PlanError("no Flamenco Manager is set (settings, flamenco.manager)")
+        link = self._linked()
 
         async def asked() -> T:
             return await question(link)
@@ -169,6 +169,17 @@ class Farm:
             raise (JobInDoubt if doubtful else Later)(
                 f"the Flamenco Manager did not answer within {_ANSWER_SECONDS:g} s"
             ) from error
+
+    def _linked(self) -> _Link:
+        """The link; after a start, or where another Manager was just set, it is a moment on its way."""
+        until = time.monotonic() + _LINK_SECONDS
+        while (link := self._link) is None:
+            if not self._settings().manager.strip():
+                raise PlanError("no Flamenco Manager is set (settings, flamenco.manager)")
+            if time.monotonic() > until:
+                raise Later("the link to the Flamenco Manager is not up yet", _LATER_SECONDS)
+            threading.Event().wait(_LINK_LOOK_SECONDS)
+        return link
 
     def _shown(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """The job as the effect keeps it; it stands in the journal from now on."""

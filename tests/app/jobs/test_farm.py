@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 from disk import Disk
-from job_room import Jobs
+from engine_room import Room
+from job_room import QUICK, Jobs
 from manager_stand_in import Chaos, ManagerStandIn
 
-from app.jobs.farm import JobInDoubt
+from app.jobs.farm import Farm, JobInDoubt
 from app.journal.rows import JobFilter, JobRow
 from app.rules.outcomes import Later, PlanError
 
@@ -56,6 +58,26 @@ def test_a_submit_whose_answer_is_lost_makes_one_job(farm_room: Jobs, manager: M
     row = submitted(farm_room, "shot-10")
     assert submitted(farm_room, "shot-10").id == row.id
     assert len(manager.jobs) == 1
+
+
+def test_a_job_submitted_while_the_link_is_still_on_its_way_goes_to_the_farm(
+    tmp_path: Path, manager: ManagerStandIn
+) -> None:
+    """The first orders, and what waits in the outbox, come at once after a start."""
+    room = Room(tmp_path)
+    room.store.set("flamenco", "manager", manager.url)
+    farm = Farm(room.journal, lambda: room.settings("flamenco"), lambda job: (), QUICK)
+    body = {"name": "early", "type": "echo-sleep-test", "submitter_platform": "linux", "settings": ECHO}
+    try:
+        with ThreadPoolExecutor(1) as early:
+            answer = early.submit(farm.submit, body, "early")
+            # A refusal would be there at once.
+            assert wait([answer], 0.2).not_done
+            farm.start()
+            assert answer.result(30)["remote_id"] in manager.jobs
+    finally:
+        farm.stop()
+        room.close()
 
 
 def test_orders_reach_the_manager_and_what_it_makes_of_them_comes_back(
