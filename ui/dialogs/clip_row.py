@@ -91,7 +91,7 @@ class ClipRow(QFrame):
         self.key = clip.key
         theme.mark(self, kind="card")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         line = QHBoxLayout(self)
         line.setContentsMargins(10, 8, 8, 8)
         line.setSpacing(10)
