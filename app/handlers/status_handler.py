@@ -31,6 +31,7 @@ from app.handlers.common import (
     folded,
     id_list,
     in_words,
+    moment_of,
     of_all_projects,
     place_of,
     quoted,
@@ -292,7 +293,7 @@ def _announce(change: Change, ready: _Ready, settings: StatusHandlerSettings, ct
     """The messages: to the assigned people, else to the project's channel."""
     type_ids = _type_ids(ready.rule.next_type, ctx)
     rows = ctx.site.rows(
-        "select id, name, assignments.resource_id from Task "
+        "select id, name, created_at, assignments.resource_id from Task "
         f"where parent_id is {quoted(ready.shot['id'])} and type_id in {id_list(type_ids)}"
     )
     effects: list[Effect] = []
@@ -305,11 +306,15 @@ def _announce(change: Change, ready: _Ready, settings: StatusHandlerSettings, ct
     told = [one for one in living if settings.message_oneself or one["id"] != change.user_id]
     if living and not told:
         return _skipped(change, f"only {_name(living[0])}, who set the status, would be told")
+    if told and _was_told_before(rows, ready, ctx):
+        shot, next_type = ready.shot["name"], ready.rule.next_type
+        words = f"the project's channel was told already, when {shot} had no {next_type} task yet"
+        return Plan(notes=(Note(change.entity_id, "already", words),))
     addresses = _addresses(told, ready, ctx)
     why = _why(rows, people, told, ready)
     notes: list[Note] = []
     for number, (address, names) in enumerate(addresses.items()):
-        dedupe = f"ready:{ready.shot['id']}:{ready.rule.status.casefold()}:{ready.root}:{address}"
+        dedupe = _dedupe(ready, address)
         if _was_sent(address, dedupe, ready, ctx):
             notes.append(Note(change.entity_id, "already", f"{in_words(names) or address} was told already"))
             continue
@@ -344,6 +349,19 @@ def _occasion(change: Change, ready: _Ready) -> Occasion:
         "about": f"{shot} {status}",
     }
     return Occasion(f"{ready.shot['id']}:{status.casefold()}:{ready.root}", values, change.entity_id)
+
+
+def _dedupe(ready: _Ready, address: str) -> str:
+    return f"ready:{ready.shot['id']}:{ready.rule.status.casefold()}:{ready.root}:{address}"
+
+
+def _was_told_before(tasks: Sequence[Mapping[str, Any]], ready: _Ready, ctx: Context) -> bool:
+    """Whether the transition was announced when none of these tasks was there, of which a new journal knows nothing."""
+    born = [moment_of(task.get("created_at")) for task in tasks]
+    if ready.moment is None or not all(one is not None and one > ready.moment for one in born):
+        return False
+    channel = ctx.people.slack_channel(ready.project)
+    return _was_sent(channel, _dedupe(ready, channel), ready, ctx)
 
 
 def _was_sent(address: str, dedupe: str, ready: _Ready, ctx: Context) -> bool:

@@ -99,12 +99,17 @@ def test_redelivery_of_every_event_on_an_empty_journal_plans_no_effect(
         show.set_status("AssetVersion", version, LIGHTING)
         show.set_status("Task", second, LIGHTING)
         show.set_status("Task", lighting, "Cut")
+        third = show.shot("001_0030")
+        lit = show.task(third, "Lighting")
+        show.set_status("Task", lit, "Ready for Comp", at=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1))
         signals.feed()
+        # Who comes to the shot later was not there when its channel was told.
+        assign(show, show.task(third, "Compositing"), "hugo.lefevre")
         # A person decides otherwise about a task, later: no event that comes again may take that back.
         show.set_status("Task", animation, "On Hold", at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5))
         signals.feed()
         before = (show.tree(), len(show.messages()))
-        assert before[1] == 1, "both shots in one message"
+        assert before[1] == 2, "both shots in one message, and the channel"
         again.start()
         again.feed()
         assert [run.state for run in again.runs() if run.state == "done" and run.effects] == []
