@@ -53,6 +53,10 @@ class OutboxSender:
         self._poke = poke
         self._next: dict[str, float] = {}
 
+    def forget_pace(self) -> None:
+        """The clock went back: when each lane is free again was said by the old one."""
+        self._next.clear()
+
     def recover(self) -> None:
         """After a crash: what was on its way is in doubt. Also ends runs whose messages are all settled."""
         for message in self._journal.interrupted_messages():

@@ -42,6 +42,8 @@ _BLOCKED_AFTER = 0.06
 _IDLE_SECONDS = 20.0
 _CHECKPOINT_EVERY = 10.0
 _SETTINGS_SECONDS = 0.25
+#: A clock that is set back by less is a clock that is being kept right.
+_STEP_SECONDS = 2.0
 #: How often the teller looks whether something is to be told although nobody rang.
 _TELL_SECONDS = 5.0
 #: However rarely work is looked for: signs of life are given more often.
@@ -151,6 +153,7 @@ class Engine:
             self._cancelled,
             reload,
         )
+        self._clock = journal.now() - time.monotonic()
         self._outbox = OutboxSender(journal, doors, kinds, self._settings, self.poke)
 
     def _settings(self) -> EngineSettings:
@@ -262,11 +265,24 @@ class Engine:
                     self._bell.ring()
                     self._rest_bell.ring()
             self._watch_silence()
+            self._watch_clock()
             now = time.monotonic()
             if now - moved > _CHECKPOINT_EVERY or self.journal.log_is_long():
                 moved = now
                 self.journal.checkpoint()
             self._pump_bell.wait(min(self._settings().poll, _LONGEST_POLL))
+
+    def _watch_clock(self) -> None:
+        """Times in the journal are the wall clock's: set back by an hour, it would make a pause an hour longer."""
+        offset = self.journal.now() - time.monotonic()
+        back, self._clock = self._clock - offset, offset
+        if back > _STEP_SECONDS:
+            log.warning(
+                "the clock of this machine went back by %.0f s: what waits for its time is brought forward", back
+            )
+            self._outbox.forget_pace()
+            self.journal.bring_forward(back)
+            self.poke()
 
     def _watch_silence(self) -> None:
         """End slow steps that showed no sign of life for too long. A plan cannot be ended: it is told of."""

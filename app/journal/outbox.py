@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from app.journal.queue import NEVER
 from app.journal.store import Row, Store, dump
 from app.rules.text import storable
 
@@ -138,6 +139,16 @@ class Outbox(Store):
         """Let a queued message wait until ``due``; one that is not queued any more is left as it is."""
         with self.write() as db:
             db.execute("UPDATE outbox SET due = ? WHERE id = ? AND state = 'queued'", (due, message_id))
+
+    def bring_forward(self, seconds: float) -> None:
+        """The clock went back by so many seconds: runs and messages that wait for a time wait no longer for it."""
+        now = self.now()
+        with self.write() as db:
+            db.execute(
+                "UPDATE runs SET due = due - ? WHERE state IN ('queued', 'retry', 'waiting') AND due > ? AND due < ?",
+                (seconds, now, NEVER),
+            )
+            db.execute("UPDATE outbox SET due = due - ? WHERE state = 'queued' AND due > ?", (seconds, now))
 
     def interrupted_messages(self) -> list[Message]:
         """Messages that were on their way when the program ended: in doubt."""

@@ -141,6 +141,22 @@ def test_later_waits_and_plans_again(room: Room) -> None:
     assert tries[1] - tries[0] >= 0.1
 
 
+def test_a_clock_that_is_set_back_by_an_hour_makes_no_pause_longer(room: Room) -> None:
+    tries: list[int] = []
+
+    def plan(changes: Sequence[Change], ctx: Context) -> Plan:
+        tries.append(ctx.run_id)
+        if len(tries) == 1:
+            raise Later("drive not mounted", 0.3)
+        return skip("fine")
+
+    room.start(FunctionHandler(plan))
+    room.send(update("t"))
+    room.wait_for(lambda: room.states() == ["waiting"])
+    room.journal.now = lambda: time.time() - 3600  # type: ignore[method-assign]
+    room.wait_for(lambda: room.states() == ["skipped"], 10)
+
+
 def test_a_handler_that_fails_again_and_again_is_paused_and_goes_on_when_a_person_says_so(room: Room) -> None:
     broken = threading.Event()
     broken.set()
