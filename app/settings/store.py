@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -37,6 +38,8 @@ _PROJECTS = "projects"
 _SCHEMA = "schema"
 #: Sections named after what the catalogue holds: a studio's own are known once they are loaded.
 _FAMILIES = frozenset({"handlers", "actions"})
+#: A file that stays empty for longer is meant to be empty.
+_EMPTIED_SECONDS = 2.0
 SCHEMA = 1
 """The form of the file: raised when an older program could misread it. A file without it is of the first form."""
 
@@ -233,7 +236,7 @@ class SettingsStore:
     def reload_if_changed(self) -> bool:
         """Read the file again if somebody wrote it. One that cannot be used keeps the old values (see ``problem``)."""
         with self._lock:
-            if self._seen() == self._stamp:
+            if self._seen() == self._stamp or self._is_being_written():
                 return False
             before = self._document
             try:
@@ -255,6 +258,15 @@ class SettingsStore:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _is_being_written(self) -> bool:
+        """Whether it was emptied a moment ago, as editors do before they write: every default would be in force, and
+        would stay so where what comes then has a mistake."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        return not status.st_size and bool(self._document) and time.time() - status.st_mtime < _EMPTIED_SECONDS
 
     def _load(self) -> None:
         stamp = self._seen()

@@ -242,3 +242,19 @@ def test_root_who_changes_a_services_settings_does_not_take_them_from_it(tmp_pat
     SettingsStore(file).set("engine", "workers", 3)
     after = file.stat()
     assert (after.st_uid, after.st_gid, after.st_mode & 0o777) == (0, 4711, 0o660)
+
+
+def test_a_file_that_an_editor_emptied_to_write_it_anew_is_not_taken_for_every_default(store: SettingsStore) -> None:
+    store.set("studio", "disk_map", {"/data/production": "/mnt/shows"})
+    kept = store.path.read_text()
+    store.path.write_text("")
+    assert not store.reload_if_changed()
+    assert store.section("studio", StudioSettings).disk_map == {"/data/production": "/mnt/shows"}
+    store.path.write_text(f"{kept}\n[studio\n")
+    store.reload_if_changed()
+    assert "is not valid TOML" in store.problem
+    assert store.section("studio", StudioSettings).disk_map == {"/data/production": "/mnt/shows"}
+    store.path.write_text("")
+    os.utime(store.path, (0, 0))
+    assert store.reload_if_changed(), "one that stays empty is meant so"
+    assert store.section("studio", StudioSettings).disk_map == StudioSettings().disk_map
