@@ -106,7 +106,7 @@ class BrowserDock(QWidget):
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels(["Name", "Status", "What"])
         self.tree.setColumnWidth(0, 210)
-        self.tree.setColumnWidth(1, 120)
+        self.tree.setColumnWidth(1, 166)
         self.tree.setUniformRowHeights(True)
         self.tree.setIconSize(QSize(16, 16))
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
