@@ -113,7 +113,9 @@ class Farm:
             JobInDoubt: It may have taken the job.
             Later: It cannot be reached.
         """
-        found = self._ask(lambda link: link.submit(body, dedupe), doubtful=True)
+        # Where not even the type is told, nothing was submitted: there is no doubt.
+        job_type = self._ask(lambda link: link.client.job_type(str(body["type"])))
+        found = self._ask(lambda link: link.submit(body, job_type, dedupe), doubtful=True)
         return self._shown(found)
 
     def find(self, dedupe: str) -> dict[str, Any] | None:
@@ -260,12 +262,11 @@ class _Link:
             sink.close()
         await self.client.close()
 
-    async def submit(self, body: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
+    async def submit(self, body: Mapping[str, Any], job_type: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
         """Submit as the Blender add-on does: what is left out gets the job type's default, as the type is there.
 
         Its etag goes with the settings, so that the Manager refuses them should the type change in between.
         """
-        job_type = await self.client.job_type(str(body["type"]))
         settings = {**submitted_defaults(job_type), **body.get("settings", {})}
         etag = str(job_type.get("etag", ""))
         job = await self.client.submit({**body, "settings": settings, "type_etag": etag}, dedupe)

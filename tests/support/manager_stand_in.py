@@ -15,6 +15,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,7 +138,8 @@ class ManagerStandIn:
 
     def stop(self) -> None:
         if self._thread is not None and self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with suppress(RuntimeError):  # it was killed, its loop is closed
+                self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(10)
             self._thread = None
 

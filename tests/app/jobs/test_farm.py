@@ -11,7 +11,7 @@ from engine_room import Room
 from job_room import QUICK, Jobs
 from manager_stand_in import Chaos, ManagerStandIn
 
-from app.jobs.farm import Farm, JobInDoubt
+from app.jobs.farm import Farm
 from app.journal.rows import JobFilter, JobRow
 from app.rules.outcomes import Later, PlanError
 
@@ -190,9 +190,11 @@ def test_no_manager_or_one_that_is_away_is_said_with_its_address(farm_room: Jobs
     with pytest.raises(Later, match="not a Flamenco Manager"):
         farm.find("x")
     answer = farm_room.order("submit_job", job_type="echo-sleep-test", engine="manager")
+    assert str(answer["refused"]).endswith("is not a Flamenco Manager (no JSON)."), "nothing was sent: no doubt"
+    manager.chaos = Chaos(die_in_submit="after")
+    answer = farm_room.order("submit_job", job_type="echo-sleep-test", engine="manager")
     assert "look in the list before submitting it again" in str(answer["refused"])
-    with pytest.raises(JobInDoubt):
-        farm.submit({"name": "x", "type": "echo-sleep-test"}, "x")
+    assert len(manager.jobs) == 1, "it had been stored when the Manager died"
     farm_room.room.store.set("flamenco", "manager", "")
     farm_room.wait(lambda: farm._link is None)
     with pytest.raises(PlanError, match="no Flamenco Manager is set"):
