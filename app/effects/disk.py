@@ -112,7 +112,7 @@ class MakeFolder(DiskEffect):
     def before(self, disk: Disk) -> dict[str, Any] | None:
         prove(disk, self.root, self.path)
         try:
-            # One look, following links: what another worker makes between two looks is no obstacle.
+            # One look, following links: what another worker makes between two looks does not get in the way.
             if stat.S_ISDIR(self.path.stat().st_mode):
                 return None
         except (FileNotFoundError, NotADirectoryError):

@@ -26,7 +26,7 @@ class SubmitJob(OutboxEffect):
     """
 
     kind: ClassVar[str] = "job"
-    # A second job would render everything twice: a person decides.
+    # A second job would render everything twice, so a person decides.
     on_doubt: ClassVar[Literal["send", "ask"]] = "ask"
 
     job_type: str

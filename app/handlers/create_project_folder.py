@@ -186,7 +186,7 @@ def read_template(setting_value: str) -> tuple[ProjectTemplate, Path]:
     """The project template and the folder its files lie in.
 
     Raises:
-        PlanError: the template vanished or is no template; names the file and the line.
+        PlanError: the template is gone or is not a template; names the file and the line.
     """
     path = Path(setting_value) if setting_value else resource("project_template")
     if path.is_dir():
@@ -200,7 +200,7 @@ def read_template(setting_value: str) -> tuple[ProjectTemplate, Path]:
             "Bring it back or correct the setting template."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlanError(f"The project template {path} is no TOML: {error}.") from error
+        raise PlanError(f"The project template {path} is not valid TOML: {error}.") from error
     except ValidationError as error:
         # An entry may be text or a table: what got furthest is what the person meant.
         furthest = max(error.errors(), key=lambda one: len(one["loc"]))
@@ -221,7 +221,7 @@ def _draft(project: Mapping[str, Any], settings: CreateProjectFolderSettings, pl
     for name, template in settings.roots.items():
         root = Path(render_text(template, values))
         if not root.is_absolute() or ".." in root.parts:
-            raise PlanError(f"The root {name} gives {root}, which is no absolute path: correct the setting roots.")
+            raise PlanError(f"The root {name} gives {root}, which is not an absolute path: correct the setting roots.")
         ctx.disk.prove_root(root)
         roots[name] = root
     anchors = {name: anchor(ctx, root) for name, root in roots.items()}

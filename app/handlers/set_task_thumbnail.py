@@ -1,4 +1,4 @@
-"""Set task thumbnail: a task that is cut or on hold shows it; when it goes on, it gets its own thumbnail back."""
+"""Set task thumbnail: a task that is cut or on hold shows it; when work resumes, it gets its own thumbnail back."""
 
 from __future__ import annotations
 
@@ -203,13 +203,13 @@ def _component(draft: _Draft, image: Path, ctx: Context) -> str:
 def _content(image: Path, settings: SetTaskThumbnailSettings) -> bytes:
     if image.suffix.lower() not in settings.kinds:
         raise PlanError(
-            f"{image} is no image that ftrack shows ({', '.join(settings.kinds)}): correct the setting images."
+            f"{image} is not an image that ftrack shows ({', '.join(settings.kinds)}): correct the setting images."
         )
     try:
         size = image.stat().st_size
         if size > settings.largest * 1_000_000:
             raise PlanError(
-                f"{image} has {size / 1_000_000:.1f} MB, more than {settings.largest:g} MB: make it smaller."
+                f"{image} is {size / 1_000_000:.1f} MB, the limit is {settings.largest:g} MB: make it smaller."
             )
         content = image.read_bytes()
     except OSError as error:

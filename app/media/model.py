@@ -11,7 +11,7 @@ Kind = Literal["movie", "still", "sequence"]
 
 
 class MediaRefused(Exception):
-    """The media cannot be used; the text tells an artist what is wrong and what to do."""
+    """The media cannot be used; the text tells an artist what is wrong and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)

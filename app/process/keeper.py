@@ -1,4 +1,4 @@
-"""Keeps one child process alive: starts it, wakes it through its stdin, starts it again when it dies, ends it.
+"""Keeps one child process alive: starts it, wakes it through its stdin, restarts it when it dies, ends it.
 
 The pipe is the child's life-line in the other direction too: when this process is gone, however it ended, the child
 reads the end of its stdin and stops.
@@ -71,7 +71,7 @@ class ChildKeeper:
         self._thread.start()
 
     def wake(self) -> None:
-        """Write a byte to the child's stdin; a full pipe or a dead child is no error."""
+        """Write a byte to the child's stdin; a full pipe or a dead child is not an error."""
         with self._lock:
             child = self._child
             if child is None or child.stdin is None:

@@ -1,6 +1,6 @@
-"""What a person is called for: a handler that was paused, a site that is gone, runs that failed.
+"""What a person is called about: a handler that was paused, a site that is gone, runs that failed.
 
-Two readings of the journal are compared; what already was so in the first is no news. The window and the message to
+Two readings of the journal are compared; what was already so in the first is not news. The window and the message to
 Slack share this, so that both say the same.
 """
 
@@ -67,7 +67,7 @@ def news(before: Standing, now: Standing) -> list[Alarm]:
             found.append(Alarm(f"{name.capitalize()}: trouble", now.troubles[name]))
     for handler, failures in now.failures.items():
         old = before.failures.get(handler, Failures(0, None, ""))
-        # Failures leave the counters with their age: a smaller number is no news, nor is the same newest run.
+        # Failures leave the counters with their age: a smaller number is not news, nor is the same newest run.
         if failures.count > old.count and failures.run != old.run:
             new = failures.count - old.count
             found.append(

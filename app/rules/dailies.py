@@ -48,18 +48,18 @@ def zone(name: str) -> dt.tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise PlanError(f"{name!r} is no time zone: write it like Africa/Nairobi or Europe/Vienna.") from error
+        raise PlanError(f"{name!r} is not a time zone: write it like Africa/Nairobi or Europe/Vienna.") from error
 
 
 def parse_cut_off(text: str) -> dt.time:
     """A time of day written ``H:MM`` or ``H:MM:SS``.
 
     Raises:
-        PlanError: the text is no time of day.
+        PlanError: the text is not a time of day.
     """
     match = _TIME_OF_DAY.fullmatch(text.strip())
     if match is None:
-        raise PlanError(f"{text!r} is no time of day: write it like 10:00 or 18:30.")
+        raise PlanError(f"{text!r} is not a time of day: write it like 10:00 or 18:30.")
     return dt.time(int(match[1]), int(match[2]), int(match[3] or 0))
 
 

@@ -80,10 +80,10 @@ def render_text(template: str, values: Mapping[str, Any]) -> str:
 
 
 def render_path(template: str, values: Mapping[str, Any]) -> PurePosixPath:
-    """Render a template to a relative path below a root; empty elements are dropped.
+    """Render a template to a relative path below a root; empty parts are dropped.
 
     Raises:
-        TemplateRefused: the template does not render, is empty, absolute, or holds an element that is no name.
+        TemplateRefused: the template does not render, is empty, absolute, or has a part that cannot be a name.
     """
     text = render_text(template, values).strip()
     if text.startswith("/") or (len(text) > 1 and text[1] == ":"):

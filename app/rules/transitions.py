@@ -78,7 +78,7 @@ def decided_since(
     """The newest step that has decided about the task since a version reached a status; None while it is the version's.
 
     Another version that its task follows decides, and so does a person who sets the task: a status that the task takes
-    without a version that waits for it. Moments have whole seconds; what happened in the same one is no decision since.
+    without a version that waits for it. Moments have whole seconds; what happened within the same second is not later.
 
     Args:
         steps: All steps of one task and its versions; those of one second in the order in which they happened.

@@ -48,7 +48,7 @@ def parse_mapping(text: str, source: str) -> dict[str, str]:
         data = json.loads(cleaned or "{}")
     except json.JSONDecodeError as error:
         raise PlanError(
-            f"{source} is no JSON: {error.msg} in line {error.lineno}. Correct it; it is read again at once."
+            f"{source} is not valid JSON: {error.msg} in line {error.lineno}. Correct it; it is read again at once."
         ) from error
     if not isinstance(data, dict):
         raise PlanError(f'{source} must hold one object: {{"ftrack name": "slack name"}}.')
@@ -57,7 +57,8 @@ def parse_mapping(text: str, source: str) -> dict[str, str]:
         for name, slack in value.items() if isinstance(value, dict) else ((key, value),):
             if slack is not None and not isinstance(slack, str):
                 raise PlanError(
-                    f"{source} gives {name!r} the Slack name {json.dumps(slack)}, which is no text: write it in quotes."
+                    f"{source} gives {name!r} the Slack name {json.dumps(slack)}, which is not text: "
+                    "write it in quotes."
                 )
             if slack and slack.strip():
                 found[name] = slack.strip()

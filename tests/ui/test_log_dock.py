@@ -145,7 +145,7 @@ def test_what_cannot_be_followed_is_told_until_it_can(panel: Panel, tmp_path: Pa
     assert texts(view, qtbot) == ["here I am"]
     panel.log.follow_file(tmp_path)
     folder = panel.log.current_view()
-    qtbot.waitUntil(lambda: "no file with lines" in folder.empty_text)
+    qtbot.waitUntil(lambda: "not a regular file" in folder.empty_text)
 
 
 def test_who_scrolls_up_is_told_how_many_lines_came_and_taken_to_them(panel: Panel, tmp_path: Path, qtbot: Any) -> None:

@@ -64,7 +64,7 @@ class Document(QObject):
         self._read_text = read_text
         self._warned = False
         self.quiet = False
-        """Whether the program itself is writing the file: what changes then is no surprise."""
+        """Whether the program itself is writing the file: a change then is not somebody else's."""
         self._timer = QTimer(self, singleShot=True, interval=autosave_ms)
         self._timer.timeout.connect(self.save_draft)
         self._watcher = QFileSystemWatcher(self)

@@ -34,7 +34,7 @@ log = logging.getLogger("signalbox.ui.compiler")
 
 
 def _pushed_out(problem: Exception) -> None:
-    """A page of a result that newer results pushed out of the compiler is no loss: theirs follow."""
+    """Newer results may push a page of an older one out of the compiler: nothing is lost, their own pages follow."""
     if not isinstance(problem, KeyError):
         log.error("Tasks of a preview could not be read: %s", problem)
 

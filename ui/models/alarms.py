@@ -1,4 +1,4 @@
-"""What a person is called for: a breaker that opened, a site that is gone, runs that failed."""
+"""What a person is called about: a breaker that opened, a site that is gone, runs that failed."""
 
 from __future__ import annotations
 

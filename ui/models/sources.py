@@ -143,7 +143,7 @@ def open_text(path: Path) -> TextFile:
         OSError: It cannot be read.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is no file with lines")
+        raise OSError("it is not a regular file")
     path.open("rb").close()
     made = TextFile()
     made.show(path)

@@ -220,7 +220,7 @@ def test_the_cut_off_stays_at_ten_when_the_clocks_change(show: Production, momen
 @pytest.mark.parametrize("written", ["25:99", "ten", ""])
 def test_a_cut_off_that_is_no_time_is_named_with_the_way_to_write_it(show: Production, written: str) -> None:
     show.settings.path.write_text(f'[handlers.add_version_to_list]\ncut_off = "{written}"\n')
-    with pytest.raises(SettingsError, match=rf"cut_off: '{written}' is no time of day: write it like 10:00 or 18:30"):
+    with pytest.raises(SettingsError, match=rf"cut_off: '{written}' is not a time of day: write it like 10:00"):
         SettingsStore(show.settings.path).section("handlers.add_version_to_list", HANDLER.settings_model)
 
 

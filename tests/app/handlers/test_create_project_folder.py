@@ -196,7 +196,7 @@ def test_a_template_that_vanished_is_named(show: Production, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("folders = [", "no TOML"),
+        ("folders = [", "not valid TOML"),
         ("folder = ['x']", "mistake at folder"),
         ("folders = [{path='x', mode='rwx'}]", r"folders\.0\.mode"),
     ],

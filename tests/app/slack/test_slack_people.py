@@ -83,7 +83,7 @@ def test_a_file_that_is_no_mapping_says_so(text: str) -> None:
 
 @pytest.mark.parametrize("text", ['{"natasha": 12}', '{"users": {"natasha": 12}}'])
 def test_a_number_as_a_slack_name_is_refused_by_the_name_it_stands_at(text: str) -> None:
-    with pytest.raises(PlanError, match=r"users\.json gives 'natasha' the Slack name 12, which is no text"):
+    with pytest.raises(PlanError, match=r"users\.json gives 'natasha' the Slack name 12, which is not text"):
         parse_mapping(text, "users.json")
 
 
