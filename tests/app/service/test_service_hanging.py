@@ -65,6 +65,7 @@ def test_a_site_that_hangs_does_not_keep_a_server_that_is_told_to_end(
     finally:
         os.kill(studio.site.pid, signal.SIGCONT)
     assert until(lambda: not [one for one in threading.enumerate() if one not in before])
+    assert listener.stop(), "it ends once the site answers, and lets go of its sockets"
 
 
 def test_a_server_told_to_end_does_not_wait_for_the_answer_about_its_key(
