@@ -261,7 +261,7 @@ class _Runner:
             case "exec" | "frames-to-video":
                 self._subprocess(command)
             case "blender-render":
-                self._subprocess(command, self._blender_lines)
+                self._subprocess(command, self._blender_text)
             case "make-directory":
                 self._make_directory(parameters)
             case "move-directory":
@@ -290,7 +290,7 @@ class _Runner:
             raise Cancelled("the task was cancelled")
         self._listener.log(f"slept {_go_duration(seconds)}")
 
-    def _subprocess(self, command: Command, on_lines: Callable[[Sequence[str]], None] | None = None) -> None:
+    def _subprocess(self, command: Command, on_text: Callable[[str], None] | None = None) -> None:
         argv = argument_list(command, self._machine.find_ffmpeg)
         assert argv is not None
         # What a script asks for by name is judged: that ffmpeg is found where the program brings its own is no matter.
@@ -307,19 +307,18 @@ class _Runner:
             self._machine.on_program(number)
             self._listener.log(f"going to run:\n\n    {shlex.join(argv)}\n")
 
-        def read(lines: Sequence[str]) -> None:
-            # In one piece: a program that prints at full speed would cost a call and a write to the disk a line.
+        def read(text: str) -> None:
             before = f"pid={pid} > "
-            self._listener.log(before + f"\n{before}".join(lines))
-            if on_lines is not None:
-                on_lines(lines)
+            self._listener.log(before + text.replace("\n", f"\n{before}"))
+            if on_text is not None:
+                on_text(text)
 
         try:
             run_program(
                 argv,
                 cwd=self._machine.folder,
                 env=self._machine.environment,
-                on_lines=read,
+                on_text=read,
                 on_start=started,
                 split_returns=False,
                 cancel=self._cancel,
@@ -347,8 +346,8 @@ class _Runner:
         if shutil.which(exe, path=path) is None:
             raise CommandFailed(f"exec: {quoted(exe)}: executable file not found in $PATH")
 
-    def _blender_lines(self, lines: Sequence[str]) -> None:
-        for line in lines:
+    def _blender_text(self, text: str) -> None:
+        for line in text.split("\n"):
             saved = _SAVED.match(line)
             if saved:
                 self._listener.output(saved[1])

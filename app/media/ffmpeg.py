@@ -57,8 +57,8 @@ def run_ffmpeg(
     """
     started = time.monotonic()
 
-    def watch(lines: Sequence[str]) -> None:
-        for match in filter(None, map(_FRAME.match, lines)):
+    def watch(text: str) -> None:
+        for match in filter(None, map(_FRAME.match, text.split("\n"))):
             if on_progress is not None:
                 frame = int(match[1])
                 on_progress(Progress(frame, frames, frame / max(1e-6, time.monotonic() - started)))
@@ -66,7 +66,7 @@ def run_ffmpeg(
     own = ["-nostdin", "-hide_banner", "-y", "-loglevel", "warning", "-progress", "pipe:1", "-stats_period", "0.2"]
     argv = [str(ffmpeg_path()), *own, *arguments]
     try:
-        return run_program(argv, cwd=folder, on_lines=watch, cancel=cancel, silence_seconds=silence_seconds)
+        return run_program(argv, cwd=folder, on_text=watch, cancel=cancel, silence_seconds=silence_seconds)
     except ProgramFailed as failed:
         raise MediaRefused(f"ffmpeg could not convert it: {last_words(failed.outcome)}") from failed
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -16,12 +17,21 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+if sys.platform == "linux":
+    import fcntl
 
 _TAIL_LINES = 200
 _LINE_LIMIT = 40 * 1024
-#: Lines, and bytes, read ahead of a slow consumer before the program has to wait: a flood costs bounded memory.
-_READ_AHEAD = 20_000
+#: Bytes read ahead of a slow consumer before the program has to wait: a flood costs bounded memory.
 _READ_AHEAD_BYTES = 1 << 20
+#: What a program may print while nobody reads (Linux's limit for everybody), how much of it at once is a flood, and the
+#: pause after such a piece: a flood is read some fifty times a second. A thousand wake-ups a second, each of 64 KB,
+#: would take the processor from windows and servers that wait for it.
+_PIPE_BYTES = 1 << 20
+_FLOOD_BYTES = 1 << 18
+_FLOOD_PAUSE = 0.02
 _GRACE_SECONDS = 5.0
 #: A program that ended may leave children with its output open: they are given so long before they go too.
 _LEFT_BEHIND_SECONDS = 2.0
@@ -96,7 +106,7 @@ def run_program(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    on_lines: Callable[[Sequence[str]], None] | None = None,
+    on_text: Callable[[str], None] | None = None,
     on_start: Callable[[int], None] | None = None,
     split_returns: bool = True,
     cancel: threading.Event | None = None,
@@ -111,7 +121,8 @@ def run_program(
         argv: Program and arguments; never a shell string.
         cwd: Working folder.
         env: The whole environment of the program; None inherits ours.
-        on_lines: Called with the lines of merged stdout and stderr, as many as have come, from the calling thread.
+        on_text: Called with merged stdout and stderr from the calling thread: as many whole lines as have come, with a
+            line feed between two of them. In one piece, since a program at full speed prints a million lines a second.
         on_start: Called with the process id once the program runs; if it raises, the program is ended.
         split_returns: A lone carriage return ends a line too (progress bars); False keeps it within the line.
         cancel: When set, the program's group is ended and Cancelled is raised.
@@ -150,12 +161,13 @@ def run_program(
             on_start(process.pid)
         while True:
             ended = output.ended
-            batch = output.take(0.1)
-            tail.extend(batch[-_TAIL_LINES:])
-            if batch and on_lines is not None:
-                on_lines(batch)
+            text = output.take(0.1)
+            if text is not None:
+                tail.extend(text.rsplit("\n", _TAIL_LINES)[-_TAIL_LINES:])
+                if on_text is not None:
+                    on_text(text)
             now = time.monotonic()
-            if batch:
+            if text is not None:
                 last_sign = now
             elif ended:
                 break
@@ -194,40 +206,45 @@ def _stand_back(pid: int, niceness: int) -> None:
 
 
 class _Output:
-    """Lines between the thread that reads a program's output and the one that takes them; bounded."""
+    """Text between the thread that reads a program's output and the one that takes it; bounded."""
 
     def __init__(self) -> None:
         self.ended = False
-        self._lines: list[str] = []
+        self._texts: list[str] = []
         self._bytes = 0
         self._news = threading.Condition()
         self._closed = False
 
-    def put(self, lines: Sequence[str], size: int, *, last: bool = False) -> None:
-        """Add lines of so many bytes; waits while too many are there."""
+    def put(self, text: str, size: int) -> None:
+        """Add whole lines of so many bytes; waits while too many are there."""
         with self._news:
-            while not self._closed and (len(self._lines) > _READ_AHEAD or self._bytes > _READ_AHEAD_BYTES):
+            while not self._closed and self._bytes > _READ_AHEAD_BYTES:
                 self._news.wait(1.0)
             if not self._closed:
-                self._lines.extend(lines)
+                self._texts.append(text)
                 self._bytes += size
-            self.ended = last
             self._news.notify_all()
 
-    def take(self, seconds: float) -> list[str]:
-        """What is there, after waiting for something for at most ``seconds``."""
+    def end(self) -> None:
+        """No more comes."""
         with self._news:
-            if not self._lines and not self.ended:
-                self._news.wait(seconds)
-            batch, self._lines, self._bytes = self._lines, [], 0
+            self.ended = True
             self._news.notify_all()
-            return batch
+
+    def take(self, seconds: float) -> str | None:
+        """What is there, after waiting for something for at most ``seconds``; None for nothing."""
+        with self._news:
+            if not self._texts and not self.ended:
+                self._news.wait(seconds)
+            texts, self._texts, self._bytes = self._texts, [], 0
+            self._news.notify_all()
+        return "\n".join(texts) if texts else None
 
     def close(self) -> None:
         """Nobody takes lines any more: what comes is dropped."""
         with self._news:
             self._closed = True
-            self._lines.clear()
+            self._texts.clear()
             self._news.notify_all()
 
 
@@ -237,28 +254,39 @@ def _end_left_behind(pid: int) -> None:
         _signal_group(pid, signal.SIGKILL)
 
 
+def _widen(pipe: IO[bytes]) -> None:
+    """Give a pipe more room; one that stays as it is is never read a flood's piece at a time."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 def _read_lines(process: subprocess.Popen[bytes], output: _Output, split_returns: bool) -> None:
     """Move output into lines; over-long ones are split, and the program waits when nobody takes its lines."""
     assert process.stdout is not None
+    _widen(process.stdout)
     rest = b""
     try:
-        while chunk := process.stdout.read1(65536):  # type: ignore[attr-defined]
+        while chunk := process.stdout.read1(_PIPE_BYTES):  # type: ignore[attr-defined]
+            if len(chunk) >= _FLOOD_BYTES:
+                time.sleep(_FLOOD_PAUSE)
             text = (rest + chunk).replace(b"\r\n", b"\n")
             if split_returns:
                 text = text.replace(b"\r", b"\n")
             whole, ended, rest = text.rpartition(b"\n")
             # No character of UTF-8 holds a line end: what is decoded at once is what each line would have been.
-            lines = whole.decode("utf-8", "replace").split("\n") if ended else []
+            if ended:
+                output.put(whole.decode("utf-8", "replace"), len(whole))
             while len(rest) > _LINE_LIMIT:
                 cut = _character_boundary(rest, _LINE_LIMIT)
-                lines.append(rest[:cut].decode("utf-8", "replace"))
+                output.put(rest[:cut].decode("utf-8", "replace"), cut)
                 rest = rest[cut:]
-            if lines:
-                output.put(lines, len(text) - len(rest))
+        if rest:
+            output.put(rest.decode("utf-8", "replace"), len(rest))
     finally:
         # The one who reads closes: closing under a thread that reads would wait for it.
         process.stdout.close()
-        output.put([rest.decode("utf-8", "replace")] if rest else [], len(rest), last=True)
+        output.end()
 
 
 def _character_boundary(data: bytes, limit: int) -> int:

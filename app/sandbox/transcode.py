@@ -13,7 +13,7 @@ import logging
 import re
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,9 @@ def transcode_movie(source: Path, movie: Path, still: Path, cancel: threading.Ev
     """
     frames, rate, size = 0, 24.0, (0, 0)
 
-    def listen(lines: Sequence[str]) -> None:
+    def listen(text: str) -> None:
         nonlocal frames, rate, size
-        for line in lines:
+        for line in text.split("\n"):
             if match := _FRAME.match(line):
                 frames = int(match.group(1))
             if match := _RATE.search(line):
@@ -95,7 +95,7 @@ def transcode_movie(source: Path, movie: Path, still: Path, cancel: threading.Ev
     output = ("-movflags", "+faststart", "-progress", "pipe:1", "-f", "mp4", str(movie))
     first_frame = (*quiet, "-i", str(movie), "-frames:v", "1", "-f", "mjpeg", str(still))
     try:
-        run_program((*encode, *output), on_lines=listen, cancel=cancel, silence_seconds=_SECONDS_WITHOUT_PROGRESS)
+        run_program((*encode, *output), on_text=listen, cancel=cancel, silence_seconds=_SECONDS_WITHOUT_PROGRESS)
         run_program(first_frame, cancel=cancel, silence_seconds=_SECONDS_WITHOUT_PROGRESS)
     except ProgramFailed as error:
         raise UnreadableMedia(str(error)) from error

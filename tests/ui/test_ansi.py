@@ -28,6 +28,24 @@ def test_a_style_can_be_carried_to_the_next_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("\x1b[32mok\x1b[0m done", PLAIN),
+        ("\x1b[32mok\x1b[m", PLAIN),
+        ("done", Style("31")),
+        ("making of", Style("31")),
+        ("0m", Style("31")),
+        ("\x1b[0mfrom here \x1b[1mbold", Style(bold=True)),
+        ("\x1b[0;1mbold", Style(bold=True)),
+        ("\x1b[0m\x1b[2K", PLAIN),
+        ("\x1b[2Km", Style("31")),
+    ],
+)
+def test_a_line_that_begins_in_red_leaves_the_next_one_what_it_must(text: str, after: Style) -> None:
+    assert carry(text, Style("31")) == after
+
+
+@pytest.mark.parametrize(
     ("raw", "shown"),
     [
         ("10 %\r20 %\r30 %", "30 %"),

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 _DIGIT = re.compile(r"\d")
 
 
 class SteadyLabel(QLabel):
-    """Asks its layout for room only when the number gets another digit.
+    """Asks its layout for room only when the number gets more digits than ever expected.
 
     `QLabel.setText` has the whole window laid out and painted anew, up to its frame, each time.
 
     Args:
+        most: The longest text that is usual: so much room it has from the start, and the text stands at its right.
         parent: Qt parent.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, most: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shape = ""
+        self._shape = self._most = _DIGIT.sub("0", most)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._fit()
 
     def say(self, text: str) -> None:
         """Show a text."""
         if text == self.text():
             return
         # Qt does not ask around for a widget of a fixed size, so the size comes before the text.
-        shape = _DIGIT.sub("0", text)
+        shape = max(_DIGIT.sub("0", text), self._most, key=len)
         if shape != self._shape:
             self._shape = shape
             self._fit()

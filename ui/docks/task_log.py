@@ -60,6 +60,8 @@ _COLUMNS = (
 _SEARCH_MS = 150
 _LONGEST_WAIT = 0.25
 """Seconds after which a storm is painted as far as it is known."""
+_PACE_MS = 100
+"""Pause between two looks at the file: what a task prints at full speed takes no more of the window than that."""
 
 
 _LONG = 600
@@ -275,7 +277,7 @@ class TaskLogPane(QWidget):
         self.setObjectName("task_log_pane")
         self.path: Path | None = None
         self._search_round = 0
-        self.reader: Reader[TextFile] = Reader("task-log", TextFile, self)
+        self.reader: Reader[TextFile] = Reader("task-log", TextFile, self, pace=_PACE_MS)
         self.model = TextRows(self.reader, TextSource(None), "task_log", self)
         self.view = TaskLogView(self.model)
         self._build()
@@ -291,7 +293,7 @@ class TaskLogPane(QWidget):
     def _build(self) -> None:
         self.title = ElidedLabel("")
         theme.mark(self.title, kind="heading")
-        self.words = SteadyLabel()
+        self.words = SteadyLabel("9,999,999 lines")
         theme.mark(self.words, kind="muted")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search the log")
@@ -372,8 +374,7 @@ class TaskLogPane(QWidget):
 
     def _count(self) -> None:
         count = self.model.count()
-        self.words.say(many(count, "line"))
-        self.words.setVisible(count > 0)
+        self.words.say(many(count, "line") if count else "")
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -57,6 +57,9 @@ class Span(NamedTuple):
 
 def carry(text: str, style: Style) -> Style:
     """The style in effect after `text`, which began in `style`."""
+    _before, found_one, last = text.rpartition("\x1b[")
+    if found_one and last.startswith(("0m", "m")):
+        return PLAIN  # programs end most of their colours within the line: nothing before that matters
     for found in _ESCAPE.finditer(text):
         if found.group(1) is not None:
             style = _changed(style, found.group(1))

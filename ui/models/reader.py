@@ -60,6 +60,12 @@ class _Signals(QObject):
 class Reader(QObject, Generic[S]):
     """Asks a store questions on a thread of its own.
 
+    Args:
+        name: Of the thread.
+        open_store: Called on the thread.
+        parent: Qt parent.
+        pace: Milliseconds between two looks at the store while somebody watches.
+
     Signals:
         moved: somebody wrote to the store since the last look (at most once a look).
         opened: the store could be opened.
@@ -70,8 +76,11 @@ class Reader(QObject, Generic[S]):
     opened = Signal()
     unavailable = Signal(str)
 
-    def __init__(self, name: str, open_store: Callable[[], S], parent: QObject | None = None) -> None:
+    def __init__(
+        self, name: str, open_store: Callable[[], S], parent: QObject | None = None, *, pace: int = VISIBLE_MS
+    ) -> None:
         super().__init__(parent)
+        self._visible = pace
         self._open_store = open_store
         self._store: S | None = None
         self._version = -1
@@ -93,11 +102,11 @@ class Reader(QObject, Generic[S]):
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"reader-{name}")
         self._pace = QTimer(self)
         self._pace.timeout.connect(self._look)
-        self._pace.start(VISIBLE_MS)
+        self._pace.start(pace)
 
     def set_watched(self, watched: bool) -> None:
         """Look often while the window is visible, seldom while it is hidden."""
-        self._pace.setInterval(VISIBLE_MS if watched else HIDDEN_MS)
+        self._pace.setInterval(self._visible if watched else HIDDEN_MS)
 
     def ask(
         self,

@@ -204,7 +204,7 @@ class TextFile:
         for page in sorted({self.page_of(row) for row in rows}):
             first, lines = self.lines(page)
             style = PLAIN
-            for number, line in enumerate(lines, first):
+            for number, line in enumerate(lines[: rows[-1] - first + 1], first):
                 if number in wanted:
                     yield number, style.codes() + line
                 if "\x1b" in line:

@@ -8,7 +8,6 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -41,21 +40,21 @@ def test_a_flood_without_line_ends_waits_for_a_slow_reader_in_bounded_memory() -
     first, most, pieces = resident_mb(), [0.0], [0]
     pause = threading.Event()
 
-    def slow(lines: Sequence[str]) -> None:
-        size = sum(map(len, lines))
+    def slow(text: str) -> None:
+        size = len(text.replace("\n", ""))
         pieces[0] += size
         if pieces[0] % (1 << 22) < size:
             pause.wait(0.01)
             most[0] = max(most[0], resident_mb() - first)
 
-    run_program(["/usr/bin/head", "-c", str(256 << 20), "/dev/zero"], on_lines=slow, silence_seconds=None)
+    run_program(["/usr/bin/head", "-c", str(256 << 20), "/dev/zero"], on_text=slow, silence_seconds=None)
     assert pieces[0] == 256 << 20
     assert most[0] < 100
 
 
 def test_every_one_of_two_hundred_thousand_lines_arrives_once_and_in_order() -> None:
     lines: list[str] = []
-    run_program(["/usr/bin/seq", "1", "200000"], on_lines=lines.extend)
+    run_program(["/usr/bin/seq", "1", "200000"], on_text=lambda text: lines.extend(text.split("\n")))
     assert lines == [str(number) for number in range(1, 200_001)]
 
 
@@ -93,7 +92,7 @@ def test_a_cancelled_program_goes_with_what_ignores_the_polite_signal(tmp_path: 
     pid, cancel = tmp_path / "pid", threading.Event()
     script = f"trap '' TERM; (trap '' TERM; sleep 600) & echo $! > {pid}; echo ready; wait"
     with pytest.raises(Cancelled):
-        run_program(["/bin/sh", "-c", script], on_lines=lambda _: cancel.set(), cancel=cancel)
+        run_program(["/bin/sh", "-c", script], on_text=lambda _: cancel.set(), cancel=cancel)
     assert gone(int(pid.read_text()))
 
 
@@ -128,5 +127,7 @@ def test_a_leftover_is_ended_and_a_number_that_is_somebody_elses_is_left_alone(t
 def test_a_program_and_what_it_starts_stand_back_behind_everything_else() -> None:
     lines: list[str] = []
     script = 'until [ "$(nice)" -ge 7 ]; do :; done; sh -c nice'
-    run_program(["/bin/sh", "-c", script], on_lines=lines.extend, niceness=7, total_seconds=20)
+    run_program(
+        ["/bin/sh", "-c", script], on_text=lambda text: lines.extend(text.split("\n")), niceness=7, total_seconds=20
+    )
     assert [int(line) for line in lines] == [max(7, os.getpriority(os.PRIO_PROCESS, 0))]
