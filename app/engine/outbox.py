@@ -190,7 +190,9 @@ class OutboxSender:
         with self._journal.write(durable=True):
             self._journal.settle([each.id for each in messages], state, result=result, error=error)
             after = {each.effect_id: result for each in messages} if result is not None else None
-            self._journal.mark_effects([each.effect_id for each in messages], effect_state, after=after, error=error)
+            effects = [each.effect_id for each in messages]
+            self._journal.mark_effects(effects, effect_state, after=after, error=error)
+            self._journal.tell_submitters(effects)
             for run in dict.fromkeys(each.run_id for each in messages):
                 if not self._journal.open_messages(run):
                     self._end_run(run)

@@ -275,6 +275,17 @@ class Jobs(JobRows):
             {"status": status, "activity": activity, "key": dedupe},
         )
 
+    def tell_submitters(self, effect_ids: Sequence[int]) -> None:
+        """What became of jobs before the effects that submitted them had their results: short ones have ended."""
+        with self.write() as db:
+            db.executemany(
+                """UPDATE effects SET after = json_set(after, '$.status', jobs.status, '$.activity', jobs.activity)
+                FROM outbox JOIN jobs ON jobs.dedupe = outbox.dedupe
+                WHERE effects.id = ? AND outbox.run_id = effects.run_id AND outbox.effect_id = effects.id
+                AND outbox.kind = 'job' AND after IS NOT NULL""",
+                [(each,) for each in effect_ids],
+            )
+
     # -- what people wish ------------------------------------------------------------------------------------------
 
     def wish(self, job_id: int, wish: Literal["", "pause", "cancel", "confirm"]) -> None:
