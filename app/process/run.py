@@ -159,7 +159,9 @@ def run_program(
     try:
         if on_start is not None:
             on_start(process.pid)
+        aside = not niceness
         while True:
+            aside = aside or _session_stands_back(process.pid, niceness)
             ended = output.ended
             text = output.take(0.1)
             if text is not None:
@@ -203,6 +205,22 @@ def _stand_back(pid: int, niceness: int) -> None:
         # It may have ended, or be another user's by now (sudo): it runs as it is.
         with suppress(OSError):
             os.setpriority(os.PRIO_PGRP, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
+def _session_stands_back(pid: int, niceness: int) -> bool:
+    """Lower the priority of a program's whole session; False where the kernel wants to be asked later.
+
+    Linux shares processors out between sessions first, where it groups by them (sched(7), "The autogroup feature"):
+    a program in a session of its own gets as much as the whole desktop, however nice it is.
+    """
+    try:
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+    except FileNotFoundError:
+        pass  # no such groups on this machine
+    except OSError:
+        # Ten such changes a second are allowed to a whole machine, and none while the program is being loaded.
+        return False
+    return True
 
 
 class _Output:
