@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from painted import Painted
 from PySide6.QtCore import QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QColor, QDesktopServices, QGuiApplication, QImage
-from PySide6.QtWidgets import QLabel, QListWidget, QPushButton
+from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QPushButton, QVBoxLayout
 
 from app.journal.jobs import NewJob, NewTask
 from app.journal.journal import Journal
+from app.journal.rows import JobFilter, JobRow
 from ui.dialogs.base import Confirm
 from ui.dialogs.job_actions import TASK_ACTIONS, PriorityDialog
 from ui.dialogs.job_confirm import JobConfirmDialog
 from ui.docks.jobs import JobsDock
+from ui.docks.table_view import TableView
+from ui.models.jobs import JOB_COLUMNS, Table
 from ui.panel import Panel
 from ui.sample_day import Day
 from ui.sample_jobs import SampleJobs, write_jobs
@@ -333,3 +338,29 @@ def test_the_run_that_submitted_a_job_leads_to_it(
     qtbot.mouseClick(panel.detail.findChild(QPushButton, name), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.jobs.list.current_id() == sample.done)
     assert panel.pages.currentWidget() is panel.jobs
+
+
+def test_a_job_that_moves_on_has_its_own_row_painted_and_nothing_around_it(
+    qtbot: Any, dark: None, engine: Journal
+) -> None:
+    rows = engine.jobs(JobFilter())
+    model: Table[JobRow] = Table(JOB_COLUMNS)
+    window = QFrame()
+    qtbot.addWidget(window)
+    table = TableView(model, "jobs")
+    QVBoxLayout(window).addWidget(table)
+    window.resize(1_200, 400)
+    model.set_rows(rows)
+    with qtbot.waitExposed(window):
+        window.show()
+    row, around = Painted(table.viewport()), Painted(window)
+    window.update()
+    qtbot.waitUntil(lambda: around.times > 0)
+    row.areas.clear()
+    around.areas.clear()
+    model.set_rows([*rows[:2], replace(rows[2], name="BC_0042 moved on"), *rows[3:]])
+    qtbot.waitUntil(lambda: row.times > 0)
+    top, height = table.rowViewportPosition(2), table.rowHeight(2)
+    # Qt takes a row to be a point higher than it is.
+    assert all(area.top() >= top and area.height() <= height + 1 for area in row.areas)
+    assert around.times == 0

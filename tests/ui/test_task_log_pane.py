@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from painted import Painted
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
@@ -132,3 +133,32 @@ def test_an_unread_log_is_told_apart_from_one_without_errors(qtbot: Any, pane: T
     pane.save_copy(log.parent / "copy.log")
     qtbot.waitUntil(lambda: said[-1].startswith("The log was copied"))
     assert (log.parent / "copy.log").read_text() == "0 errors\n"
+
+
+def test_a_log_that_grows_is_painted_once_a_look_and_nothing_around_it_is(
+    qtbot: Any, pane: TaskLogPane, log: Path
+) -> None:
+    lines = "".join(f"frame {number}\n" for number in range(2_000)).encode()
+    loads: list[int] = []
+    pane.model.loaded.connect(lambda: loads.append(pane.model.count()))
+    frames, count, around = Painted(pane.view.viewport()), Painted(pane.words), Painted(pane)
+
+    def grow(rows: int) -> None:
+        for painted in (frames, count, around):
+            painted.areas.clear()
+        with log.open("ab", buffering=0) as out:
+            out.write(lines)
+        wait_for_rows(qtbot, pane, rows)
+        qtbot.waitUntil(lambda: min(frames.times, count.times) > 0)
+
+    # With the first lines comes a scroll bar, and the line numbers get wider.
+    grow(2_000)
+    around.areas.clear()
+    pane.update()
+    qtbot.waitUntil(lambda: around.times > 0)
+    loads.clear()
+    for rows in (4_000, 6_000, 8_000):
+        grow(rows)
+        assert (frames.times, count.times, around.areas) == (1, 1, [])
+    # One answer to a look has the new rows and those that may have changed.
+    assert loads == [4_000, 6_000, 8_000]

@@ -295,7 +295,9 @@ class JobsDock(QWidget):
         if job is not None and self._shown_updated != (job.id, job.updated):
             self._show_job(job)
             self._read_tasks(job)
-        self._show_actions()
+        else:
+            # Another of the selected jobs may have moved on.
+            self._show_actions()
 
     def _read_tasks(self, job: JobRow) -> None:
         def question(journal: Journal) -> tuple[int, list[TaskRow]]:

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHeaderView, QMenu, Q
 
 from ui import theme
 from ui.docks.lamps import LAMP, paint_lamp
+from ui.docks.steady import stand_on
 from ui.models.paged import PagedRows, Row
 from ui.models.words import amount, state_look
 from ui.theme import Role
@@ -117,6 +118,7 @@ class RowsView(QAbstractScrollArea):
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._build_header()
         self._build_new_lamp()
+        stand_on(self.verticalScrollBar(), Role.SUNKEN)
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.horizontalScrollBar().valueChanged.connect(self._scrolled_sideways)
         model.changed.connect(self._rows_changed)
@@ -181,7 +183,8 @@ class RowsView(QAbstractScrollArea):
     def set_empty_text(self, text: str) -> None:
         """What an empty view says."""
         self._empty = text
-        self.viewport().update()
+        if not self._model.count():
+            self.viewport().update()
 
     def set_lamps(self, handlers: Sequence[tuple[str, str]]) -> None:
         """Handlers (id, title) in the order of their lamps."""

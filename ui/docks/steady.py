@@ -1,13 +1,40 @@
-"""A label for a number that changes many times a second."""
+"""Widgets that change many times a second and cost the window no more than themselves."""
 
 from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
+from ui import theme
+from ui.theme import Role
+
 _DIGIT = re.compile(r"\d")
+
+
+class _Ground(QObject):
+    """What a widget stands on, painted as the widget's own."""
+
+    def __init__(self, widget: QWidget, role: Role) -> None:
+        super().__init__(widget)
+        self._widget, self._role = widget, role
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            painter = QPainter(self._widget)
+            painter.fillRect(event.rect(), theme.current().colour(self._role))
+            painter.end()
+            # From the next time on; each polish by a style sheet takes it to be clear again.
+            self._widget.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        return False
+
+
+def stand_on(widget: QWidget, role: Role) -> None:
+    """Let a widget paint what it stands on: else each change has all that is around it painted first."""
+    _Ground(widget, role)
 
 
 class SteadyLabel(QLabel):

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.journal.rows import JobRow, TaskRow
 from ui import theme
 from ui.docks.lamps import LAMP, paint_lamp
-from ui.models.jobs import LOOK_ROLE, PROGRESS_ROLE, Table
+from ui.models.jobs import Table
 from ui.theme import Role
 
 R = TypeVar("R", JobRow, TaskRow)
@@ -32,29 +32,40 @@ _NAMES, _WIDEST = 280, 1.7
 
 
 class _Cells(QStyledItemDelegate):
-    """Draws lamps before words and bars behind numbers."""
+    """Draws lamps before words and bars behind numbers.
+
+    It asks the table itself: four questions through Qt's model interface cost more than drawing the cell.
+    """
+
+    def __init__(self, table: Table[Any], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._table = table
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        look, progress = index.data(LOOK_ROLE), index.data(PROGRESS_ROLE)
+        place, column = index.row(), self._table.columns[index.column()]
+        row = self._table.row(place)
+        if row is None:
+            return
         rect: QRect = option.rect
-        if option.state & QStyle.StateFlag.State_Selected:
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        if selected:
             painter.fillRect(rect, theme.current().colour(Role.SELECTION))
-        elif index.row() % 2:
+        elif place % 2:
             painter.fillRect(rect, theme.current().colour(Role.CODE_LINE))
         painter.setFont(option.font)
-        words = str(index.data())
-        if look is not None:
-            self._lamp(painter, rect, look, words)
-        elif progress is not None:
-            self._progress(painter, rect, progress, words)
+        words = column.text(row, self._table.now())
+        if column.look is not None:
+            self._lamp(painter, rect, column.look(row), words)
+        elif column.progress is not None:
+            self._progress(painter, rect, column.progress(row), words, Role.BORDER_STRONG if selected else Role.BORDER)
         else:
-            painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole) or theme.current().colour(Role.TEXT))
+            painter.setPen(theme.current().colour(column.role))
             room = rect.adjusted(_PAD, 0, -_PAD, 0)
             text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room.width())
-            side = index.data(Qt.ItemDataRole.TextAlignmentRole) or Qt.AlignmentFlag.AlignLeft
-            painter.drawText(room, int(side) | Qt.AlignmentFlag.AlignVCenter, text)
+            side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
+            painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, text)
 
     @staticmethod
     def _lamp(painter: QPainter, rect: QRect, look: Any, words: str) -> None:
@@ -66,7 +77,7 @@ class _Cells(QStyledItemDelegate):
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
     @staticmethod
-    def _progress(painter: QPainter, rect: QRect, progress: tuple[float, Role], words: str) -> None:
+    def _progress(painter: QPainter, rect: QRect, progress: tuple[float, Role], words: str, ground: Role) -> None:
         share, role = progress
         look = theme.current()
         number = painter.fontMetrics().horizontalAdvance("100 %") + 6
@@ -79,7 +90,7 @@ class _Cells(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(look.colour(Role.BORDER))
+        painter.setBrush(look.colour(ground))
         painter.drawRoundedRect(track, _BAR / 2, _BAR / 2)
         if share > 0:
             painter.setBrush(look.colour(role))
@@ -107,14 +118,15 @@ class TableView(QTableView):
         self.setObjectName(name)
         self.setAccessibleName(name.replace("_", " "))
         self.setModel(model)
-        self.setItemDelegate(_Cells(self))
+        self.setItemDelegate(_Cells(model, self))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setShowGrid(False)
         self.setWordWrap(False)
-        self.setAlternatingRowColors(True)
+        # Every point is painted here: else a changed cell begins with the backgrounds of everything around the table.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setTabKeyNavigation(False)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -153,7 +165,8 @@ class TableView(QTableView):
     def set_empty_text(self, text: str) -> None:
         """What an empty table says."""
         self._empty = text
-        self.viewport().update()
+        if not self._table.rowCount():
+            self.viewport().update()
 
     def current_id(self) -> int:
         """Id of the current row, 0 for none."""
@@ -183,9 +196,12 @@ class TableView(QTableView):
         QGuiApplication.clipboard().setText("\n".join(lines))
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        painter.fillRect(event.rect(), theme.current().colour(Role.SUNKEN))
+        painter.end()
         super().paintEvent(event)
         if self._empty and not self._table.rowCount():
-            painter = QPainter(self.viewport())
+            painter.begin(self.viewport())
             painter.setPen(theme.current().colour(Role.MUTED))
             painter.setFont(theme.ui_font())
             area = self.viewport().rect().adjusted(24, 12, -24, -12)

@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.journal.rows import JobRow, TaskRow
-from ui import theme
 from ui.models.words import StateLook, ago, amount, clock, moment, span
 from ui.theme import Role
 
@@ -49,11 +48,6 @@ CAN_REQUEUE = frozenset({"completed", "failed", "canceled", "paused", "queued", 
 AT_REST = frozenset({"completed", "failed", "canceled"})
 TASK_CAN_CANCEL = frozenset({"queued", "active", "soft-failed", "paused"})
 TASK_CAN_REQUEUE = frozenset({"completed", "failed", "canceled", "soft-failed", "paused"})
-
-LOOK_ROLE = int(Qt.ItemDataRole.UserRole)
-"""The `StateLook` of a cell that is drawn with a lamp."""
-PROGRESS_ROLE = LOOK_ROLE + 1
-"""(share from 0 to 1, `Role`) of a cell that is drawn as a bar."""
 
 Index = QModelIndex | QPersistentModelIndex
 R = TypeVar("R", JobRow, TaskRow)
@@ -102,6 +96,10 @@ class Table(QAbstractTableModel, Generic[R]):
     def row(self, place: int) -> R | None:
         """A row by its place, None outside."""
         return self._rows[place] if 0 <= place < len(self._rows) else None
+
+    def now(self) -> float:
+        """The moment that ages and durations are told for, UTC epoch seconds."""
+        return self._now
 
     def place_of(self, row_id: int) -> int:
         """The place of a row by its id, -1 where it is not."""
@@ -171,12 +169,6 @@ class Table(QAbstractTableModel, Generic[R]):
         row, column = self._rows[index.row()], self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row, self._now)
-        if role == LOOK_ROLE:
-            return column.look(row) if column.look else None
-        if role == PROGRESS_ROLE:
-            return column.progress(row) if column.progress else None
-        if role == Qt.ItemDataRole.ForegroundRole and column.role is not Role.TEXT:
-            return theme.current().colour(column.role)
         if role == Qt.ItemDataRole.ToolTipRole:
             return column.tip(row) if column.tip else column.text(row, self._now)
         if role == Qt.ItemDataRole.TextAlignmentRole and column.right:

@@ -172,7 +172,8 @@ class PagedRows(QObject):
     def want(self, first: int, last: int) -> None:
         """Say which positions are looked at; missing rows are fetched."""
         self._wanted = (first, last)
-        self._fetch(everything=False)
+        # Rows that may have changed are read along with those that are missing: one answer, painted once.
+        self._fetch(everything=self._stale)
 
     def coming(self, first: int, last: int) -> bool:
         """Whether rows of these positions are missing and on their way: `loaded` will tell when they are here."""
