@@ -13,6 +13,11 @@ from app.sandbox.schema import Attribute
 _TRUE = {"true", "1", "yes", "on"}
 
 
+def is_whole(text: str) -> bool:
+    """Whether UTF-8, and so the database, can hold a text: half a surrogate pair it cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def stamp(seconds: float) -> str:
     """UTC epoch seconds as a column value."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

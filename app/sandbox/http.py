@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -10,6 +11,9 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from app.sandbox.contract import ApiError, Identity, Json
+
+# Where a body may have half a surrogate pair: legal in JSON, but not in UTF-8, which the database wants.
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 class Credentials(Protocol):
@@ -45,10 +49,20 @@ async def read_operations(request: web.Request) -> list[Mapping[str, Json]]:
     """The operations of a batch.
 
     Raises:
-        ApiError: the body is no JSON list of operations.
+        ApiError: the body is no JSON list of operations, or has a text that no database can hold.
     """
+    sent = await request.read()
     try:
-        body: Any = json.loads(await request.read())
+        body: Any = json.loads(sent)
+        if _HALVES.search(sent):
+            json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"U+{ord(error.object[error.start]):04X}"
+        raise ApiError(
+            "MalformedRequestError",
+            f"A text in the body has {half}, half of a character (a surrogate without its other half): "
+            "send whole characters.",
+        ) from error
     except (ValueError, RecursionError) as error:
         raise ApiError("MalformedRequestError", f"The body is not JSON: {error}") from error
     if not isinstance(body, list) or not all(isinstance(operation, dict) for operation in body):

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from aiohttp import WSMsgType, web
 
 from app.sandbox.contract import Identity, Site
+from app.sandbox.encoding import is_whole
 from app.sandbox.expressions import ExpressionError
 from app.sandbox.routing import DuplicateSubscriber, Router
 from app.sandbox.socketio import (
@@ -240,7 +241,7 @@ class EventHub:
     def _user_id(self, username: object, identity: Identity) -> str | None:
         if username == identity.username:
             return identity.user_id
-        if not isinstance(username, str):
+        if not isinstance(username, str) or not is_whole(username):
             return None
         if username not in self._user_ids:
             rows = self._site.reader.select('SELECT id FROM "Resource" WHERE username = ?', (username,))

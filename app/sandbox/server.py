@@ -32,6 +32,7 @@ from app.sandbox.contract import (
     Json,
     Reader,
 )
+from app.sandbox.encoding import is_whole
 from app.sandbox.history import write_history
 from app.sandbox.http import api_response, error_response, identity_of, json_response, read_operations
 from app.sandbox.live import LiveValues
@@ -106,6 +107,8 @@ class Server:
 
     def identity(self, user: str, key: str) -> Identity | None:
         """The active user of these credentials, or ``None``. The site's key serves all, a reset key its own user."""
+        if not (is_whole(user) and is_whole(key)):  # the bytes of a header that are no UTF-8
+            return None
         held = self._credentials.get(user)
         if held is None:
             rows = self.store.select(

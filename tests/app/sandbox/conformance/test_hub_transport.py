@@ -139,7 +139,7 @@ def test_any_json_that_a_client_sends_is_passed_on_unharmed(live_site: SandboxPr
     client.subscribe("topic=any.json")
     client.emit("any.json", data, number=None, source={"id": "me", "user": {"username": ["odd"]}})
     assert client.event()["data"] == data
-    client.emit("\udfff", number=None)
+    client.emit("\udfff", number=None, source={"user": {"username": "\ud83d"}})
     client.socket.send('5:::{"name":"ftrack.event","args":[' + '{"topic":' * 20000)
     client.emit("any.json", {"still": "alive"}, number=None)
     assert client.event()["data"] == {"still": "alive"}

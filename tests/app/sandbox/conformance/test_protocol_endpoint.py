@@ -180,6 +180,34 @@ def test_fact_1_2_what_is_not_a_list_of_operations_is_an_error_object(suite_site
 
 
 @pytest.mark.parametrize(
+    "operation",
+    [
+        {"action": "query", "expression": 'Task where name is "\ud800"'},
+        {"action": "create", "entity_type": "Note", "entity_data": {"content": "half a bird \ud83d"}},
+        {"action": "update", "entity_type": "Task", "entity_key": "\udfff", "entity_data": {"name": "comp"}},
+    ],
+)
+def test_half_a_character_is_refused_as_a_malformed_request(
+    suite_site: SandboxProcess, operation: dict[str, Any]
+) -> None:
+    headers = {"ftrack_user": suite_site.user, "ftrack_api_key": suite_site.key, "ftrack_strict_api": "true"}
+    status, answer = post(suite_site, json.dumps([operation]).encode(), **headers)
+    assert (status, answer["exception"]) == (400, "MalformedRequestError")
+    assert "half of a character" in answer["content"]
+
+
+def test_a_whole_character_beyond_the_first_plane_is_kept(suite_site: SandboxProcess) -> None:
+    note = {"action": "create", "entity_type": "Note", "entity_data": {"content": "\\ud83d \U0001f426"}}
+    assert suite_site.api(note)[0]["data"]["content"] == "\\ud83d \U0001f426"
+
+
+def test_a_user_s_name_that_is_no_text_is_a_wrong_key(suite_site: SandboxProcess) -> None:
+    status, answer = post(suite_site, b"[]", ftrack_user="\xff", ftrack_api_key="\xff", ftrack_strict_api="true")
+    assert (status, answer["exception"]) == (401, "InvalidCredentialsError")
+    assert suite_site.request("/socket.io/1/", user="\xff")[0] == 401
+
+
+@pytest.mark.parametrize(
     ("status", "raised"),
     # The stock client tests its response for truth, which a 500 fails: the decoder's own error comes out.
     [(200, ServerError), (500, json.JSONDecodeError)],
