@@ -23,8 +23,9 @@ CONNECT = "1::"
 HEARTBEAT = "2::"
 EVENT_NAMESPACE = "ftrack.event"
 
-# A client that reads nothing shall not fill this process's memory; ftrack drops such a client too.
-_QUEUE_LIMIT = 200_000
+MOST_PACKETS = 200_000
+MOST_BYTES = 256 * 1024 * 1024
+"""What a client may leave unread: one that reads nothing shall not fill this process's memory. ftrack drops it too."""
 
 
 class PacketError(ValueError):
@@ -96,28 +97,48 @@ class Connection:
     Attributes:
         identifier: The socket.io session id.
         identity: The user who asked for the session.
-        client: The client's own token where it named one.
+        silent: Nothing is sent any more although the connection stands: a fault that tests order.
     """
 
-    def __init__(self, identifier: str, identity: Identity, socket: web.WebSocketResponse, request: web.Request):
+    def __init__(
+        self,
+        identifier: str,
+        identity: Identity,
+        socket: web.WebSocketResponse,
+        request: web.Request,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         self.identifier = identifier
         self.identity = identity
         self._socket = socket
         self._request = request
         self._pending: deque[str] = deque()
+        self._pending_bytes = 0
+        self._most_bytes = most_bytes
         self._wake = asyncio.Event()
         self.silent = False
 
     def send(self, packet: str) -> None:
-        """Queue a packet. A connection that has stopped reading for too long is dropped."""
-        if self.silent:
+        """Queue a packet, which is ASCII. A connection that leaves too much unread is dropped."""
+        if self.silent or self.dropped:
             return
-        if len(self._pending) >= _QUEUE_LIMIT:
-            log.warning("dropped a client of %s: it left %d packets unread", self.identity.username, _QUEUE_LIMIT)
+        if len(self._pending) >= MOST_PACKETS or self._pending_bytes + len(packet) > self._most_bytes:
+            log.warning(
+                "dropped a client of %s: it left %d packets (%.1f MB) unread",
+                self.identity.username,
+                len(self._pending),
+                self._pending_bytes / 1e6,
+            )
             self.abort()
             return
         self._pending.append(packet)
+        self._pending_bytes += len(packet)
         self._wake.set()
+
+    @property
+    def dropped(self) -> bool:
+        """Whether its TCP connection is gone, or about to go."""
+        return self._request.transport is None or self._request.transport.is_closing()
 
     async def write(self) -> None:
         """Send what is queued, until the connection ends."""
@@ -126,7 +147,9 @@ class Connection:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._pending:
-                    await self._socket.send_str(self._pending.popleft())
+                    packet = self._pending.popleft()
+                    self._pending_bytes -= len(packet)
+                    await self._socket.send_str(packet)
         except ConnectionError:
             return
 
@@ -139,6 +162,7 @@ class Connection:
     def abort(self) -> None:
         """Drop the TCP connection without a word."""
         self._pending.clear()
+        self._pending_bytes = 0
         if self._request.transport is not None:
             self._request.transport.abort()
 
