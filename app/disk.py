@@ -94,12 +94,16 @@ class ProductionDrives:
 
     def _absolute(self, text: str, what: str) -> Path:
         path = Path(text)
-        if not path.is_absolute() or ".." in path.parts:
-            raise PlanError(
-                f"{what} is no absolute path on this machine: write the whole path on ftrack, "
-                "or map its prefix under studio.disk_map."
-            )
-        return path
+        if ".." in path.parts:
+            wrong = "has '..' in it"
+        elif not path.is_absolute():
+            wrong = "is not an absolute path on this machine"
+        else:
+            return path
+        raise PlanError(
+            f"{what} {wrong}, so the project's folder is not known: write the whole path on ftrack, "
+            "or map its prefix under studio.disk_map."
+        )
 
     def prove_root(self, root: Path) -> None:
         """Raise Later("drive not mounted ...") unless the drive that holds ``root`` is really there.

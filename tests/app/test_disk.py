@@ -69,8 +69,8 @@ def test_prefixes_of_ftrack_are_mapped_to_this_machine(drive: Path) -> None:
     [
         ({"disk": None}, "neither a root nor a disk"),
         ({"disk": {"name": "p", "unix": "", "windows": "P:\\"}}, "no Unix path"),
-        ({"root": "relative/path"}, "no absolute path"),
-        ({"root": "/data/../etc"}, "no absolute path"),
+        ({"root": "relative/path"}, "is not an absolute path .* write the whole path on ftrack"),
+        ({"root": "/data/../etc"}, "has '..' in it"),
         ({"name": "../etc"}, "cannot be a folder"),
     ],
 )
