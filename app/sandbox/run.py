@@ -97,7 +97,7 @@ async def running_site(options: SiteOptions) -> AsyncIterator[Running]:
     """
     profile = PROFILES.get(options.profile)
     if profile is None:
-        raise CannotStart(f'there is no profile "{options.profile}"; there are: {", ".join(PROFILES)}')
+        raise CannotStart(f'unknown profile "{options.profile}"; choose one of {", ".join(PROFILES)}')
     with contextlib.ExitStack() as stack:
         directory = options.directory or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-sandbox-"))
