@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.jobs import loader
 from app.jobs.commands import expand_variables
 from app.jobs.local import PLATFORM, ShownCommand, shown
 from app.jobs.model import Variable
@@ -66,7 +67,7 @@ class RunWish:
     @property
     def job_type(self) -> str:
         """The job type's name, as the Manager makes it from the file name."""
-        return self.script.removesuffix(".js").replace("_", "-")
+        return loader.job_type_name(self.script)
 
 
 @dataclass(frozen=True)
