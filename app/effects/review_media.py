@@ -8,7 +8,7 @@ import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -54,7 +54,6 @@ class MakeReviewMedia(_Temporary):
     date: str = ""
     first_frame: int | None = None
     options: dict[str, Any] = Field(default_factory=dict)
-    want: Literal["review"] = "review"
 
     def describe(self) -> str:
         slate = " with a slate" if self.slate is not None else ""
