@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from app.jobs.manager_client import (
@@ -35,7 +36,7 @@ from app.settings.models import FlamencoSettings
 if TYPE_CHECKING:
     from app.jobs.manager_live import Rhythm
 
-__all__ = ["Farm", "JobInDoubt"]
+__all__ = ["Farm", "JobInDoubt", "ManagerOrder"]
 
 log = logging.getLogger("signalbox.flamenco")
 
@@ -45,6 +46,8 @@ _SETTINGS_SECONDS = 1.0
 #: A job at rest is looked at for so long: the last news of its tasks may come after its own.
 _REST_SECONDS = 60.0
 _NEVER = float("inf")
+#: What a column of the journal can hold.
+_LARGEST_WHOLE = 1 << 63
 #: Statuses of a Manager's job of which no task is handed out, not even a queued one.
 _HELD = ("failed", "canceled", "paused")
 _ANSWER_SECONDS = 120.0
@@ -54,6 +57,7 @@ _STOP_SECONDS = 10.0
 _LINK_SECONDS = 20.0
 _LINK_LOOK_SECONDS = 0.02
 
+ManagerOrder = Literal["cancel", "pause", "resume", "requeue", "delete"]
 T = TypeVar("T")
 #: Tasks that this machine compiles a Manager's job to; empty: not known.
 CompileRemote = Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
@@ -123,7 +127,7 @@ class Farm:
         found = self._ask(lambda link: link.client.find(dedupe))
         return self._shown(found) if found is not None else None
 
-    def order(self, job: JobRow, order: Literal["cancel", "pause", "resume", "requeue", "delete"], who: str) -> None:
+    def order(self, job: JobRow, order: ManagerOrder, who: str) -> None:
         """Carry an order about a job to the Manager. Raises PlanError, Later."""
         # Requeueing takes up what is not completed: that is what resuming means there.
         wanted = {"cancel": "cancel-requested", "pause": "pause-requested"}
@@ -166,6 +170,8 @@ class Farm:
             raise (JobInDoubt if doubtful else Later)(str(error), error.seconds or _LATER_SECONDS) from error
         except ManagerNonsense as error:
             raise (JobInDoubt if doubtful else Later)(str(error)) from error
+        except CancelledError as error:
+            raise (JobInDoubt if doubtful else Later)("Signalbox leaves the Flamenco Manager") from error
         except TimeoutError as error:
             future.cancel()
             raise (JobInDoubt if doubtful else Later)(
@@ -178,7 +184,7 @@ class Farm:
         while (link := self._link) is None:
             if not self._settings().manager.strip():
                 raise PlanError("no Flamenco Manager is set (settings, flamenco.manager)")
-            if time.monotonic() > until:
+            if time.monotonic() > until or self._ending.is_set():
                 raise Later("the link to the Flamenco Manager is not up yet", _LATER_SECONDS)
             threading.Event().wait(_LINK_LOOK_SECONDS)
         return link
@@ -196,6 +202,11 @@ class Farm:
         try:
             self._loop.run_until_complete(self._keep())
         finally:
+            # Who still waits for an answer is told that none comes.
+            asked = asyncio.all_tasks(self._loop)
+            for each in asked:
+                each.cancel()
+            self._loop.run_until_complete(asyncio.gather(*asked, return_exceptions=True))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
@@ -203,23 +214,30 @@ class Farm:
         """Keep the link to whatever Manager the settings name."""
         known = ("", 0.0, 0.0)
         while not self._ending.is_set():
-            settings = self._settings()
-            url = settings.manager.strip().rstrip("/")
-            wanted = (url, settings.timeout, settings.poll)
-            if known != wanted:
-                known = wanted
-                await self._leave()
-                if url:
-                    from app.jobs.manager_live import Rhythm  # with it comes the HTTP client, which weighs 10 MB
-
-                    rhythm = self._rhythm or Rhythm(poll=settings.poll)
-                    self._link = _Link(self._journal, url, settings.timeout, self._compile, rhythm)
-                    self._link.start()
-            if self._link is not None:
-                await self._link.tidy()
+            try:
+                known = await self._look_after(known)
+            except Exception:
+                log.exception("looking after the link to the Flamenco Manager failed, goes on")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _SETTINGS_SECONDS)
         await self._leave()
+
+    async def _look_after(self, known: tuple[str, float, float]) -> tuple[str, float, float]:
+        """One look at settings and link; what the link was made with."""
+        settings = self._settings()
+        url = settings.manager.strip().rstrip("/")
+        wanted = (url, settings.timeout, settings.poll)
+        if known != wanted:
+            await self._leave()
+            if url:
+                from app.jobs.manager_live import Rhythm  # with it comes the HTTP client, which weighs 10 MB
+
+                rhythm = self._rhythm or Rhythm(poll=settings.poll)
+                self._link = _Link(self._journal, url, settings.timeout, self._compile, rhythm)
+                self._link.start()
+        if self._link is not None:
+            await self._link.tidy()
+        return wanted
 
     async def _leave(self) -> None:
         link, self._link = self._link, None
@@ -244,6 +262,8 @@ class _Link:
         self._logs: dict[str, tuple[_FileSink, float]] = {}
         self._watched: dict[str, float] = {}
         self._young: dict[str, float] = {}
+        self._pictures: dict[str, None] = {}
+        self._fetching = False
         self._deleted: set[str] = set()
         self._behind = False
         self._chores: set[asyncio.Task[None]] = set()
@@ -311,9 +331,9 @@ class _Link:
                 # Pictures told of while the line was down were not heard of.
                 for remote_id, job in self._live.mirror.jobs.items():
                     if job.get("status") == "active":
-                        self._chore(self._fetch_picture(remote_id))
+                        self._want_picture(remote_id)
         elif what == "jobs" and which:
-            self._chore(self._fetch_picture(which))
+            self._want_picture(which)
         elif what == "jobs":
             self._mirror_jobs()
         elif what == "tasks":
@@ -328,11 +348,14 @@ class _Link:
         self._young = {remote_id: self._young[remote_id] for remote_id in spared - set(mirror.jobs)}
         for job in jobs:
             final = job.status in FINAL_JOB
-            if job.remote_id in mirror.tasks and self._journal.job_of_remote(job.remote_id) in changed:
+            is_changed = self._journal.job_of_remote(job.remote_id) in changed
+            if is_changed and job.remote_id in mirror.tasks:
                 self._chore(self._mirror_tasks(job.remote_id))
+            if is_changed and (final or not mirror.connected):
+                self._want_picture(job.remote_id)  # of its pictures nobody may have told
             if job.remote_id in self._watched:
                 self._watched[job.remote_id] = min(self._watched[job.remote_id], time.monotonic()) if final else _NEVER
-            elif not final or self._journal.job_of_remote(job.remote_id) in changed:
+            elif not final or is_changed:
                 self._watched[job.remote_id] = time.monotonic() if final else _NEVER
                 self._chore(self._live.watch_job(job.remote_id))
 
@@ -351,11 +374,13 @@ class _Link:
                 self._journal.mirror_tasks(job_id, found)
 
     def _tell_lamp(self) -> None:
-        """Before the first attempt has ended there is nothing to tell."""
+        """Before the first attempt has ended there is nothing to tell. A line alone is no farm: jobs must be read too."""
         mirror = self._live.mirror
-        if mirror.connected or mirror.problem:
-            words = f"connected to {self.client.url}" if mirror.connected else mirror.problem
-            self._journal.set_health("flamenco", "ok" if mirror.connected else "warning", words)
+        problem = mirror.trouble or mirror.problem
+        if mirror.connected or problem:
+            self._journal.set_health(
+                "flamenco", "warning" if problem else "ok", problem or f"connected to {self.client.url}"
+            )
 
     async def tidy(self) -> None:
         """Renew the lamp; stop looking at jobs that have rested, and fetching logs nobody has asked for."""
@@ -387,28 +412,45 @@ class _Link:
             self._known_needs[remote_id] = [list(task["dependencies"]) for task in compiled] if same else []
         return self._known_needs[remote_id]
 
+    def _want_picture(self, remote_id: str) -> None:
+        """Fetched one after the other: a Manager with hundreds of jobs is not asked for all of them at once."""
+        self._pictures[remote_id] = None
+        if not self._fetching:
+            self._fetching = True
+            self._chore(self._fetch_pictures())
+
+    async def _fetch_pictures(self) -> None:
+        try:
+            while self._pictures:
+                remote_id = next(iter(self._pictures))
+                del self._pictures[remote_id]
+                await self._fetch_picture(remote_id)
+        finally:
+            self._fetching = False
+
     async def _fetch_picture(self, remote_id: str) -> None:
         """The last picture a job rendered, beside the logs."""
         job_id = self._journal.job_of_remote(remote_id)
         if job_id is None:
             return
         try:
-            facts = await self.client.last_rendered(remote_id)
-            suffixes = facts.get("suffixes") if facts else None
-            if not facts or not suffixes:
-                return
-            data = await self.client.download(f"{str(facts['base']).rstrip('/')}/{suffixes[0]}")
+            data = await self.client.picture(remote_id)
         except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
             log.debug("the last picture of job %s: %s", remote_id, error)
+            return
+        if not data:
             return
         target = self._journal.task_log_path(job_id, 0).with_name("last-rendered.jpg")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            fresh = target.with_suffix(".new")  # whoever looks meanwhile sees the one before, never half of this one
+            fresh.write_bytes(data)
+            fresh.replace(target)
         except OSError as error:
             log.warning("the last picture of job %s cannot be kept: %s", remote_id, error)
             return
-        self._journal.set_last_rendered(job_id, str(target))
+        with self._for_later():
+            self._journal.set_last_rendered(job_id, str(target))
 
     # -- logs ------------------------------------------------------------------------------------------------------
 
@@ -479,21 +521,23 @@ def _moment(text: object) -> float:
     """An RFC 3339 time as UTC epoch seconds; 0 when it is none."""
     try:
         return dt.datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
 def _words(value: object) -> str:
-    return "" if value is None else str(value)
+    """A text that can be stored: half of a surrogate pair cannot."""
+    return "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _whole(value: object) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    """A number that can be stored; 0 when it is none."""
+    return int(value) if isinstance(value, int | float) and abs(value) < _LARGEST_WHOLE else 0
 
 
 def remote_job(job: Mapping[str, Any]) -> RemoteJob:
     """A job as the Manager's REST interface gives it."""
-    metadata = {str(key): str(value) for key, value in (job.get("metadata") or {}).items()}
+    metadata = {_words(key): _words(value) for key, value in (job.get("metadata") or {}).items()}
     return RemoteJob(
         remote_id=str(job["id"]),
         name=_words(job.get("name")),

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.jobs.farm import Farm, JobInDoubt
+from app.jobs.farm import Farm, JobInDoubt, ManagerOrder
 from app.jobs.local import PAUSED, PLATFORM, LocalJobs, Submission
-from app.journal.jobs import FINAL_JOB
+from app.journal.jobs import FINAL_JOB, TASK_LANE
 from app.journal.journal import Journal
 from app.journal.rows import JobRow, OrderRow, TaskRow, TaskStatus
 from app.rules.outcomes import Later, PlanError
@@ -113,45 +113,48 @@ class JobOrders:
         return self._farm.submit(body, wanted.dedupe)
 
     def _order_job_cancel(self, order: OrderRow) -> dict[str, Any]:
-        job = self._job(order)
-        if job.status in FINAL_JOB:
-            raise Refused(f"the job {job.name} is {job.status}: there is nothing to cancel")
-        if job.engine == "manager":
-            self._farm.order(job, "cancel", order.who)
-            return {"job": job.id}
+        if self._of_manager(order, "cancel", _cancellable):
+            return {"job": int(order.args["job"])}
         with self._journal.write():
+            job = self._job(order)
+            _cancellable(job)
             self._journal.wish(job.id, "cancel")
             waiting = [run for run, _ in self._journal.task_runs(job.id, _WAITING)]
             self._journal.set_state(waiting, "cancelled", f"cancelled by {order.who}")
-        self._stop_active(job.id)
+            active = [run for run, _ in self._journal.task_runs(job.id, ["active"])]
+            for run in active:
+                self._journal.ask_cancel(run)
+        for run in active:
+            self._stop_run(run)
         return {"job": job.id, "tasks": len(waiting)}
 
-    def _stop_active(self, job_id: int) -> None:
-        for run, _ in self._journal.task_runs(job_id, ["active"]):
-            self._journal.ask_cancel(run)
-            self._stop_run(run)
+    def _of_manager(self, order: OrderRow, action: ManagerOrder, check: Callable[[JobRow], None]) -> bool:
+        """Whether it is a Manager's job, which is ordered there; no transaction waits for a Manager."""
+        job = self._job(order)
+        if job.engine != "manager":
+            return False
+        check(job)
+        self._farm.order(job, action, order.who)
+        return True
 
     def _order_job_pause(self, order: OrderRow) -> dict[str, Any]:
-        job = self._job(order)
-        if job.status in FINAL_JOB or job.status == "needs-confirmation":
-            raise Refused(f"the job {job.name} is {job.status}: there is nothing to pause")
-        if job.engine == "manager":
-            self._farm.order(job, "pause", order.who)
-            return {"job": job.id}
+        if self._of_manager(order, "pause", _pausable):
+            return {"job": int(order.args["job"])}
         with self._journal.write():
+            job = self._job(order)
+            _pausable(job)
             self._journal.wish(job.id, "pause")
             waiting = [run for run, _ in self._journal.task_runs(job.id, ["queued", "soft-failed"])]
             self._journal.set_state(waiting, "paused", f"paused by {order.who}")
         return {"job": job.id, "tasks": len(waiting)}
 
     def _order_job_resume(self, order: OrderRow) -> dict[str, Any]:
-        job = self._job(order)
-        if job.status not in ("paused", "pause-requested"):
-            raise Refused(f"the job {job.name} is {job.status}: only a paused job is resumed")
-        if job.engine == "manager":
-            self._farm.order(job, "resume", order.who)
-            return {"job": job.id}
-        return self._let_go(job.id)
+        if self._of_manager(order, "resume", _resumable):
+            return {"job": int(order.args["job"])}
+        with self._journal.write():
+            job = self._job(order)
+            _resumable(job)
+            return self._let_go(job.id)
 
     def _let_go(self, job_id: int) -> dict[str, Any]:
         with self._journal.write():
@@ -162,10 +165,10 @@ class JobOrders:
 
     def _order_job_confirm(self, order: OrderRow) -> dict[str, Any]:
         """A person saw the command lines: this script runs from now on, here and in the other jobs that wait for it."""
-        job = self._job(order)
-        if job.status != "needs-confirmation":
-            raise Refused(f"the job {job.name} is {job.status}: it waits for no confirmation")
-        with self._journal.write():
+        with self._journal.write(durable=True):
+            job = self._job(order)
+            if job.status != "needs-confirmation":
+                raise Refused(f"the job {job.name} is {job.status}: it waits for no confirmation")
             self._journal.confirm(job.script_hash, order.who)
             held = self._journal.held_jobs(job.script_hash)
             for each in held:
@@ -177,23 +180,32 @@ class JobOrders:
 
     def _order_job_requeue(self, order: OrderRow) -> dict[str, Any]:
         """A completed job starts over; of any other, what is not completed is done again (the Manager's rule)."""
-        job = self._job(order)
-        if job.status == "needs-confirmation":
-            raise Refused(f"the job {job.name} waits for its command lines to be confirmed")
-        if job.engine == "manager":
-            self._farm.order(job, "requeue", order.who)
-            return {"job": job.id}
-        again: tuple[TaskStatus, ...] = ("completed",) if job.status == "completed" else _UNDONE
+        if self._of_manager(order, "requeue", _confirmed):
+            return {"job": int(order.args["job"])}
         with self._journal.write():
+            job = self._job(order)
+            _confirmed(job)
+            if self._unconfirmed(job):
+                return self._ask_again(job)
+            again: tuple[TaskStatus, ...] = ("completed",) if job.status == "completed" else _UNDONE
             self._journal.wish(job.id, "")
-            self._start_over(job.id, again)
+            self._journal.queue_tasks(self._journal.task_runs(job.id, again))
             # Twice: what a task waits for is known when all of them are queued again.
             tasks = self._journal.task_runs(job.id, ["queued"])
             self._journal.queue_tasks(tasks)
+            for run, _ in self._journal.task_runs(job.id, ["active"]):
+                self._journal.ask_cancel(run, wanted=False)
         return {"job": job.id, "tasks": len(tasks)}
 
-    def _start_over(self, job_id: int, statuses: tuple[TaskStatus, ...]) -> None:
-        self._journal.queue_tasks(self._journal.task_runs(job_id, statuses))
+    def _unconfirmed(self, job: JobRow) -> bool:
+        return bool(job.script_hash) and not self._journal.is_confirmed(job.script_hash)
+
+    def _ask_again(self, job: JobRow) -> dict[str, Any]:
+        """A job that was cancelled before anybody had confirmed its script waits for that again."""
+        self._journal.wish(job.id, "confirm")
+        runs = [run for run, _ in self._journal.task_runs(job.id, _UNDONE)]
+        self._journal.set_state(runs, "paused", lane=TASK_LANE)
+        return {"job": job.id, "tasks": len(runs), "status": "needs-confirmation"}
 
     def _order_job_priority(self, order: OrderRow) -> dict[str, Any]:
         job, priority = self._job(order), int(order.args["priority"])
@@ -206,12 +218,12 @@ class JobOrders:
         return {"job": job.id, "priority": priority}
 
     def _order_job_delete(self, order: OrderRow) -> dict[str, Any]:
-        job = self._job(order)
-        if job.engine == "manager":
-            self._farm.order(job, "delete", order.who)
-        elif job.active:
-            raise Refused(f"the job {job.name} is at work: cancel it first")
-        self._journal.delete_job(job.id)
+        self._of_manager(order, "delete", lambda _: None)
+        with self._journal.write():
+            job = self._job(order)
+            if job.engine == "local" and job.active:
+                raise Refused(f"the job {job.name} is at work: cancel it first")
+            self._journal.delete_job(job.id)
         self.remove_files(job.id)
         return {"job": job.id}
 
@@ -226,24 +238,37 @@ class JobOrders:
         job, task = self._task(order)
         if job.engine == "manager":
             self._farm.order_task(job, task.remote_id, "cancel", order.who)
-        elif task.status == "active" and task.run_id is not None:
-            self._journal.ask_cancel(task.run_id)
+            return {"job": job.id, "task": task.index}
+        with self._journal.write():
+            job, task = self._task(order)
+            if task.status == "active" and task.run_id is not None:
+                self._journal.ask_cancel(task.run_id)
+            elif task.status in _WAITING and task.run_id is not None:
+                self._journal.set_state([task.run_id], "cancelled", f"cancelled by {order.who}")
+            else:
+                raise Refused(f"the task {task.name} is {task.status}: there is nothing to cancel")
+        if task.status == "active" and task.run_id is not None:
             self._stop_run(task.run_id)
-        elif task.status in _WAITING and task.run_id is not None:
-            self._journal.set_state([task.run_id], "cancelled", f"cancelled by {order.who}")
-        else:
-            raise Refused(f"the task {task.name} is {task.status}: there is nothing to cancel")
         return {"job": job.id, "task": task.index}
 
     def _order_task_requeue(self, order: OrderRow) -> dict[str, Any]:
         job, task = self._task(order)
         if job.engine == "manager":
             self._farm.order_task(job, task.remote_id, "requeue", order.who)
-        elif job.status == "needs-confirmation" or task.status == "active" or task.run_id is None:
-            raise Refused(f"the task {task.name} is {task.status}, its job {job.status}: it cannot be done again now")
-        else:
-            with self._journal.write():
-                self._journal.wish(job.id, "")
+            return {"job": job.id, "task": task.index}
+        with self._journal.write():
+            job, task = self._task(order)
+            if self._unconfirmed(job):
+                raise Refused(
+                    f"the task {task.name} cannot be done: nobody has confirmed the command lines of its job; requeue "
+                    "the job and look at them"
+                )
+            if task.run_id is None or (task.status == "active" and not self._journal.cancel_asked(task.run_id)):
+                raise Refused(f"the task {task.name} is {task.status}: it cannot be done again now")
+            self._journal.wish(job.id, "")
+            if task.status == "active":
+                self._journal.ask_cancel(task.run_id, wanted=False)
+            else:
                 self._journal.queue_tasks([(task.run_id, self._journal.task_waits_for(task.id))])
         return {"job": job.id, "task": task.index}
 
@@ -252,6 +277,26 @@ class JobOrders:
         if job.engine == "manager":
             self._farm.follow_log(job.id, task.index)
         return {"job": job.id, "task": task.index}
+
+
+def _cancellable(job: JobRow) -> None:
+    if job.status in FINAL_JOB:
+        raise Refused(f"the job {job.name} is {job.status}: there is nothing to cancel")
+
+
+def _pausable(job: JobRow) -> None:
+    if job.status in FINAL_JOB or job.status == "needs-confirmation":
+        raise Refused(f"the job {job.name} is {job.status}: there is nothing to pause")
+
+
+def _resumable(job: JobRow) -> None:
+    if job.status not in ("paused", "pause-requested"):
+        raise Refused(f"the job {job.name} is {job.status}: only a paused job is resumed")
+
+
+def _confirmed(job: JobRow) -> None:
+    if job.status == "needs-confirmation":
+        raise Refused(f"the job {job.name} waits for its command lines to be confirmed")
 
 
 def _mapping(args: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -245,8 +245,11 @@ class LocalJobs:
         crash_point("job_compiled")
         job = compiled.result.job or {}
         hold: Hold = "pause" if wanted.paused else ""
-        if not compiled.built_in and not self._journal.is_confirmed(compiled.script_hash):
-            hold = "confirm"
+        if not self._journal.is_confirmed(compiled.script_hash):
+            if compiled.built_in:
+                self._journal.confirm(compiled.script_hash, "signalbox")
+            else:
+                hold = "confirm"
         metadata = {str(key): str(value) for key, value in (job.get("metadata") or {}).items()}
         if wanted.try_out:
             metadata[TRY_OUT] = "yes"

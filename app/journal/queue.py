@@ -374,7 +374,7 @@ class Queue(Store):
             due: Not before this time.
             lane: Which pool continues it.
             failed_attempt: Count an attempt.
-            fresh_attempts: Count attempts from 0 again.
+            fresh_attempts: Count attempts from 0 again; an earlier wish to cancel is over, too.
             release: Let followers be claimed by themselves again.
             dry: Set the run's dry flag.
         """
@@ -387,7 +387,7 @@ class Queue(Store):
                     lane = coalesce(:lane, CASE WHEN :ended THEN 'main' ELSE lane END),
                     holds = CASE WHEN :holds AND key != '' THEN 1 ELSE 0 END,
                     attempts = CASE WHEN :fresh THEN 0 ELSE attempts + :attempt END,
-                    cancel = CASE WHEN :ended THEN 0 ELSE cancel END,
+                    cancel = CASE WHEN :ended OR :fresh THEN 0 ELSE cancel END,
                     leader = CASE WHEN :release THEN NULL ELSE leader END,
                     dry = coalesce(:dry, dry),
                     finished = CASE WHEN :ended THEN :now ELSE NULL END WHERE id = :id""",
@@ -413,10 +413,10 @@ class Queue(Store):
         with self.write() as db:
             db.execute("UPDATE runs SET progress = ? WHERE id = ? AND state = 'running'", (storable(words), run_id))
 
-    def ask_cancel(self, run_id: int) -> None:
-        """Ask a running run to stop at its next step."""
+    def ask_cancel(self, run_id: int, *, wanted: bool = True) -> None:
+        """Ask a running run to stop at its next step; or, not wanted any more, take that back."""
         with self.write() as db:
-            db.execute("UPDATE runs SET cancel = 1 WHERE id = ?", (run_id,))
+            db.execute("UPDATE runs SET cancel = ? WHERE id = ?", (wanted, run_id))
 
     def cancel_asked(self, run_id: int) -> bool:
         """Whether a person asked this run to stop."""

@@ -72,6 +72,9 @@ class TaskExecutor:
         missing = journal.task_waits_for(task.id)
         if missing:
             return Ending("waiting", "", due=NEVER, lane=BLOCKED_LANE)
+        held = _held(journal, run, task.job_id)
+        if held is not None:
+            return held
         if tools.lane != TASK_LANE:
             return Ending("queued", "", lane=TASK_LANE)
         note = ""
@@ -87,11 +90,10 @@ class TaskExecutor:
         try:
             problem = carry_out(task.commands, files, self._local.machine(files), tools.cancel, report, note)
         except Cancelled:
-            if tools.cancel_reason == STOPPING:
-                return Ending("queued", "Signalbox was stopped: the task starts over", lane=TASK_LANE)
-            return Ending("cancelled", "cancelled by a person")
+            return _interrupted(journal, run, task.job_id, tools.cancel_reason)
         except CommandFailed as failed:
-            return self._failed(run, str(failed), journal.now())
+            ending = self._failed(run, str(failed), journal.now())
+            return (_held(journal, run, task.job_id) or ending) if ending.state == "retry" else ending
         crash_point("task_done")
         if problem:
             tools.log.warning("%s", problem)
@@ -102,6 +104,32 @@ class TaskExecutor:
         if reason.startswith(REFUSED) or run.attempts + 1 >= settings.task_attempts:
             return Ending("failed", reason.removeprefix(REFUSED))
         return Ending("retry", reason, due=now + settings.task_pause)
+
+
+def _held(journal: Journal, run: QueuedRun, job_id: int) -> Ending | None:
+    """How a task ends that may not be done (again) now, None where it may: what people want of its job goes first.
+
+    It can be met here although its job rests: tried again by hand, after a soft failure, or after a crash.
+    """
+    if journal.cancel_asked(run.id):
+        return Ending("cancelled", "cancelled by a person")
+    match journal.job(job_id).status:
+        case "needs-confirmation":
+            return Ending("paused", "a person must see and confirm the job's command lines first")
+        case "pause-requested":
+            return Ending("paused", "its job is paused: it goes on when the job is resumed")
+        case "cancel-requested":
+            return Ending("cancelled", "its job was cancelled: requeue the job, or this task of it")
+    return None
+
+
+def _interrupted(journal: Journal, run: QueuedRun, job_id: int, reason: str) -> Ending:
+    """How a task ends whose program was ended: the program stops, a person cancelled it, or wanted it again since."""
+    held = _held(journal, run, job_id)
+    if held is not None:
+        return held
+    why = "Signalbox was stopped: the task starts over" if reason == STOPPING else "requeued: the task starts over"
+    return Ending("queued", why, lane=TASK_LANE)
 
 
 class JobRoom:

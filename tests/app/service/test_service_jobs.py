@@ -200,6 +200,85 @@ def test_a_run_cancelled_or_retried_in_the_runs_dock_is_the_task(jobs: Jobs) -> 
     assert jobs.ended(job).status == "canceled"
 
 
+def test_no_way_round_leads_past_the_confirmation_of_a_script(tmp_path: Path) -> None:
+    room = Jobs(tmp_path, confirmed=False)
+    try:
+        room.room.start(executors={"task": room.jobs.executor})  # type: ignore[union-attr]
+        job = room.submit(script_of(ECHO, ECHO))
+        run = room.journal.job_tasks(job)[0].run_id
+        room.room.order("retry", run=run)
+        room.wait(lambda: "confirm the job's command lines" in room.journal.job_tasks(job)[0].reason)
+        room.order("job_cancel", job=job)
+        assert room.journal.job(job).status == "canceled"
+        assert "nobody has confirmed" in str(room.order("task_requeue", job=job, task=1)["refused"])
+        assert room.order("job_requeue", job=job)["status"] == "needs-confirmation"
+        assert (room.journal.job(job).status, room.log(job)) == ("needs-confirmation", "")
+        room.order("job_confirm", job=job)
+        room.wait(lambda: room.states(job) == ["completed", "completed"])
+    finally:
+        room.close()
+
+
+FAILS_ONCE = """
+import os, sys, time
+here, gate = sys.argv[1:]
+tries = len(os.listdir(here))
+open(f'{here}/{tries}', 'w')
+while not os.path.exists(gate): time.sleep(0.02)
+sys.exit(not tries)
+"""
+
+
+def test_a_task_of_a_paused_job_that_fails_softly_is_not_tried_again_before_the_job_goes_on(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    tries, gate = tmp_path / "tries", tmp_path / "gate"
+    tries.mkdir()
+    job = jobs.submit(script_of(python(FAILS_ONCE, str(tries), str(gate))))
+    jobs.wait(lambda: len(list(tries.iterdir())) == 1)
+    jobs.order("job_pause", job=job)
+    gate.touch()
+    assert jobs.ended(job).status == "paused"
+    assert (jobs.states(job), len(list(tries.iterdir()))) == (["paused"], 1)
+    jobs.order("job_resume", job=job)
+    jobs.wait(lambda: jobs.journal.job(job).status == "completed")
+    assert len(list(tries.iterdir())) == 2
+
+
+def test_a_job_paused_or_cancelled_before_a_crash_stays_so_after_it(jobs: Jobs, tmp_path: Path) -> None:
+    for order, ends in (("job_pause", "paused"), ("job_cancel", "canceled")):
+        tries = tmp_path / order
+        tries.mkdir()
+        job = jobs.submit(script_of(python(FAILS_ONCE, str(tries), "/nowhere"), ECHO))
+        jobs.wait(lambda tries=tries: len(list(tries.iterdir())) == 1)  # type: ignore[misc]
+        run = jobs.journal.job_tasks(job)[0].run_id
+        jobs.order(order, job=job)
+        jobs.stop()
+        # As a crash leaves it: at work, and the order given.
+        with jobs.journal.write() as db:
+            db.execute("UPDATE runs SET state = 'running', lane = 'task' WHERE id = ?", (run,))
+        jobs.start()
+        jobs.wait(lambda job=job, ends=ends: jobs.states(job) == [ends, ends])  # type: ignore[misc]
+        assert jobs.journal.job(job).status == ends
+        assert len(list(tries.iterdir())) == 1, "its program did not start again"
+
+
+def test_a_job_requeued_while_it_is_being_cancelled_starts_over(jobs: Jobs, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    # It takes its time to end: the cancel is not through when the requeue comes.
+    code = (
+        "import os,signal,sys,time\nsignal.signal(15, lambda *_: (time.sleep(0.5), os._exit(1)))\n"
+        f"again = os.path.exists({str(ready)!r}); open({str(ready)!r}, 'w')\nwhile not again: time.sleep(0.02)"
+    )
+    job = jobs.submit(script_of(python(code), ECHO))
+    jobs.wait(ready.exists)
+    jobs.order("job_cancel", job=job)
+    assert jobs.journal.job(job).status == "cancel-requested"
+    assert "refused" not in jobs.order("job_requeue", job=job)
+    jobs.wait(lambda: jobs.journal.job(job).status == "completed")
+    assert jobs.states(job) == ["completed", "completed"]
+
+
 def test_a_task_type_this_machine_does_not_take_waits(tmp_path: Path) -> None:
     room = Jobs(tmp_path, task_types=["ffmpeg"])
     try:
