@@ -44,7 +44,11 @@ class TaskLog:
             words = f"the log is full at {self._limit / (1 << 20):g} MB: what the task writes from here on is not kept"
             data = kept + f"--- {words} ---\n".encode()
         try:
-            self._size += self._file.write(data)
+            # A disk that has room for a part takes that, and says only at the next piece that it is full.
+            while data:
+                written = self._file.write(data)
+                self._size += written
+                data = data[written:]
         except OSError as error:
             self._failed(error)
 

@@ -14,9 +14,9 @@ from typing import Any
 from app.jobs.task_log import TaskLog
 from app.jobs.worker_commands import Command, CommandFailed, Machine, run_task
 from app.journal.crash import crash_point
-from app.process.leftover import end_leftover, forget_program, remember_program
+from app.process.leftover import begin_program, end_leftover, forget_program, remember_program
 
-__all__ = ["REFUSED", "StoredCommand", "TaskFiles", "allowed_programs", "carry_out"]
+__all__ = ["REFUSED", "StoredCommand", "TaskFiles", "allowed_programs", "carry_out", "end_earlier"]
 
 REFUSED = "refused: "
 _REPORT_SECONDS = 0.25
@@ -45,8 +45,13 @@ class TaskFiles:
     scratch: Path | None = None
 
     @property
+    def family(self) -> str:
+        """What the task's programs and all they start belong to."""
+        return str(self.log.absolute())
+
+    @property
     def mark(self) -> Path:
-        """Names the program at work, for a start after a crash."""
+        """There while the task is at work; names its program, for a start after a crash."""
         return self.log.with_suffix(".program")
 
 
@@ -113,22 +118,23 @@ def carry_out(
         CommandFailed: With the Worker's words; the text starts with `REFUSED` where another attempt is of no use.
         Cancelled: When ``cancel`` was set.
     """
-    end_leftover(files.mark)
     with TaskLog(files.log, files.log_limit) as log:
         listener = _Listener(log, report)
         if note:
             log.write(f"--- {note} ---")
 
+        # Without a mark a crash could leave the program behind; that alone is no reason not to work.
         def started(pid: int | None) -> None:
-            # Without a mark a crash could leave the program behind; that alone is no reason not to work.
             with contextlib.suppress(OSError):
                 if pid is None:
-                    forget_program(files.mark)
+                    begin_program(files.mark)
                 else:
                     remember_program(files.mark, pid)
                     crash_point("task_program")
 
-        machine.on_program = started
+        machine.on_program, machine.family = started, files.family
+        with contextlib.suppress(OSError):
+            begin_program(files.mark)
         steps: list[Command] = [StoredCommand.of(each) for each in commands]
         try:
             if files.scratch is not None:
@@ -138,8 +144,15 @@ def carry_out(
             log.write(f"--- failed: {failed} ---")
             raise
         finally:
+            with contextlib.suppress(OSError):
+                forget_program(files.mark)
             listener.tell()
         return log.problem
+
+
+def end_earlier(files: TaskFiles) -> None:
+    """End what an attempt that was cut off by a crash left at work."""
+    end_leftover(files.mark, files.family)
 
 
 def _keep_in_scratch(commands: Sequence[Command], scratch: Path) -> None:

@@ -90,6 +90,7 @@ class Machine:
         folder: Working folder of subprocesses; None inherits.
         silence_seconds: "No progress" time-out of a subprocess; None as the Worker does: no limit.
         niceness: How far subprocesses stand back behind other programs, 0 to 19.
+        family: What subprocesses and all they start belong to (see `app.process.leftover`).
         on_program: Hears the process id of each subprocess, and None when it has ended.
         made: What earlier attempts of the task put in its place.
     """
@@ -100,6 +101,7 @@ class Machine:
     folder: Path | None = None
     silence_seconds: float | None = None
     niceness: int = 0
+    family: str = ""
     on_program: Callable[[int | None], None] = _nobody
     made: MadeFiles = field(default_factory=MadeFiles)
 
@@ -149,14 +151,20 @@ class _Parameters:
 
     def text(self, key: str) -> str:
         """A mandatory string that is not empty."""
-        value = self.values.get(key)
-        if not isinstance(value, str) or not value:
+        value = self.optional_text(key)
+        if not value:
             raise self.missing(key)
         return value
 
     def optional_text(self, key: str) -> str:
         value = self.values.get(key)
-        return value if isinstance(value, str) else ""
+        return self._takeable(key, value) if isinstance(value, str) else ""
+
+    def _takeable(self, key: str, text: str) -> str:
+        """The text, unless no system call would take it."""
+        if "\0" in text:
+            raise self.invalid(key, "invalid argument")
+        return text
 
     def strings(self, key: str) -> list[str]:
         """A list; its items become strings as the Worker writes them. Absent is empty; anything else is refused."""
@@ -165,7 +173,7 @@ class _Parameters:
         value = self.values[key]
         if not isinstance(value, list | tuple):
             raise self.invalid(key, "cannot convert to list of strings")
-        return [plain(item) for item in value]
+        return [self._takeable(key, plain(item)) for item in value]
 
     def split(self, key: str) -> list[str]:
         """A string split as a shell would, without a shell."""
@@ -218,9 +226,9 @@ def _exec_arguments(parameters: _Parameters) -> list[str]:
 def _blender_arguments(parameters: _Parameters) -> list[str]:
     exe = parameters.text("exe")
     before = parameters.strings("argsBefore")
-    blendfile = parameters.values.get("blendfile")
-    if not isinstance(blendfile, str):
+    if not isinstance(parameters.values.get("blendfile"), str):
         raise parameters.invalid("blendfile", "cannot convert to string")
+    blendfile = parameters.optional_text("blendfile")
     after = parameters.strings("args")
     return [exe, *parameters.split("exeArgs"), *before, *([blendfile] if blendfile else []), *after]
 
@@ -285,7 +293,7 @@ class _Runner:
             raise parameters.invalid(key, f"bad type {kind(value)}, expecting int or float")
         if value < 0:
             raise parameters.invalid(key, "cannot be negative")
-        seconds = int(value)  # the Worker drops the fraction
+        seconds = int(min(value, threading.TIMEOUT_MAX))  # the Worker drops the fraction
         if self._cancel.wait(seconds):
             raise Cancelled("the task was cancelled")
         self._listener.log(f"slept {_go_duration(seconds)}")
@@ -298,7 +306,7 @@ class _Runner:
         refusal = self._machine.allowed(asked)
         if refusal:
             raise CommandFailed(refusal)
-        self._check_startable(argv[0])
+        program = self._found(argv[0])
         pid = 0
 
         def started(number: int) -> None:
@@ -315,7 +323,7 @@ class _Runner:
 
         try:
             run_program(
-                argv,
+                [program, *argv[1:]],
                 cwd=self._machine.folder,
                 env=self._machine.environment,
                 on_text=read,
@@ -324,6 +332,7 @@ class _Runner:
                 cancel=self._cancel,
                 silence_seconds=self._machine.silence_seconds,
                 niceness=self._machine.niceness,
+                family=self._machine.family,
             )
         except ProgramFailed as failed:
             code = failed.outcome.code if failed.outcome.code >= 0 else -1
@@ -338,13 +347,21 @@ class _Runner:
             if pid:
                 self._machine.on_program(None)
 
-    def _check_startable(self, exe: str) -> None:
-        """A bare name is looked up on PATH as the Worker does it, with its words when it is not there."""
+    def _found(self, exe: str) -> str:
+        """A bare name is looked up on PATH as the Worker does it, once, with its words for what cannot be started.
+
+        A name that was judged is a program of this machine: never one in whatever folder the task works in.
+        """
         if "/" in exe or os.sep in exe:
-            return
+            return exe
         path = None if self._machine.environment is None else self._machine.environment.get("PATH")
-        if shutil.which(exe, path=path) is None:
+        found = shutil.which(exe, path=path)
+        if found is None:
             raise CommandFailed(f"exec: {quoted(exe)}: executable file not found in $PATH")
+        if not Path(found).is_absolute():
+            words = "cannot run executable found relative to current directory"
+            raise CommandFailed(f"exec: {quoted(exe)}: {words}")
+        return found
 
     def _blender_text(self, text: str) -> None:
         for line in text.split("\n"):

@@ -1,15 +1,29 @@
-"""Programs that outlived us: remembered by number and time of birth, so that a later start ends them and no other."""
+"""Programs that outlived us, and children that left their parent: found again, so that they and no others are ended.
+
+A program is remembered by its number and time of birth. What it starts is known by a word in its environment, which
+children inherit: also those in a session of their own, and those whose parent has gone.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["end_leftover", "forget_program", "remember_program"]
+__all__ = ["FAMILY", "begin_program", "end_family", "end_leftover", "forget_program", "remember_program"]
 
+#: The variable that names what a program belongs to.
+FAMILY = "SIGNALBOX_FAMILY"
+#: Looks at all processes: one that forks may have had another child since the last look.
+_LOOKS = 10
 _STAT_SESSION = 3
 _STAT_STARTED = 19
+
+
+def begin_program(mark: Path) -> None:
+    """A program may be started from now on; its number is not known yet. Raises OSError."""
+    mark.write_text("")
 
 
 def remember_program(mark: Path, pid: int) -> None:
@@ -24,16 +38,46 @@ def forget_program(mark: Path) -> None:
     mark.unlink(missing_ok=True)
 
 
-def end_leftover(mark: Path) -> bool:
-    """End the program of a mark with everything in its session; whether anything was left.
+def end_leftover(mark: Path, family: str = "") -> bool:
+    """End the program of a mark with everything in its session and of its family; whether anything was left.
 
     The number may belong to somebody else by now: only processes of that session that are not older are ended.
     Without /proc nothing can be told, and nothing is done.
     """
     try:
-        pid, started = (int(word) for word in mark.read_text().split())
-    except (OSError, ValueError):
+        words = mark.read_text().split()
+    except (OSError, UnicodeDecodeError):
         return False
+    ended = end_family(family)
+    if len(words) == 2 and all(word.isdigit() for word in words):
+        ended |= _end_session(int(words[0]), int(words[1]))
+    forget_program(mark)
+    return ended
+
+
+def end_family(family: str) -> bool:
+    """End every process that carries this family's name; whether there were some. "" is nobody's."""
+    word = f"{FAMILY}={family}".encode("utf-8", "surrogateescape")
+    ended = False
+    for _ in range(_LOOKS if family else 0):
+        members = [each for each in _processes() if each != os.getpid() and word in _environment(each)]
+        if not members:
+            break
+        ended = True
+        for each in members:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(each, signal.SIGKILL)
+    return ended
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _end_session(pid: int, started: int) -> bool:
     ended = False
     for process in _processes():
         facts = _facts(process)
@@ -43,7 +87,6 @@ def end_leftover(mark: Path) -> bool:
                 ended = True
             except (ProcessLookupError, PermissionError):
                 continue
-    forget_program(mark)
     return ended
 
 

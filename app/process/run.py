@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from app.process.leftover import FAMILY, end_family
+
 if sys.platform == "linux":
     import fcntl
 
@@ -113,6 +115,7 @@ def run_program(
     silence_seconds: float | None = 120.0,
     total_seconds: float | None = None,
     niceness: int = 0,
+    family: str = "",
     check: bool = True,
 ) -> Outcome:
     """Run ``argv`` and return how it ended.
@@ -129,12 +132,16 @@ def run_program(
         silence_seconds: "No progress": seconds without output before the program is ended. None: no limit.
         total_seconds: Wall-clock limit. None: no limit.
         niceness: How far it stands back behind other programs (nice(2), 0 to 19); more than 0 is a wish.
+        family: What it belongs to (see `app.process.leftover`): when it is ended early, or leaves its output to others,
+            what it started in sessions of their own is ended too. "": only its own group is.
         check: Raise ProgramFailed on a code other than 0.
 
     Raises:
         ProgramMissing, ProgramFailed, Cancelled, NoProgress.
     """
     started = time.monotonic()
+    if family:
+        env = {**(os.environ if env is None else env), FAMILY: family}
     try:
         process = subprocess.Popen(
             list(argv),
@@ -183,11 +190,13 @@ def run_program(
                 left = left or now
                 if now - left > _LEFT_BEHIND_SECONDS:
                     _end_left_behind(process.pid)
+                    end_family(family)
                 if now - left > 2 * _LEFT_BEHIND_SECONDS:
-                    break  # a child in a session of its own holds the output: it is not waited for
+                    break  # somebody else's child, or one without a name, holds the output: it is not waited for
         code = process.wait()
     except BaseException:
         end_group(process)
+        end_family(family)
         raise
     finally:
         output.close()

@@ -21,7 +21,7 @@ from app.engine.runner import Runner
 from app.jobs.farm import Farm
 from app.jobs.job_orders import JobOrders
 from app.jobs.local import LocalJobs, Submission
-from app.jobs.task_runs import REFUSED, carry_out
+from app.jobs.task_runs import REFUSED, carry_out, end_earlier
 from app.jobs.worker_commands import CommandFailed
 from app.journal.jobs import BLOCKED_LANE, TASK_LANE
 from app.journal.journal import Journal
@@ -72,6 +72,7 @@ class TaskExecutor:
         missing = journal.task_waits_for(task.id)
         if missing:
             return Ending("waiting", "", due=NEVER, lane=BLOCKED_LANE)
+        end_earlier(files)
         held = _held(journal, run, task.job_id)
         if held is not None:
             return held
@@ -324,9 +325,12 @@ class JobRoom:
         self._ring()
 
     def _tidy(self) -> None:
-        """Forget old jobs with their files."""
+        """Forget old jobs with their files, and the files of jobs that the Manager no longer has."""
         keep: JournalSettings = self._doors.settings("journal")
         for job_id in self._journal.forget_jobs(self._journal.now() - keep.keep_days * _DAY):
+            self.orders.remove_files(job_id)
+        kept = {int(folder.name) for folder in (self._journal.folder / "tasks").glob("[0-9]*") if folder.name.isdigit()}
+        for job_id in kept - self._journal.job_numbers():
             self.orders.remove_files(job_id)
 
     # -- the effect's doors ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from app.jobs.task_runs import allowed_programs
 from app.jobs.worker_commands import CommandFailed, Machine, argument_list, run_task, split_words
 from app.jobs.worker_format import number, plain, quoted
 from app.process import Cancelled
@@ -195,6 +196,54 @@ def test_a_refused_program_never_starts(tmp_path: Path) -> None:
             [Spec("exec", {"exe": "/bin/touch", "args": [str(tmp_path / "x")]})], Ear(), machine, threading.Event()
         )
     assert not (tmp_path / "x").exists()
+
+
+def test_a_program_that_is_named_is_the_machines_own_and_never_one_of_the_tasks_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, folder = tmp_path / "bin", tmp_path / "scratch"
+    for place, says in ((own, "the machine's"), (folder, "the task's")):
+        place.mkdir()
+        (place / "render").write_text(f'#!/bin/sh\necho "{says} $1"\n')
+        (place / "render").chmod(0o755)
+    (folder / "other").symlink_to(own / "render")
+    ear, judge = Ear(), allowed_programs(["render"], everything=False)
+
+    def run(exe: str, path: str) -> None:
+        machine = Machine(lambda: Path("f"), judge, environment={"PATH": path}, folder=folder)
+        run_task([Spec("exec", {"exe": exe, "args": ["a"]})], ear, machine, threading.Event())
+
+    run("render", f".::{own}:/bin")
+    assert whole(ear.logs).endswith("pid=N > the machine's a")
+    for exe in ("./render", "other", str(folder / "other"), str(own / "render"), "../bin/render", "RENDER", "render "):
+        with pytest.raises(CommandFailed, match="is not among the programs that tasks may run"):
+            run(exe, str(own))
+    monkeypatch.chdir(folder)
+    with pytest.raises(CommandFailed, match='exec: "render": cannot run executable found relative to current'):
+        run("render", f".:{own}")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "key"),
+    [
+        ("exec", {"exe": "/bin/true", "args": ["a\0b"]}, "args"),
+        ("exec", {"exe": "tr\0ue"}, "exe"),
+        ("blender-render", {"exe": "blender", "blendfile": "a\0"}, "blendfile"),
+        ("make-directory", {"path": "/tmp/\0"}, "path"),
+        ("copy-file", {"src": "/bin/true", "dest": "/tmp/\0"}, "dest"),
+        ("move-directory", {"src": "/tmp/\0", "dest": "/tmp/a"}, "src"),
+    ],
+)
+def test_a_text_that_no_system_call_takes_is_refused_by_name(name: str, parameters: dict[str, Any], key: str) -> None:
+    with pytest.raises(CommandFailed, match=f'parameter "{key}" has invalid value .*: invalid argument'):
+        run_task([Spec(name, parameters)], Ear(), Machine(lambda: Path("f")), threading.Event())
+
+
+def test_a_sleep_longer_than_any_clock_can_be_cancelled() -> None:
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        run_task([Spec("sleep", {"duration_in_seconds": 1e300})], Ear(), Machine(lambda: Path("f")), cancel)
 
 
 def test_values_are_written_as_the_worker_writes_them() -> None:

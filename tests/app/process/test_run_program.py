@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.process import Cancelled, run_program
-from app.process.leftover import end_leftover, forget_program, remember_program
+from app.process.leftover import FAMILY, begin_program, end_leftover, forget_program, remember_program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -88,6 +88,30 @@ def test_a_child_in_a_session_of_its_own_is_not_waited_for(tmp_path: Path) -> No
     os.kill(int(pid.read_text()), 9)
 
 
+LEAVES = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open(sys.argv[1], 'w').write(str(os.getpid()))
+        print('ready', flush=True)
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_children_in_sessions_of_their_own_go_with_their_family(tmp_path: Path) -> None:
+    pid, cancel = tmp_path / "pid", threading.Event()
+    argv = [sys.executable, "-c", LEAVES, str(pid)]
+    assert run_program([*argv, "0"], silence_seconds=None, family="a task").seconds < 40
+    assert gone(int(pid.read_text())), "it held the output of a program that had ended"
+    with pytest.raises(Cancelled):
+        run_program([*argv, "600"], on_text=lambda _: cancel.set(), cancel=cancel, family="a task")
+    assert gone(int(pid.read_text())), "a cancel ends all that a program started"
+
+
 def test_a_cancelled_program_goes_with_what_ignores_the_polite_signal(tmp_path: Path) -> None:
     pid, cancel = tmp_path / "pid", threading.Event()
     script = f"trap '' TERM; (trap '' TERM; sleep 600) & echo $! > {pid}; echo ready; wait"
@@ -122,6 +146,23 @@ def test_a_leftover_is_ended_and_a_number_that_is_somebody_elses_is_left_alone(t
     os.waitpid(left, 0)
     assert not mark.exists()
     forget_program(mark)
+
+
+def test_a_program_whose_number_was_not_noted_yet_is_known_by_its_family(tmp_path: Path) -> None:
+    mark = tmp_path / "1.program"
+    begin_program(mark)
+    left, other = (
+        os.posix_spawn("/bin/sleep", ["sleep", "600"], {**os.environ, FAMILY: each}, setsid=True)
+        for each in ("task 1", "task 10")
+    )
+    try:
+        assert end_leftover(mark, "task 1")
+        os.waitpid(left, 0)
+        assert alive(other)
+        assert not mark.exists()
+    finally:
+        os.kill(other, 9)
+        os.waitpid(other, 0)
 
 
 def test_a_program_and_what_it_starts_stand_back_behind_everything_else() -> None:

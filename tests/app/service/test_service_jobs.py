@@ -14,6 +14,7 @@ from job_room import Jobs, python, script_of
 from app.effects.job import SubmitJob
 from app.jobs.local import shown_commands
 from app.journal.rows import JobFilter
+from app.process.leftover import remember_program
 from app.settings.models import FlamencoSettings
 
 ECHO = "[['echo', {message: 'hello'}]]"
@@ -245,6 +246,7 @@ def test_a_task_of_a_paused_job_that_fails_softly_is_not_tried_again_before_the_
     assert len(list(tries.iterdir())) == 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="programs left by a crash are recognised through /proc")
 def test_a_job_paused_or_cancelled_before_a_crash_stays_so_after_it(jobs: Jobs, tmp_path: Path) -> None:
     for order, ends in (("job_pause", "paused"), ("job_cancel", "canceled")):
         tries = tmp_path / order
@@ -253,14 +255,18 @@ def test_a_job_paused_or_cancelled_before_a_crash_stays_so_after_it(jobs: Jobs, 
         jobs.wait(lambda tries=tries: len(list(tries.iterdir())) == 1)  # type: ignore[misc]
         run = jobs.journal.job_tasks(job)[0].run_id
         jobs.order(order, job=job)
+        mark = jobs.jobs.local.files(job, 1).mark  # type: ignore[union-attr]
         jobs.stop()
-        # As a crash leaves it: at work, and the order given.
+        # As a crash leaves it: at work, its program too, and the order given.
+        left = os.posix_spawn("/bin/sleep", ["sleep", "600"], os.environ, setsid=True)
+        remember_program(mark, left)
         with jobs.journal.write() as db:
             db.execute("UPDATE runs SET state = 'running', lane = 'task' WHERE id = ?", (run,))
         jobs.start()
         jobs.wait(lambda job=job, ends=ends: jobs.states(job) == [ends, ends])  # type: ignore[misc]
         assert jobs.journal.job(job).status == ends
         assert len(list(tries.iterdir())) == 1, "its program did not start again"
+        assert os.WIFSIGNALED(os.waitpid(left, 0)[1]), "nor did the one from before the crash go on"
 
 
 def test_a_job_requeued_while_it_is_being_cancelled_starts_over(jobs: Jobs, tmp_path: Path) -> None:
@@ -410,8 +416,6 @@ def test_four_tasks_run_in_parallel_when_the_settings_say_so(tmp_path: Path) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="programs left by a crash are recognised through /proc")
 def test_a_program_left_by_a_crash_is_ended_before_its_task_starts_over(jobs: Jobs, tmp_path: Path) -> None:
-    from app.process.leftover import remember_program
-
     job = jobs.submit(script_of(ECHO), paused=True)
     mark = jobs.jobs.local.files(job, 1).mark  # type: ignore[union-attr]
     mark.parent.mkdir(parents=True, exist_ok=True)
