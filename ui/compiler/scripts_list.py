@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from app.jobs.api import ScriptInfo, ScriptState
 from ui import theme
 from ui.compiler.parts import bar, label, tool_button
+from ui.models.words import tip
 from ui.theme import Role
 
 STATES: Mapping[ScriptState, tuple[str, Role, str]] = {
@@ -182,7 +183,7 @@ class ScriptsList(QWidget):
                 continue
             made = QListWidgetItem(info.name)
             made.setData(_INFO, info)
-            made.setToolTip("\n".join(part for part in (str(info.path or "a draft"), info.problem) if part))
+            made.setToolTip(tip("\n".join(part for part in (str(info.path or "a draft"), info.problem) if part)))
             self.list.addItem(made)
             if info.name == wanted:
                 self.list.setCurrentItem(made)

@@ -18,6 +18,7 @@ from ui import theme
 from ui.compiler.background import Background
 from ui.compiler.parts import bar, label
 from ui.compiler.preview import PAGE, TaskSource
+from ui.models.words import tip
 from ui.theme import Role
 
 _HEADERS = ("#", "Task", "Type", "Commands", "Waits for")
@@ -88,7 +89,7 @@ class TaskModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column == _NUMBER:
             return int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
         if role == Qt.ItemDataRole.ToolTipRole and column in (_NAME, _WAITS):
-            return self._columns.names[place] if column == _NAME else self._waits(place, 12)
+            return tip(self._columns.names[place] if column == _NAME else self._waits(place, 12))
         return None
 
     def _text(self, place: int, column: int) -> str:

@@ -154,9 +154,9 @@ class Workbench(QWidget):
             self.splitter.addWidget(widget)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(1)
-        left.setMinimumWidth(238)
+        left.setMinimumWidth(226)
         middle.setMinimumWidth(420)
-        self.preview.setMinimumWidth(330)
+        self.preview.setMinimumWidth(310)
         self.splitter.setSizes([262, 560, 458])
         for index, stretch in enumerate((0, 3, 2)):
             self.splitter.setStretchFactor(index, stretch)

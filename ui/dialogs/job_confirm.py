@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.journal.rows import JobRow
 from ui import theme
 from ui.dialogs.base import Dialog
+from ui.docks.code_text import CodeText
 from ui.models.hub import Hub
-from ui.models.words import amount, many
+from ui.models.words import amount, many, seen
 
 if TYPE_CHECKING:
     from app.jobs.local import ShownCommand
@@ -28,8 +30,8 @@ def command_text(commands: list[ShownCommand]) -> str:
     for command in commands[:LINES_SHOWN]:
         if command.task != task:
             task = command.task
-            lines.append(f"{'' if not lines else chr(10)}# {command.task}  {command.task_name}")
-        lines.append(command.text)
+            lines.append(f"{'' if not lines else chr(10)}# {command.task}  {seen(command.task_name)}")
+        lines.append(seen(command.text))
         if command.refused:
             lines.append(f"    will not run: {command.refused.removeprefix('refused: ')}")
     if len(commands) > LINES_SHOWN:
@@ -59,15 +61,10 @@ class JobConfirmDialog(Dialog):
         self.setObjectName("job_confirm")
         self.resize(860, 560)
         self._hub, self._job = hub, job
-        self.lines = QPlainTextEdit()
-        self.lines.setReadOnly(True)
-        # Wrapped: what sticks out to the right would not be seen before it is confirmed.
-        self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
-        self.lines.setFont(theme.mono_font())
-        self.lines.setAccessibleName("Command lines")
-        self.lines.setPlainText("Reading the command lines…")
+        self.lines = CodeText("Command lines", "Reading the command lines…")
         self.words = QLabel("")
         self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.body.addWidget(self.lines, 1)
         self.body.addWidget(self.words)
         copy = self.add_button("Copy")

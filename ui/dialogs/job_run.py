@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QRadioButton,
     QWidget,
 )
@@ -30,6 +29,7 @@ from ui.compiler.background import Background
 from ui.dialogs.base import Dialog
 from ui.dialogs.job_confirm import command_text
 from ui.dialogs.settings import default_store
+from ui.docks.code_text import CodeText
 from ui.models.hub import Hub
 from ui.models.words import many
 
@@ -145,14 +145,11 @@ class JobRunDialog(Dialog):
         grid.addLayout(engines, 1, 1)
         grid.addWidget(self.try_out, 2, 1)
         self.body.addLayout(grid)
-        self.lines = QPlainTextEdit("Reading the command lines…")
-        self.lines.setReadOnly(True)
-        self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
-        self.lines.setFont(theme.mono_font())
-        self.lines.setAccessibleName("Command lines")
+        self.lines = CodeText("Command lines", "Reading the command lines…")
         self.body.addWidget(self.lines, 1)
         self.words = QLabel("")
         self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.body.addWidget(self.words)
         self.add_cancel()
         self.submit = self.add_button("Run", "primary", default=True)

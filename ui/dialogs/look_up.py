@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from ui import theme
 from ui.dialogs.base import Dialog
+from ui.models.words import tip
 from ui.theme import Role
 
 _TYPING_MS = 120
@@ -85,7 +86,7 @@ class LookUp(Dialog):
         self.hits.clear()
         for place, words in enumerate(hits):
             self.hits.addItem(words)
-            self.hits.item(place).setToolTip(words)
+            self.hits.item(place).setToolTip(tip(words))
         self.hits.setCurrentRow(-1)
         self.hits.blockSignals(False)
 

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from ui import theme
 from ui.dialogs.base import Dialog
 from ui.models.hub import Hub
-from ui.models.words import amount, many, moment
+from ui.models.words import amount, many, moment, tip
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _item(one: Difference) -> QTreeWidgetItem:
     item.setIcon(0, theme.icon({"folder": "folder", "status": "tag"}.get(one.kind, "event"), Role.MUTED))
     item.setData(0, _RUN, one.run)
     for column, words in enumerate(cells):
-        item.setToolTip(column, words)
+        item.setToolTip(column, tip(words))
     return item
 
 

@@ -11,7 +11,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QToolButton, QVBoxLayout, QWidget
 
 from ui import theme
-from ui.models.desk import SiteDesk, tip
+from ui.models.desk import SiteDesk
+from ui.models.words import tip
 from ui.theme import Role
 
 if TYPE_CHECKING:

@@ -46,10 +46,10 @@ from ui.dialogs.clip_row import ClipRow
 from ui.dialogs.task_picker import TaskPicker, task_words
 from ui.docks.notice import Notice
 from ui.docks.picture import Picture
-from ui.models.desk import SiteDesk, tip
+from ui.models.desk import SiteDesk
 from ui.models.hub import Hub
 from ui.models.uploads import Clip, Order, Uploads
-from ui.models.words import many
+from ui.models.words import many, tip
 from ui.panel import panel_settings
 from ui.theme import Role
 

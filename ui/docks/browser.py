@@ -31,7 +31,8 @@ from ui import theme
 from ui.docks.elided import ElidedLabel
 from ui.docks.picture import Picture
 from ui.docks.web_form import WebForm
-from ui.models.desk import SiteDesk, tip
+from ui.models.desk import SiteDesk
+from ui.models.words import tip
 from ui.theme import Role
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from ui import theme
+from ui.models.words import tip
 
 
 class ElidedLabel(QLabel):
@@ -35,6 +36,9 @@ class ElidedLabel(QLabel):
         wide = QSizePolicy.Policy.Preferred if asks else QSizePolicy.Policy.Ignored
         self.setSizePolicy(wide, QSizePolicy.Policy.Fixed)
         self.setTextFormat(Qt.TextFormat.PlainText)
+        # Lines below each other begin below each other, in whatever script.
+        align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+        self.setAlignment(align)
         if kind:
             theme.mark(self, kind=kind)
         self.say(text)
@@ -70,4 +74,4 @@ class ElidedLabel(QLabel):
         line = self._line()
         shown = self.fontMetrics().elidedText(line, self._mode, max(0, self.contentsRect().width() - 1))
         super().setText(shown)
-        self.setToolTip(self._whole if shown != line else "")
+        self.setToolTip(tip(self._whole) if shown != line else "")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -28,12 +28,12 @@ from ui.theme import Role
 
 DEBOUNCE_MS = 120
 """Pause after the last key before the search starts, in milliseconds."""
-_NARROW = 84
-"""Pixels that a choice shrinks to in a small window; on a screen of 1024 the whole window has room so."""
+_SEARCH = 120
+"""Least pixels of the search line."""
 
 
 class FilterBar(QFrame):
-    """A search line, choices and saved filters.
+    """A search line, choices and saved filters. Where they have no room side by side, the choices have a row below.
 
     Signals:
         changed: something of the filter changed; `values()` has it.
@@ -57,6 +57,9 @@ class FilterBar(QFrame):
         self._row = QHBoxLayout()
         self._row.setSpacing(6)
         column.addLayout(self._row)
+        self._below = QHBoxLayout()
+        self._below.setSpacing(6)
+        column.addLayout(self._below)
         self._build_search(placeholder)
         self._more = QWidget()
         self._more_row = QHBoxLayout(self._more)
@@ -72,7 +75,7 @@ class FilterBar(QFrame):
         self.search = QLineEdit()
         self.search.setPlaceholderText(placeholder)
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(120)
+        self.search.setMinimumWidth(_SEARCH)
         self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.search.setAccessibleName(placeholder)
         glass = self.search.addAction(theme.icon("search", Role.MUTED), QLineEdit.ActionPosition.LeadingPosition)
@@ -100,7 +103,6 @@ class FilterBar(QFrame):
         box = QComboBox()
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(9)
-        box.setMinimumWidth(_NARROW)
         box.setAccessibleName(every)
         box.addItem(every, None)
         for words, value in values:
@@ -164,6 +166,33 @@ class FilterBar(QFrame):
     def add_widget(self, widget: QWidget) -> None:
         """Anything else, at the right end."""
         self._row.addWidget(widget)
+
+    # Room
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as the wider of the two rows."""
+        line, choices = self._needs()
+        edges = self.contentsMargins().left() + self.contentsMargins().right() + 16
+        return QSize(max(line, choices) + edges, super().minimumSizeHint().height())
+
+    def _needs(self) -> tuple[int, int]:
+        """Pixels that the search line with its tools, and the choices, need."""
+        items = (self._row.itemAt(place) for place in range(self._row.count()))
+        widgets = [widget for item in items if item is not None and (widget := item.widget()) is not None]
+        tools = [widget for widget in widgets if widget not in self._choices.values() and not widget.isHidden()]
+        return _side_by_side(tools, self._row.spacing()), _side_by_side(self._choices.values(), self._row.spacing())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        line, choices = self._needs()
+        below = line + choices + self._row.spacing() + 16 > event.size().width()
+        if below == bool(self._below.count()):
+            return
+        for place, box in enumerate(self._choices.values()):
+            if below:
+                self._below.addWidget(box, 1)
+            else:
+                self._row.insertWidget(self._row.indexOf(self.regex) + 1 + place, box)
 
     # Values
 
@@ -255,7 +284,7 @@ class FilterBar(QFrame):
         menu.clear()
         saved = self._saved()
         for name, values in sorted(saved.items()):
-            menu.addAction(name, partial(self.set_values, values))
+            menu.addAction(name.replace("&", "&&"), partial(self.set_values, values))
         if saved:
             menu.addSeparator()
         keep = menu.addAction("Save this filter…", self._ask_name)
@@ -263,7 +292,7 @@ class FilterBar(QFrame):
         drop = menu.addMenu("Remove")
         drop.setEnabled(bool(saved))
         for name in sorted(saved):
-            drop.addAction(name, partial(self.forget, name))
+            drop.addAction(name.replace("&", "&&"), partial(self.forget, name))
         menu.addAction("Show everything", self.clear)
 
     def _ask_name(self) -> None:
@@ -286,3 +315,9 @@ class FilterBar(QFrame):
         saved = self._saved()
         saved.pop(name, None)
         self._settings().setValue(f"filters/{self._name}", json.dumps(saved))
+
+
+def _side_by_side(widgets: Collection[QWidget], space: int) -> int:
+    """Least pixels of widgets in a row."""
+    widths = [max(widget.minimumWidth(), widget.minimumSizeHint().width()) for widget in widgets]
+    return sum(widths) + space * max(0, len(widths) - 1)

@@ -25,7 +25,7 @@ from ui import theme
 from ui.docks.elided import ElidedLabel
 from ui.docks.lever import Lever, SmallLever
 from ui.models.hub import Hub
-from ui.models.words import LEVERS, ago, amount, many, span
+from ui.models.words import LEVERS, ago, amount, many, span, tip
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class HandlerCard(QFrame):
         self.title = ElidedLabel(row.title)
         self.title.setFont(theme.heading_font(0.4))
         line.addWidget(self.title, 1)
-        self.setToolTip(row.help)
+        self.setToolTip(tip(row.help))
         return line
 
     def _build_counters(self) -> QHBoxLayout:
@@ -135,7 +135,7 @@ class HandlerCard(QFrame):
         self._times.setFont(theme.numbers(theme.ui_font(-1.0)))
         theme.mark(self._times, kind="muted")
         line.addWidget(self._times, 1)
-        for icon, tip, signal in (
+        for icon, words, signal in (
             ("eye", "What would it do? Try a recorded event without touching anything", self.preview),
             ("list", "Show the events it acted on", self.runs),
             ("settings", "Settings", self.settings),
@@ -143,8 +143,8 @@ class HandlerCard(QFrame):
             button = QToolButton()
             button.setIconSize(QSize(15, 15))
             theme.set_icon(button, icon, Role.MUTED)
-            button.setToolTip(tip)
-            button.setAccessibleName(f"{tip}: {self.title.whole()}")
+            button.setToolTip(words)
+            button.setAccessibleName(f"{words}: {self.title.whole()}")
             button.setObjectName(f"{icon}_{self.handler}")
             button.clicked.connect(signal)
             line.addWidget(button)

@@ -13,7 +13,7 @@ from ui import theme
 from ui.docks.elided import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.models.hub import Hub
-from ui.models.words import ago, amount
+from ui.models.words import ago, amount, tip
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class HealthLamp(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
-    def say(self, state: str, words: str, tip: str) -> None:
+    def say(self, state: str, words: str, about: str) -> None:
         """Show a state: "ok", "warning", "error" or "off"."""
         self._lamp.set_look(*_LOOKS[state])
         self.trouble = state in {"warning", "error"}
@@ -77,7 +77,7 @@ class HealthLamp(QFrame):
             # What stands before the colon is a show; what is wrong with its drive is in the tooltip.
             short = f"{short} not reachable"
         self.words.say(short)
-        self.setToolTip(tip)
+        self.setToolTip(tip(about))
         self.setAccessibleName(f"{self._title.text()}: {words} ({state})")
 
     def room(self) -> tuple[int, int]:

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMenu,
-    QPlainTextEdit,
     QPushButton,
     QSplitter,
     QTabWidget,
@@ -29,6 +28,7 @@ from app.journal.rows import JobFilter, JobRow, TaskRow
 from ui import theme
 from ui.dialogs.job_actions import JOB_ACTIONS, TASK_ACTIONS, JobAction, PriorityDialog, allowed, ask
 from ui.dialogs.job_confirm import JobConfirmDialog
+from ui.docks.code_text import CodeText
 from ui.docks.elided import ElidedLabel
 from ui.docks.filter_bar import FilterBar
 from ui.docks.lamps import Lamp
@@ -47,7 +47,7 @@ from ui.models.jobs import (
     Table,
     job_look,
 )
-from ui.models.words import many, span
+from ui.models.words import amount, many, span
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -220,11 +220,8 @@ class JobsDock(QWidget):
     def _build_right(self) -> QWidget:
         self.log = TaskLogPane()
         self.picture = Picture()
-        self.details = QPlainTextEdit()
-        self.details.setReadOnly(True)
-        self.details.setFont(theme.mono_font())
+        self.details = CodeText("Settings of the job")
         self.details.setFrameShape(QFrame.Shape.NoFrame)
-        self.details.setAccessibleName("Settings of the job")
         self.right = QTabWidget()
         self.right.addTab(self.log, "Log")
         self.right.addTab(self.picture, "Last picture")
@@ -454,6 +451,8 @@ class JobsDock(QWidget):
             return
         count = len(rows)
         self.group.setEnabled(count <= ALONE_LIMIT)
+        always = f"Jobs of more than {amount(ALONE_LIMIT)} tasks are always grouped"
+        self.group.setToolTip(always if count > ALONE_LIMIT else "")
         wanted = _Structure(
             job.id,
             tuple(row.name for row in rows),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from ui import theme
 from ui.docks.elided import ElidedLabel
+from ui.models.words import tip
 from ui.theme import Role
 
 NEWS_MS = 6_000
@@ -40,7 +41,7 @@ class Chip(QWidget):
         """Show a text in a colour on a ground; an empty text hides it."""
         self._text, self._role, self._ground = text, role, ground
         self.setAccessibleName(text)
-        self.setToolTip(text)
+        self.setToolTip(tip(text))
         self.updateGeometry()
         self.setVisible(bool(text))
         self.update()

@@ -33,7 +33,7 @@ from ui import theme
 from ui.docks.lamps import LAMP, paint_lamp
 from ui.docks.steady import stand_on
 from ui.models.paged import PagedRows, Row
-from ui.models.words import amount, state_look
+from ui.models.words import amount, state_look, tip
 from ui.theme import Role
 
 COPY_LIMIT = 100_000
@@ -680,7 +680,7 @@ class RowsView(QAbstractScrollArea):
 
     def viewportEvent(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            QToolTip.showText(event.globalPos(), self._tip(event.pos()), self.viewport())
+            QToolTip.showText(event.globalPos(), tip(self._tip(event.pos())), self.viewport())
             return True
         return super().viewportEvent(event)
 

@@ -27,8 +27,11 @@ from ui.theme import Role
 R = TypeVar("R", JobRow, TaskRow)
 _PAD = 8
 _BAR = 6
+_LINE = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _NAMES, _WIDEST = 280, 1.7
 """Room for the names before the other columns grow, and how much they may."""
+_LEAST_NAME = 112
+"""Pixels that the names keep in a small window: what has no room beside them is reached sideways."""
 
 
 class _Cells(QStyledItemDelegate):
@@ -65,7 +68,7 @@ class _Cells(QStyledItemDelegate):
             room = rect.adjusted(_PAD, 0, -_PAD, 0)
             text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room.width())
             side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
-            painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, text)
+            painter.drawText(room, side | _LINE, text)
 
     @staticmethod
     def _lamp(painter: QPainter, rect: QRect, look: Any, words: str) -> None:
@@ -157,6 +160,17 @@ class TableView(QTableView):
             if column.width and header.sectionSize(place) == self._given.get(place, column.width):
                 self._given[place] = round(column.width * share)
                 header.resizeSection(place, self._given[place])
+        self._keep_names()
+
+    def _keep_names(self) -> None:
+        header, columns = self.horizontalHeader(), self._table.columns
+        names = next(place for place, column in enumerate(columns) if not column.width)
+        others = sum(header.sectionSize(place) for place in range(len(columns)) if place != names)
+        tight = self.viewport().width() - others < _LEAST_NAME
+        modes = QHeaderView.ResizeMode
+        header.setSectionResizeMode(names, modes.Interactive if tight else modes.Stretch)
+        if tight:
+            header.resizeSection(names, _LEAST_NAME)
 
     def _moved(self, now: QModelIndex, _before: QModelIndex) -> None:
         row = self._table.row(now.row())

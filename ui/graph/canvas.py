@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from ui import theme
 from ui.graph.layout import Graph
+from ui.models.words import tip
 from ui.theme import Role
 
 CARD_W, CARD_H = 176.0, 46.0
@@ -333,8 +334,9 @@ class GraphCanvas(QWidget):
         painter.setFont(bold)
         painter.setPen(look.colour(Role.TEXT))
         top = QRectF(inside.left(), inside.top(), inside.width(), inside.height() / 2)
+        left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         name = metrics.elidedText(card.name, Qt.TextElideMode.ElideMiddle, top.width() - count_width)
-        painter.drawText(top, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+        painter.drawText(top, left | Qt.TextFlag.TextSingleLine, name)
         if count:
             painter.setPen(colour)
             painter.drawText(top, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, count)
@@ -423,7 +425,7 @@ class GraphCanvas(QWidget):
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             over = self._card_at(QPointF(event.pos()))
             if over >= 0:
-                QToolTip.showText(event.globalPos(), self._tip(over), self)
+                QToolTip.showText(event.globalPos(), tip(self._tip(over)), self)
             else:
                 QToolTip.hideText()
             return True

@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from app.rules.batch import Existing, Judged, ShotRow, TableError, TaskTemplate, format_table, judge, row_of
 from ui import theme
-from ui.models.desk import tip
+from ui.models.words import tip
 from ui.theme import Role
 
 COLUMNS = ("sequence", "shot", "frame_in", "frame_out", "tasks", "description")

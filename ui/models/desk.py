@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import logging
 import threading
 from collections.abc import Callable
@@ -24,11 +23,6 @@ _EXPECTED = frozenset(
     | {"NotFtrack", "JournalError", "JournalBusy", "JournalReadOnly", "TableError", "ProgramMissing", "Later"}
 )
 """Errors whose text is meant for a person; by name, since the window knows neither site nor engine."""
-
-
-def tip(text: str) -> str:
-    """A tooltip that says exactly this: Qt reads what looks like markup as markup."""
-    return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>") if "<" in text else text
 
 
 def words_of(problem: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.journal.rows import JobRow, TaskRow
-from ui.models.words import StateLook, ago, amount, clock, moment, span
+from ui.models.words import StateLook, ago, amount, clock, moment, span, tip
 from ui.theme import Role
 
 #: What matters most comes first: cards of the graph and sums over tasks take their colour from it.
@@ -170,7 +170,7 @@ class Table(QAbstractTableModel, Generic[R]):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row, self._now)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tip(row) if column.tip else column.text(row, self._now)
+            return tip(column.tip(row) if column.tip else column.text(row, self._now))
         if role == Qt.ItemDataRole.TextAlignmentRole and column.right:
             return int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
         return None
@@ -235,7 +235,7 @@ JOB_COLUMNS: tuple[TableColumn[JobRow], ...] = (
 )
 
 TASK_COLUMNS: tuple[TableColumn[TaskRow], ...] = (
-    TableColumn("#", 44, lambda row, _now: str(row.index), Role.MUTED, right=True),
+    TableColumn("#", 52, lambda row, _now: str(row.index), Role.MUTED, right=True),
     TableColumn(
         "State",
         102,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import time
 from functools import lru_cache
 from typing import NamedTuple
 
 from app.rules.words import many as many  # noqa: PLC0414 - said with the rest from here
 from ui.theme.colours import Role
+
+_TIP_LINE = 110
+"""Letters of a tooltip's line; a longer one is wrapped, else it leaves the screen."""
 
 
 class StateLook(NamedTuple):
@@ -160,3 +164,15 @@ def amount(number: int) -> str:
 def sentence(words: str) -> str:
     """Words that stand alone begin with a capital."""
     return words[:1].upper() + words[1:]
+
+
+def seen(text: str) -> str:
+    """A text with every sign that has no shape written out, so that none hides or turns round what is beside it."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\u{ord(sign):04x}" for sign in text)
+
+
+def tip(text: str) -> str:
+    """A tooltip that says exactly this: Qt reads what looks like markup as markup, and wraps nothing else."""
+    if "<" not in text and max(map(len, text.split("\n"))) <= _TIP_LINE:
+        return text
+    return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>")
