@@ -16,11 +16,14 @@ from app.entry import has_display, main
 from app.rules.words import many
 from app.terminal import (
     CHECKS_FAILED,
+    LARGEST_NUMBER,
+    LONGEST_SECONDS,
     REFUSED,
     JournalOption,
     JsonOption,
     SettingsOption,
     fail,
+    path_option,
     told,
 )
 
@@ -59,10 +62,12 @@ def panel(
 @app.command()
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Without a window; ends with the figures.")] = False,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0.0, help="How long the artists work.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0.0, max=LONGEST_SECONDS, help="How long the artists work.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides what the artists do.")] = 1,
-    keep: Annotated[Path | None, typer.Option("--keep", help="Keep the site, the drive and Slack's messages.")] = None,
-    rate: Annotated[float, typer.Option("--rate", min=0.1, help="Acts of the artists a second.")] = 4.0,
+    keep: Annotated[Path | None, path_option("--keep", "Keep the site, the drive and Slack's messages.")] = None,
+    rate: Annotated[float, typer.Option("--rate", min=0.1, max=1_000.0, help="Acts of the artists a second.")] = 4.0,
     as_json: JsonOption = False,
 ) -> None:
     """An embedded site, simulated artists, a production drive and a local Slack: everything, and nothing real."""
@@ -130,7 +135,7 @@ def serve(settings: SettingsOption = None, journal: JournalOption = None, as_jso
 @app.command(hidden=True)
 def worker(
     journal: Annotated[Path, typer.Option("--journal")],
-    lock_fd: Annotated[int, typer.Option("--lock-fd")],
+    lock_fd: Annotated[int, typer.Option("--lock-fd", min=0, max=LARGEST_NUMBER)],
     settings: SettingsOption = None,
     log_stream: Annotated[bool, typer.Option("--log-stream")] = False,
 ) -> None:
@@ -153,13 +158,19 @@ def child(context: typer.Context, module: str) -> None:
 @app.command()
 def sandbox(
     profile: Annotated[str, typer.Option("--profile", help="studio, cloud or ftrack-suite.")] = "studio",
-    directory: Annotated[Path | None, typer.Option("--dir", help="The site's folder; a temporary one without.")] = None,
-    port: Annotated[int, typer.Option("--port", help="TCP port on 127.0.0.1; 0 takes a free one.")] = 0,
+    directory: Annotated[Path | None, path_option("--dir", "The site's folder; a temporary one without.")] = None,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65_535, help="TCP port on 127.0.0.1; 0 takes a free one.")
+    ] = 0,
     as_json: JsonOption = False,
-    latency: Annotated[float, typer.Option("--latency", help="Seconds each answer takes at least.")] = 0.0,
-    component_floor: Annotated[float, typer.Option("--component-floor", hidden=True)] = 0.0,
-    heartbeat: Annotated[float, typer.Option("--heartbeat", help="Seconds between heartbeats.")] = 15.0,
-    parent_pid: Annotated[int | None, typer.Option("--parent-pid", hidden=True)] = None,
+    latency: Annotated[
+        float, typer.Option("--latency", min=0.0, max=3_600.0, help="Seconds each answer takes at least.")
+    ] = 0.0,
+    component_floor: Annotated[float, typer.Option("--component-floor", min=0.0, max=3_600.0, hidden=True)] = 0.0,
+    heartbeat: Annotated[
+        float, typer.Option("--heartbeat", min=0.01, max=3_600.0, help="Seconds between heartbeats.")
+    ] = 15.0,
+    parent_pid: Annotated[int | None, typer.Option("--parent-pid", min=1, max=LARGEST_NUMBER, hidden=True)] = None,
 ) -> None:
     """Only the embedded ftrack-compatible site."""
     from app.sandbox.run import run_sandbox
@@ -185,7 +196,9 @@ def replay(
     handler: Annotated[str, typer.Option("--handler", help="Only this handler.")] = "",
     settings: SettingsOption = None,
     journal: JournalOption = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the outcome.")] = 60.0,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0.0, max=LONGEST_SECONDS, help="Seconds to wait for the outcome.")
+    ] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
     """Give a kept event to the handlers again."""
@@ -297,7 +310,8 @@ def doctor(settings: SettingsOption = None, journal: JournalOption = None, as_js
     """Check settings, site, Slack, drives, journal and programs, and say what to do."""
     from app.service.doctor import examine
 
-    findings = examine(settings, journal)
+    with told():
+        findings = examine(settings, journal)
     failed = [one for one in findings if one.state == "error"]
     if as_json:
         facts = {"ok": not failed, "checks": [one.as_dict() for one in findings]}
@@ -356,9 +370,9 @@ def connect(
     ] = "",
     drive: Annotated[str, typer.Option("--drive", help="A drive: PREFIX=FOLDER, e.g. /data/production=/mnt/p.")] = "",
     slack: Annotated[str, typer.Option("--slack", help="Test channel; the token is asked for.")] = "",
-    people: Annotated[Path | None, typer.Option("--people", help="slack_ftrack_users.json.")] = None,
+    people: Annotated[Path | None, path_option("--people", "slack_ftrack_users.json.")] = None,
     manager: Annotated[str, typer.Option("--manager", help="Address of the Flamenco Manager.")] = "",
-    scripts: Annotated[Path | None, typer.Option("--scripts", help="The Manager's scripts folder.")] = None,
+    scripts: Annotated[Path | None, path_option("--scripts", "The Manager's scripts folder.")] = None,
     settings: SettingsOption = None,
 ) -> None:
     """Connect the studio step by step: site, drives, Slack, people, farm. Each is tried before it is kept.
@@ -419,8 +433,8 @@ def install_service(
     user: Annotated[str, typer.Option("--user", help="Account it runs as; made when absent.")] = "signalbox",
     drives: Annotated[list[Path] | None, typer.Option("--drive", help="A production drive; repeat for more.")] = None,
     settings: SettingsOption = None,
-    log: Annotated[Path | None, typer.Option("--log", help="The plain log file.")] = None,
-    root: Annotated[Path, typer.Option("--root", help="Install below this folder.")] = Path("/"),
+    log: Annotated[Path | None, path_option("--log", "The plain log file.")] = None,
+    root: Annotated[Path, path_option("--root", "Install below this folder.")] = Path("/"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Install the event server as a service; says how to start it."""

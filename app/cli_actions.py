@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from app.entry import has_display
-from app.terminal import REFUSED, JournalOption, JsonOption, SettingsOption, told
+from app.terminal import LONGEST_SECONDS, REFUSED, JournalOption, JsonOption, SettingsOption, path_option, told
 
 USAGE = 2
 CONFLICTS = 5
@@ -77,12 +77,14 @@ def batch_create(
     numbers: Annotated[str, typer.Option("--range", help="Range, e.g. 10-200:10.")] = "",
     prefix: Annotated[bool, typer.Option("--prefix/--no-prefix", help="Put the sequence's name before.")] = True,
     task: Annotated[list[str] | None, typer.Option("--task", help="Task with its bid; repeat for more.")] = None,
-    sheet: Annotated[Path | None, typer.Option("--csv", help="A CSV or tab-separated file; - is stdin.")] = None,
+    sheet: Annotated[Path | None, path_option("--csv", "A CSV or tab-separated file; - is stdin.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Also more rows than the settings allow (500).")] = False,
     settings: SettingsOption = None,
     journal: JournalOption = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the outcome.")] = 600.0,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0.0, max=LONGEST_SECONDS, help="Seconds to wait for the outcome.")
+    ] = 600.0,
     as_json: JsonOption = False,
 ) -> None:
     """Make sequences, shots and tasks in one go, from an expression or a sheet; what exists is reused.

@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from app.rules.words import many
-from app.terminal import REFUSED, JournalOption, JsonOption, SettingsOption, told
+from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, told
 
 __all__ = ["register"]
 
@@ -178,9 +178,14 @@ def jobs_command(
     text: Annotated[str, typer.Option("--text", help="Only those with this in name, type or who.")] = "",
     engine: Annotated[str, typer.Option("--engine", help="local or manager.")] = "",
     status: Annotated[list[str] | None, typer.Option("--status", help="Only these; repeat for more.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
-    run: Annotated[int | None, typer.Option("--run", help="Only those that this run of a handler submitted.")] = None,
-    tasks: Annotated[int | None, typer.Option("--tasks", help="The tasks of this job instead.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=LARGEST_NUMBER, help="At most so many.")] = 50,
+    run: Annotated[
+        int | None,
+        typer.Option("--run", min=1, max=LARGEST_NUMBER, help="Only those that this run of a handler submitted."),
+    ] = None,
+    tasks: Annotated[
+        int | None, typer.Option("--tasks", min=1, max=LARGEST_NUMBER, help="The tasks of this job instead.")
+    ] = None,
     settings: SettingsOption = None,
     journal: JournalOption = None,
     as_json: JsonOption = False,

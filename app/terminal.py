@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -19,9 +19,29 @@ BAD_JOURNAL = 65
 REFUSED = 3
 CHECKS_FAILED = 4
 
-#: What may not be read is told by whoever reads it, with what to do.
-SettingsOption = Annotated[Path | None, typer.Option("--settings", help="The settings file.", readable=False)]
-JournalOption = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.", readable=False)]
+#: Seconds that an option may ask to wait or to last: a week. Qt's timers and the system's calls end not far above.
+LONGEST_SECONDS = 604_800.0
+#: The largest number of a row, a process or an open file that is taken.
+LARGEST_NUMBER = 2**31 - 1
+
+
+def given_path(text: str | Path) -> Path:
+    """A path as typed. An empty one is refused: it would mean the folder this was started in, and is a script's slip.
+
+    What may not be read is told by whoever reads it, with what to do.
+    """
+    if not str(text).strip():
+        raise typer.BadParameter("the path is empty; write . for this folder")
+    return Path(text)
+
+
+def path_option(flag: str, words: str) -> Any:
+    """An option that takes a path, see `given_path`."""
+    return typer.Option(flag, help=words, parser=given_path, metavar="<path>")
+
+
+SettingsOption = Annotated[Path | None, path_option("--settings", "The settings file.")]
+JournalOption = Annotated[Path | None, path_option("--journal", "The journal's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
 
 

@@ -278,8 +278,11 @@ class SettingsStore:
             raise SettingsError(
                 f"{self.path} is not valid TOML: {error}. Correct that line or rename the file"
             ) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{self.path} cannot be read: {error}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{self.path} is not UTF-8 text: save it as UTF-8, or name another file") from error
+        except OSError as error:
+            why = error.strerror or error
+            raise SettingsError(f"{self.path} cannot be read: {why}. Name a settings file that can") from error
         version = document.get(_SCHEMA, SCHEMA)
         if not isinstance(version, int) or version > SCHEMA:
             raise SettingsError(
