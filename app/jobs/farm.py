@@ -31,6 +31,7 @@ from app.journal.jobs import FINAL_JOB
 from app.journal.journal import Journal
 from app.journal.rows import JobRow, JournalUnwritable
 from app.rules.outcomes import Later, PlanError
+from app.rules.text import storable
 from app.settings.models import FlamencoSettings
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ class Farm:
         self._thread.start()
 
     def stop(self) -> None:
-        """Leave the Manager and end the thread."""
+        """Leave the Manager and end the thread. Safe to call twice."""
+        if self._loop.is_closed():
+            return
         if self._thread.ident is not None:
             self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join(_STOP_SECONDS)
@@ -374,7 +377,7 @@ class _Link:
                 self._journal.mirror_tasks(job_id, found)
 
     def _tell_lamp(self) -> None:
-        """Before the first attempt has ended there is nothing to tell. A line alone is no farm: jobs must be read too."""
+        """Before the first attempt has ended there is nothing to tell. With the line alone nothing is known of jobs."""
         mirror = self._live.mirror
         problem = mirror.trouble or mirror.problem
         if mirror.connected or problem:
@@ -405,7 +408,7 @@ class _Link:
         if remote_id not in self._known_needs:
             try:
                 compiled = await asyncio.to_thread(self._compile, job)
-            except (PlanError, OSError) as error:
+            except (PlanError, OSError, KeyError) as error:
                 log.debug("dependencies of the Manager's job %s are not known: %s", remote_id, error)
                 compiled = ()
             same = [task.get("name") for task in compiled] == [task.get("name") for task in tasks]
@@ -526,8 +529,7 @@ def _moment(text: object) -> float:
 
 
 def _words(value: object) -> str:
-    """A text that can be stored: half of a surrogate pair cannot."""
-    return "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8")
+    return "" if value is None else storable(str(value))
 
 
 def _whole(value: object) -> int:

@@ -1,7 +1,8 @@
 """Client of a Flamenco Manager's REST interface (``/api/v3``).
 
 Reads are repeated when the Manager is busy (503 with Retry-After, SQLite locked) or briefly unreachable. A submit is
-never repeated blindly: the job carries a dedupe key in its metadata, which is looked for before any second try.
+never repeated blindly: the job carries a dedupe key in its metadata, which is looked for before any second try, and
+looked for again afterwards: where another host was a moment earlier with the same key, its job stays.
 """
 
 from __future__ import annotations
@@ -9,14 +10,22 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Mapping
+import logging
+import math
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urljoin
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     import aiohttp
+
+log = logging.getLogger("signalbox.flamenco")
 
 DEDUPE_KEY = "signalbox.dedupe"
 Platform = Literal["linux", "windows", "darwin"]
@@ -24,6 +33,15 @@ _ABSENT = object()
 #: What is relied on. Only texts must be there: objects may be null, and places are told since version 3.5.
 _JOB: Mapping[str, type] = {"id": str, "status": str, "metadata": dict, "settings": dict}
 _TASK: Mapping[str, type] = {"id": str, "status": str, "index_in_job": int, "worker": dict}
+_ID = re.compile(r"[\w-]{1,200}", re.ASCII)
+#: A Manager that asks to be left alone for a year is asked again after so many seconds.
+_LONGEST_STILLNESS = 3600.0
+#: A submit without an answer is looked for so often, in seconds.
+_LOOK_SECONDS = 10.0
+#: What a proxy says for a Manager that it does not reach.
+_NOBODY_BEHIND = (502, 504)
+#: A log is handed on in pieces of so many bytes.
+_PIECE = 1 << 20
 
 
 class ManagerError(Exception):
@@ -45,11 +63,13 @@ class ManagerUnreachable(Exception):
 
     Attributes:
         seconds: How long the Manager asked to be left alone, None where it said nothing.
+        unanswered: It was asked, and may still be at work on it.
     """
 
-    def __init__(self, words: str, seconds: float | None = None) -> None:
+    def __init__(self, words: str, seconds: float | None = None, *, unanswered: bool = False) -> None:
         super().__init__(words)
         self.seconds = seconds
+        self.unanswered = unanswered
 
 
 class ManagerNonsense(Exception):
@@ -65,12 +85,17 @@ class Patience:
         tries: Attempts of a read.
         pause: Seconds between attempts where the Manager does not say; doubled each time.
         longest_pause: Upper bound of a pause. A Manager that asks for more is given up for now: never asked earlier.
+        unanswered: A submit that was not answered in time may still be stored for so many seconds: until then it is
+            looked for, and not sent again.
+        largest: Bytes of one answer; whoever sends more is no Manager.
     """
 
     request: float = 30.0
     tries: int = 4
     pause: float = 0.5
     longest_pause: float = 30.0
+    unanswered: float = 300.0
+    largest: int = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +113,10 @@ class ManagerClient:
         self.url = url.rstrip("/")
         self.patience = patience or Patience()
         self._session: aiohttp.ClientSession | None = None
+        self._submits: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._unanswered: dict[str, float] = {}
+        self._still_until = 0.0
+        self._still_why = ""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -127,7 +156,7 @@ class ManagerClient:
 
     async def check(self, job: Mapping[str, Any]) -> None:
         """Let the Manager compile a job without storing it. Raises ManagerError with its words."""
-        await self._request("POST", "/api/v3/jobs/check", "check the job", body=job, tries=1)
+        await self._order("POST", "/api/v3/jobs/check", "check the job", body=job, tries=1)
 
     async def submit(self, job: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
         """Submit once: the job with this dedupe key, newly made or found there.
@@ -135,16 +164,25 @@ class ManagerClient:
         Raises ManagerError (refused), ManagerUnreachable (in doubt: call again with the same key, or `find`).
         """
         marked = dict(job) | {"metadata": {**job.get("metadata", {}), DEDUPE_KEY: dedupe}}
+        lock = self._submits.setdefault(dedupe, asyncio.Lock())
+        async with lock:  # two threads of one process may be given the same key at once
+            return await self._submit(marked, dedupe)
+
+    async def _submit(self, marked: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
         for attempt in range(self.patience.tries):
             found = await self.find(dedupe)
             if found is not None:
                 return found
             asked = None
             try:
-                made = await self._object("POST", "/api/v3/jobs", f'take the job "{job.get("name", "")}"', body=marked)
-                return self._shaped([made], _JOB)[0]
+                made = await self._object(
+                    "POST", "/api/v3/jobs", f'take the job "{marked.get("name", "")}"', body=marked
+                )
+                return await self._first(self._shaped([made], _JOB)[0], dedupe)
             except ManagerUnreachable as unreachable:
                 asked = unreachable.seconds
+                if unreachable.unanswered:
+                    self._unanswered[dedupe] = time.monotonic() + self.patience.unanswered
             except ManagerNonsense:
                 pass  # a half answer: the job may be there
             await self._rest(attempt, asked)
@@ -155,12 +193,48 @@ class ManagerClient:
             f"The Flamenco Manager at {self.url} did not take the job in {self.patience.tries} tries."
         )
 
+    async def _first(self, made: dict[str, Any], dedupe: str) -> dict[str, Any]:
+        """The job that stays of those with this key: the one stored first, which is the first of the Manager's list.
+
+        The Manager knows no keys. Two hosts that look at the same moment both find none, and both submit; whoever is
+        second sees both afterwards, and takes its own back.
+        """
+        try:
+            same = await self._with_key(dedupe)
+        except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
+            log.warning("the job %s is taken; whether another host submitted it too is not known: %s", dedupe, error)
+            return made
+        if not same or made["id"] not in [job["id"] for job in same] or same[0]["id"] == made["id"]:
+            return made
+        log.warning("another host submitted the job %s a moment earlier: ours is deleted again", dedupe)
+        try:
+            await self._order("DELETE", f"/api/v3/jobs/{made['id']}", "delete a job", tries=self.patience.tries)
+        except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
+            log.error("the job %s is there twice, delete %s: %s", dedupe, made["id"], error)
+        return same[0]
+
     async def find(self, dedupe: str) -> dict[str, Any] | None:
-        """The job that carries a dedupe key, None when there is none."""
-        for job in await self.jobs():
-            if (job.get("metadata") or {}).get(DEDUPE_KEY) == dedupe:
-                return job
+        """The job that carries a dedupe key, None when there is none.
+
+        Raises ManagerUnreachable too while the Manager may still be at work on a submit that it did not answer.
+        """
+        for job in await self._with_key(dedupe):
+            self._unanswered.pop(dedupe, None)
+            return job
+        left = self._unanswered.get(dedupe, 0.0) - time.monotonic()
+        if left > 0:
+            words = f"The Flamenco Manager at {self.url} did not answer in time, and may still be at work on the job."
+            raise ManagerUnreachable(words, min(left, _LOOK_SECONDS))
+        self._unanswered.pop(dedupe, None)
         return None
+
+    async def _with_key(self, dedupe: str) -> list[dict[str, Any]]:
+        """Jobs with a key, in the Manager's order; without those that are on their way out."""
+        return [
+            job
+            for job in await self.jobs()
+            if (job.get("metadata") or {}).get(DEDUPE_KEY) == dedupe and not job.get("delete_requested_at")
+        ]
 
     async def jobs(self) -> list[dict[str, Any]]:
         return self._shaped(await self._list("/api/v3/jobs", "jobs", "list its jobs"), _JOB)
@@ -178,34 +252,54 @@ class ManagerClient:
     async def last_rendered(self, job_id: str) -> dict[str, Any] | None:
         """``{"base", "suffixes"}`` of the job's last picture, None while there is none."""
         answer = await self._request("GET", f"/api/v3/jobs/{job_id}/last-rendered", "tell of a job's last picture")
-        return self._parsed(answer, dict) if answer else None
+        if not answer:
+            return None
+        facts = self._parsed(answer, dict)
+        names = facts.get("suffixes")
+        if not isinstance(facts.get("base"), str) or not isinstance(names, list) or not names:
+            raise ManagerNonsense(f"The Manager at {self.url} told of a picture without an address.")
+        return facts
+
+    async def picture(self, job_id: str) -> bytes | None:
+        """The job's last picture (JPEG), None while there is none."""
+        facts = await self.last_rendered(job_id)
+        if facts is None:
+            return None
+        answer = await self._answer("GET", f"{facts['base'].rstrip('/')}/{facts['suffixes'][0]}", "serve a picture")
+        if not answer.kind.startswith("image/"):
+            raise ManagerNonsense(f"The Manager at {self.url} did not serve the picture it announced.")
+        return answer.body
 
     async def download(self, path: str) -> bytes:
-        """A file the Manager serves (a preview picture)."""
+        """A file the Manager serves."""
         return await self._request("GET", path, "serve a file")
 
     # Orders
 
     async def set_job_status(self, job_id: str, status: str, reason: str) -> None:
         """``cancel-requested``, ``requeueing``, ``pause-requested``, ``queued``."""
-        await self._order(
-            f"/api/v3/jobs/{job_id}/setstatus", {"status": status, "reason": reason}, f"set a job to {status}"
-        )
+        body = {"status": status, "reason": reason}
+        await self._order("POST", f"/api/v3/jobs/{job_id}/setstatus", f"set a job to {status}", body=body)
 
     async def set_task_status(self, task_id: str, status: str, reason: str) -> None:
         """``queued`` requeues, ``canceled`` cancels."""
-        what = f"set a task to {status}"
-        await self._order(f"/api/v3/tasks/{task_id}/setstatus", {"status": status, "reason": reason}, what)
+        body = {"status": status, "reason": reason}
+        await self._order("POST", f"/api/v3/tasks/{task_id}/setstatus", f"set a task to {status}", body=body)
 
     async def set_priority(self, job_id: str, priority: int) -> None:
         """0 to 100."""
-        await self._order(f"/api/v3/jobs/{job_id}/setpriority", {"priority": priority}, "set a job's priority")
+        body = {"priority": priority}
+        await self._order("POST", f"/api/v3/jobs/{job_id}/setpriority", "set a job's priority", body=body)
 
     async def delete(self, job_id: str) -> None:
-        await self._request("DELETE", f"/api/v3/jobs/{job_id}", "delete a job", tries=1)
+        await self._order("DELETE", f"/api/v3/jobs/{job_id}", "delete a job", tries=1)
 
-    async def _order(self, path: str, body: Mapping[str, Any], what: str) -> None:
-        await self._request("POST", path, what, body=body, tries=self.patience.tries)
+    async def _order(
+        self, method: str, path: str, what: str, *, body: Mapping[str, Any] | None = None, tries: int | None = None
+    ) -> None:
+        """An order is answered with nothing (204) once it is carried out: a page of a proxy's is no such answer."""
+        if await self._request(method, path, what, body=body, tries=tries):
+            raise ManagerNonsense(f"What answers at {self.url} is not a Flamenco Manager: it did not {what}.")
 
     # Logs
 
@@ -220,22 +314,48 @@ class ManagerClient:
         if not answer:
             return None
         facts = self._parsed(answer, dict)
-        try:
-            return LogSize(int(facts["size"]), str(facts["url"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ManagerNonsense(f"The Manager at {self.url} told of a log without size or address.") from error
+        size, url = facts.get("size"), facts.get("url")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0 or not isinstance(url, str) or not url:
+            raise ManagerNonsense(f"The Manager at {self.url} told of a log without size or address.")
+        return LogSize(size, url)
 
-    async def log_bytes(self, url: str, start: int, end: int) -> bytes:
-        """A log's bytes from ``start`` up to ``end``, whether or not the Manager honours ranges.
+    async def log_end(self, task_id: str) -> bytes:
+        """The end of a task's log as it is there, at most 2048 bytes."""
+        answer = await self._answer("GET", f"/api/v3/tasks/{task_id}/logtail", "serve a task's log")
+        if answer.body and answer.kind != "text/plain":
+            raise ManagerNonsense(f"The Manager at {self.url} did not serve the end of a log.")
+        return answer.body
 
-        Raises ManagerNonsense when what came cannot be that log (a proxy's page, less than was announced).
+    async def log_bytes(self, url: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """A log's bytes from ``start`` up to ``end`` in pieces, whether or not the Manager honours ranges.
+
+        Raises ManagerNonsense when what comes cannot be that log (a proxy's page, less than was announced).
         """
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        answer = await self._answer("GET", url, "serve a task's log", headers=headers)
-        data = answer.body[: end - start] if answer.status == 206 or not start else answer.body[start:end]
-        if answer.kind == "text/html" or len(data) < end - start:
-            raise ManagerNonsense(f"The Manager at {self.url} did not serve the log it announced.")
-        return data
+        import aiohttp
+
+        # A log of gigabytes may take its time, as long as it comes.
+        timeout = aiohttp.ClientTimeout(total=None, connect=self.patience.request, sock_read=self.patience.request)
+        headers = {"Range": f"bytes={start}-{end - 1}"} if start else {}
+        nonsense = ManagerNonsense(f"The Manager at {self.url} did not serve the log it announced.")
+        await self.be_still()
+        async with self._response("GET", url, "serve a task's log", headers=headers, timeout=timeout) as response:
+            if response.status >= 400:
+                raise ManagerError("serve a task's log", response.status, "")
+            if response.content_type in ("text/html", "application/json"):
+                raise nonsense
+            left, skip = end - start, 0 if response.status == 206 else start
+            held = bytearray()
+            while left and (chunk := await response.content.read(_PIECE)):
+                skipped = min(skip, len(chunk))
+                held += chunk[skipped : skipped + left]
+                left -= min(left, len(chunk) - skipped)
+                skip -= skipped
+                if left and len(held) >= _PIECE:
+                    yield bytes(held)
+                    held.clear()
+            if left:
+                raise nonsense
+            yield bytes(held)
 
     # One request
 
@@ -258,14 +378,15 @@ class ManagerClient:
         for item in items:
             for key, kind in shape.items():
                 value = item.get(key)
-                if not (isinstance(value, kind) or (value is None and kind is not str)):
+                fits = isinstance(value, kind) or (value is None and kind is not str)
+                if not fits or (key == "id" and not _ID.fullmatch(str(value))):
                     raise ManagerNonsense(f'The Manager at {self.url} sent a job or task with a strange "{key}".')
         return items
 
     def _parsed(self, body: bytes, expected: type[dict[str, Any]]) -> dict[str, Any]:
         try:
             value = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ManagerNonsense(f"What answers at {self.url} is not a Flamenco Manager (no JSON).") from error
         if not isinstance(value, expected):
             raise ManagerNonsense(f"What answers at {self.url} is not a Flamenco Manager (unexpected JSON).")
@@ -283,79 +404,124 @@ class ManagerClient:
         what: str,
         *,
         body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
         tries: int | None = None,
     ) -> _Answer:
         """One call with patience. Raises ManagerError, ManagerUnreachable after the last of ``tries``."""
         attempts = self.patience.tries if tries is None else tries
+        await self.be_still()
         for attempt in range(attempts):
             try:
-                answer = await self._once(method, path, what, body=body, headers=headers)
+                answer = await self._once(method, path, what, body=body)
             except ManagerUnreachable as unreachable:
                 if attempt == attempts - 1:
                     raise
                 await self._rest(attempt, unreachable.seconds)
                 continue
-            if answer.status >= 400:
-                raise ManagerError(what, answer.status, _message(answer.body))
+            if answer.status >= 300:
+                raise ManagerError(what, answer.status, answer.elsewhere or _message(answer.body))
             return answer
         raise AssertionError("at least one attempt is made")
 
-    async def _once(
-        self, method: str, path: str, what: str, *, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
-    ) -> _Answer:
+    async def _once(self, method: str, path: str, what: str, *, body: Mapping[str, Any] | None) -> _Answer:
+        async with self._response(method, path, what, body=body) as response:
+            content = bytearray()
+            async for chunk in response.content.iter_any():
+                content += chunk
+                if len(content) > self.patience.largest:
+                    raise ManagerNonsense(f"What answers at {self.url} sends far more than a Flamenco Manager would.")
+            location = response.headers.get("Location", "")
+            elsewhere = f"it is sent on to {location}" if 300 <= response.status < 400 else ""
+            return _Answer(response.status, bytes(content), response.content_type, elsewhere)
+
+    @asynccontextmanager
+    async def _response(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """What the Manager answers, as it comes. Raises ManagerUnreachable, ManagerNonsense."""
         import aiohttp
 
         address = urljoin(self.url + "/", path) if not path.startswith("/") else self.url + path
+        # Sent on, a POST would become a GET, and its answer be taken for the order's.
+        more: dict[str, Any] = {"allow_redirects": method == "GET"} | ({"timeout": timeout} if timeout else {})
         try:
-            async with self.http().request(method, address, json=body, headers=headers) as response:
-                content = await response.read()
+            async with self.http().request(method, address, json=body, headers=headers, **more) as response:
                 if response.status == 503:
-                    words = f"The Flamenco Manager at {self.url} is too busy to {what}."
-                    raise ManagerUnreachable(words, _seconds(response.headers.get("Retry-After")))
-                return _Answer(response.status, content, response.content_type)
+                    seconds = retry_after(response.headers.get("Retry-After"))
+                    self.leave_alone(seconds)
+                    raise ManagerUnreachable(f"The Flamenco Manager at {self.url} is too busy to {what}.", seconds)
+                if response.status in _NOBODY_BEHIND:
+                    words = f"The Flamenco Manager behind {self.url} does not answer (HTTP {response.status})."
+                    raise ManagerUnreachable(words, unanswered=response.status == 504)
+                yield response
+        except aiohttp.TooManyRedirects as error:
+            raise ManagerNonsense(f"What answers at {self.url} sends every question on to another address.") from error
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             reason = type(error).__name__ if not str(error) else str(error)
-            raise ManagerUnreachable(f"The Flamenco Manager at {self.url} does not answer ({reason}).") from error
+            words = f"The Flamenco Manager at {self.url} does not answer ({reason})."
+            raise ManagerUnreachable(words, unanswered=isinstance(error, TimeoutError)) from error
+
+    def leave_alone(self, seconds: float | None) -> None:
+        """Nothing is asked of the Manager for so long: it said so (Retry-After)."""
+        if seconds is not None and time.monotonic() + seconds > self._still_until:
+            self._still_until = time.monotonic() + seconds
+            self._still_why = self._too_busy(seconds)
+
+    async def be_still(self) -> None:
+        """Wait for as long as the Manager asked for before. Raises ManagerUnreachable where that is long."""
+        while (left := self._still_until - time.monotonic()) > 0:
+            if left > self.patience.longest_pause:
+                raise ManagerUnreachable(self._still_why, left)
+            await asyncio.sleep(left)
+
+    def _too_busy(self, seconds: float) -> str:
+        return f"The Flamenco Manager at {self.url} is too busy and asks to come back in {seconds:g} s."
 
     async def _rest(self, attempt: int, asked: float | None) -> None:
         """Wait before the next attempt: as long as the Manager asked for, else longer each time."""
         if asked is not None and asked > self.patience.longest_pause:
-            raise ManagerUnreachable(
-                f"The Flamenco Manager at {self.url} is too busy and asks to come back in {asked:g} s.", asked
-            )
+            raise ManagerUnreachable(self._too_busy(asked), asked)
         own = min(self.patience.longest_pause, self.patience.pause * 2**attempt)
         await asyncio.sleep(own if asked is None else asked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back: HTTP status, body, content type."""
+    """What came back: HTTP status, body, content type; in words where it is sent on to."""
 
     status: int
     body: bytes
     kind: str
+    elsewhere: str = ""
 
 
-def _seconds(text: str | None) -> float | None:
+def retry_after(text: str | None) -> float | None:
     """Retry-After: seconds, or a date (RFC 9110, 10.2.3); None where it is neither."""
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds()) if moment.tzinfo else None
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return None
+        if moment.tzinfo is None:
+            return None
+        seconds = (moment - dt.datetime.now(dt.UTC)).total_seconds()
+    return None if math.isnan(seconds) else min(max(0.0, seconds), _LONGEST_STILLNESS)
 
 
 def _message(body: bytes) -> str:
     """The Manager's reason out of its error object, else the start of what it sent."""
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body[:200].decode("utf-8", "replace").strip()
     return str(value.get("message", "")) if isinstance(value, dict) else str(value)[:200]

@@ -14,15 +14,15 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import aiohttp
 
-from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable
+from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable, retry_after
 
-_LOG = logging.getLogger("signalbox.flamenco")
+log = logging.getLogger("signalbox.flamenco")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Mirror:
     Attributes:
         connected: Whether the live line is up.
         problem: Why not, in words.
+        trouble: Why jobs and tasks could not be read the last time, "" where they were.
         jobs: Jobs by id.
         tasks: Tasks by job id, in the job's order, for jobs that are watched.
         read: Whether the jobs have been read at all.
@@ -63,11 +64,15 @@ class Mirror:
 
     connected: bool = False
     problem: str = ""
+    trouble: str = ""
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     read: bool = False
     asked_at: float = 0.0
 
+
+#: Frames that end the line: of the transport, of the namespace that news come in.
+_GOODBYE = ("1", "41")
 
 Listener = Callable[[Literal["jobs", "tasks", "connection"], str], None]
 
@@ -133,11 +138,25 @@ class ManagerLive:
         failures = 0
         while True:
             try:
+                await self._client.be_still()
                 await self._connection()
                 failures = 0
-            except (aiohttp.ClientError, OSError, TimeoutError, ManagerNonsense, ValueError) as error:
+            except (
+                aiohttp.ClientError,
+                OSError,
+                TimeoutError,
+                ManagerUnreachable,
+                ValueError,
+                RecursionError,
+            ) as error:
                 failures += 1
+                if isinstance(error, aiohttp.WSServerHandshakeError) and error.status == 503 and error.headers:
+                    self._client.leave_alone(retry_after(error.headers.get("Retry-After")))
                 self._tell_connection(False, f"no live line to {self._client.url}: {error or type(error).__name__}")
+            except Exception as error:
+                failures += 1
+                log.exception("the live line to %s failed, it is tried again", self._client.url)
+                self._tell_connection(False, f"no live line to {self._client.url}: {type(error).__name__}")
             await asyncio.sleep(min(self._rhythm.longest_reconnect, self._rhythm.reconnect * 2 ** min(failures, 6)))
 
     async def _connection(self) -> None:
@@ -149,7 +168,7 @@ class ManagerLive:
             try:
                 while True:
                     message = await asyncio.wait_for(socket.receive(), self._rhythm.silence)
-                    if message.type is not aiohttp.WSMsgType.TEXT:
+                    if message.type is not aiohttp.WSMsgType.TEXT or str(message.data).startswith(_GOODBYE):
                         self._tell_connection(False, "the Manager closed the live line")
                         return
                     await self._frame(str(message.data))
@@ -207,14 +226,13 @@ class ManagerLive:
         if (connected, problem) != (self.mirror.connected, self.mirror.problem):
             self.mirror.connected, self.mirror.problem = connected, problem
             if problem:
-                _LOG.warning("%s; trying again", problem)
+                log.warning("%s; trying again", problem)
             self._listener("connection", problem)
 
     # The truth
 
     async def _read(self) -> None:
         """Read again whatever was announced as stale; everything when nothing was heard for a while."""
-        said = ""
         while True:
             wait = self._rhythm.resync if self.mirror.connected else self._rhythm.poll
             try:
@@ -226,14 +244,27 @@ class ManagerLive:
                 await self._read_jobs()
                 await self._read_tasks()
             except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
-                if str(error) != said:  # once, not for a whole night
-                    said = str(error)
-                    _LOG.warning("%s", said)
-                self._stale_jobs.set()
-                await asyncio.sleep(self._rhythm.reconnect)
+                await self._not_read(str(error))
+            except Exception as error:
+                log.exception("reading the Manager's jobs failed, they are read again")
+                await self._not_read(f"what the Manager tells cannot be used ({type(error).__name__})")
             else:
-                said = ""
+                self._tell_trouble("")
                 await asyncio.sleep(self._rhythm.breath)
+
+    async def _not_read(self, why: str) -> None:
+        """All of it again, a moment later."""
+        self._tell_trouble(why)
+        self._stale_jobs.set()
+        await asyncio.sleep(self._rhythm.reconnect)
+
+    def _tell_trouble(self, why: str) -> None:
+        """Once, not for a whole night."""
+        if why != self.mirror.trouble:
+            self.mirror.trouble = why
+            if why:
+                log.warning("%s", why)
+            self._listener("connection", why)
 
     async def _read_jobs(self) -> None:
         asked_at = time.monotonic()
@@ -248,25 +279,38 @@ class ManagerLive:
             self._listener("jobs", "")
 
     async def _read_tasks(self) -> None:
-        """What gets stale meanwhile is for the next round: in a storm of updates a job would be read without end."""
+        """What gets stale meanwhile is for the next round: in a storm of updates a job would be read without end.
+
+        A job of which the Manager tells nothing of use keeps no other from being read.
+        """
         self._stale_tasks &= self._watched
+        problem: ManagerError | ManagerNonsense | None = None
         for job_id in self._stale_tasks & set(self.mirror.jobs):
             self._stale_tasks.discard(job_id)
             try:
                 tasks = await self._client.tasks(job_id)
             except ManagerError as error:
-                if error.status != 404:
-                    self._stale_tasks.add(job_id)
-                    raise
-                self.mirror.tasks.pop(job_id, None)
-                continue
-            except (ManagerUnreachable, ManagerNonsense):
+                if error.status == 404:
+                    self.mirror.tasks.pop(job_id, None)
+                    continue
+                problem = error
+            except ManagerNonsense as error:
+                problem = error
+            except ManagerUnreachable:
                 self._stale_tasks.add(job_id)
                 raise
-            tasks.sort(key=lambda task: int(task.get("index_in_job") or 0))
-            if tasks != self.mirror.tasks.get(job_id):
-                self.mirror.tasks[job_id] = tasks
-                self._listener("tasks", job_id)
+            else:
+                self._take_tasks(job_id, tasks)
+                continue
+            self._stale_tasks.add(job_id)
+        if problem is not None:
+            raise problem
+
+    def _take_tasks(self, job_id: str, tasks: list[dict[str, Any]]) -> None:
+        tasks.sort(key=lambda task: int(task.get("index_in_job") or 0))
+        if tasks != self.mirror.tasks.get(job_id) and job_id in self._watched:
+            self.mirror.tasks[job_id] = tasks
+            self._listener("tasks", job_id)
 
 
 async def ended(task: asyncio.Task[None]) -> None:
@@ -279,7 +323,7 @@ async def ended(task: asyncio.Task[None]) -> None:
         task.cancel()
         await asyncio.wait([task], timeout=0.2)
     if not task.cancelled() and (error := task.exception()) is not None:
-        _LOG.debug("a task of the Manager's line ended with %s: %s", type(error).__name__, error)
+        log.debug("a task of the Manager's line ended with %s: %s", type(error).__name__, error)
 
 
 class LogSink(Protocol):
@@ -327,7 +371,9 @@ class LogFollower:
             try:
                 await self.look()
             except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
-                _LOG.debug("log of task %s: %s", self._task_id, error)
+                log.debug("log of task %s: %s", self._task_id, error)
+            except Exception:
+                log.exception("following the log of task %s failed, goes on", self._task_id)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._poll)
             self._news.clear()
@@ -336,22 +382,38 @@ class LogFollower:
         """Fetch what is new. Bytes beyond the announced size belong to the next look, so none arrives twice."""
         facts = await self._client.log_size(self._task_id)
         size = 0 if facts is None else facts.size
-        if size < self._at:
+        if size < self._at or (size == self._at and not await self._is_the_same(size)):
             self._start_over()
         if facts is None or size == self._at:
             return
-        start = self._at - len(self._last)
-        data = await self._client.log_bytes(facts.url, start, size)
-        if not data.startswith(self._last):
+        if not await self._fetch(facts.url, size):
             # It shrank and grew again between two looks: another log, whatever its size says.
             self._start_over()
-            data = await self._client.log_bytes(facts.url, 0, size)
-        fresh = data[len(self._last) :]
-        self._at += len(fresh)
-        self._last = (self._last + fresh)[-_OVERLAP:]
-        text = self._decoder.decode(fresh)
-        if text:
-            self._sink.text(text)
+            await self._fetch(facts.url, size)
+
+    async def _is_the_same(self, size: int) -> bool:
+        """Whether a log of the size that is known ends as it did: a task that is done again writes a new one."""
+        end = await self._client.log_end(self._task_id) if size else b""
+        if end.endswith(self._last[-len(end) :] if end else b""):
+            return True
+        # It may have grown between the two questions.
+        facts = await self._client.log_size(self._task_id)
+        return facts is None or facts.size != size
+
+    async def _fetch(self, url: str, size: int) -> bool:
+        """Bring the log up to ``size``; False where it does not go on from what is there."""
+        known = self._last
+        async with aclosing(self._client.log_bytes(url, self._at - len(known), size)) as pieces:
+            async for piece in pieces:
+                if not piece.startswith(known):
+                    return False
+                fresh, known = piece[len(known) :], b""
+                self._at += len(fresh)
+                self._last = (self._last + fresh)[-_OVERLAP:]
+                text = self._decoder.decode(fresh)
+                if text:
+                    self._sink.text(text)
+        return True
 
     def _start_over(self) -> None:
         self._at = 0

@@ -74,10 +74,15 @@ class FarmJobs(Jobs):
         return changed
 
     def _forget_remote(self, db: apsw.Connection, known: set[str]) -> None:
-        rows: list[Row] = db.execute("SELECT id, remote_id FROM jobs WHERE engine = 'manager'").fetchall()
-        gone = [(row[0],) for row in rows if row[1] not in known]
+        rows: list[Row] = db.execute(
+            "SELECT id, remote_id, status, dedupe FROM jobs WHERE engine = 'manager'"
+        ).fetchall()
+        gone = [row for row in rows if row[1] not in known]
+        for row in gone:
+            if row[3] and row[2] not in FINAL_JOB:
+                self._tell_submitter(db, row[3], "gone", "the Flamenco Manager no longer has the job")
         if gone:
-            db.executemany("DELETE FROM jobs WHERE id = ?", gone)
+            db.executemany("DELETE FROM jobs WHERE id = ?", [(row[0],) for row in gone])
 
     def _mirror_job(self, db: apsw.Connection, job: RemoteJob) -> int | None:
         final = job.status in FINAL_JOB

@@ -381,9 +381,18 @@ class Jobs(JobRows):
             db.execute("DELETE FROM runs WHERE id IN (SELECT run_id FROM tasks WHERE job_id = ?)", (job_id,))
             db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
+    def job_numbers(self) -> set[int]:
+        """The ids of all jobs."""
+        return {int(row[0]) for row in self.read("SELECT id FROM jobs")}
+
     def forget_jobs(self, before: float, limit: int = 20) -> list[int]:
-        """Delete some jobs that came to rest before a time (UTC epoch seconds); the ids whose files may go."""
-        rows = self.read("SELECT id FROM jobs WHERE finished < ? ORDER BY id LIMIT ?", (before, limit))
+        """Delete some local jobs that came to rest before a time (UTC epoch seconds); the ids whose files may go.
+
+        A Manager's jobs are here for as long as they are there: with the next news of it they would come back.
+        """
+        rows = self.read(
+            "SELECT id FROM jobs WHERE finished < ? AND engine = 'local' ORDER BY id LIMIT ?", (before, limit)
+        )
         for row in rows:
             self.delete_job(int(row[0]))
         return [int(row[0]) for row in rows]

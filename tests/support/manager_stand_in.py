@@ -14,7 +14,7 @@ import random
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,6 +78,9 @@ class Chaos:
     lose_submit_answer: bool = False  # the next submit is stored, its answer never arrives
     die_in_submit: str = ""  # the Manager is killed "before" it stores the next submit, or "after"
     retry_after: str = "0.05"
+    slow_submit: float = 0.0  # seconds that the next submits are compiled for
+    #: What is answered instead of the Manager's own, None for that.
+    instead: Callable[[web.Request], web.StreamResponse | None] = lambda _: None
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
 
@@ -179,10 +182,14 @@ class ManagerStandIn:
 
     def send_odd_frames(self) -> None:
         """Tell every live line what no Manager says."""
+        self.send_frames(ODD_FRAMES)
+
+    def send_frames(self, frames: Sequence[str]) -> None:
+        """Tell every live line this, letter by letter."""
 
         def send() -> None:
             for line in list(self._sockets):
-                for frame in ODD_FRAMES:
+                for frame in frames:
                     asyncio.get_running_loop().create_task(_deliver(line, frame))
 
         self._do(send)
@@ -307,6 +314,9 @@ class ManagerStandIn:
             return web.json_response(
                 {"code": 503, "message": "too busy"}, status=503, headers={"Retry-After": self.chaos.retry_after}
             )
+        instead = self.chaos.instead(request)
+        if instead is not None:
+            return instead
         if dice.random() < self.chaos.drop and request.transport is not None:
             request.transport.abort()
             return web.Response()
@@ -314,12 +324,12 @@ class ManagerStandIn:
             response: web.StreamResponse = await handler(request)
         except web.HTTPNotFound:
             return web.json_response({"message": "Not Found"}, status=404)
-        if isinstance(response, web.Response) and response.body:
+        if isinstance(response, web.Response):
             if dice.random() < self.chaos.nonsense:
                 return web.Response(text="<html>proxy says hello</html>", content_type="text/html")
             if dice.random() < self.chaos.odd:
                 return web.json_response(dice.choice(ODD_ANSWERS))
-            if dice.random() < self.chaos.cut:
+            if response.body and dice.random() < self.chaos.cut:
                 return await _cut_short(request, bytes(response.body))
         return response
 
@@ -362,6 +372,7 @@ class ManagerStandIn:
         if problem:
             return _violated("SubmittedJob", problem)
         compiled = await asyncio.to_thread(self._compile, dict(self.scripts), body)
+        await asyncio.sleep(self.chaos.slow_submit)
         check = request.path.endswith("/check")
         if compiled.status != 200 and not (check and compiled.status == 500 and compiled.code):
             if not compiled.code:
@@ -515,11 +526,12 @@ class ManagerStandIn:
         wanted = request.headers.get("Range", "")
         if not wanted:
             return web.Response(body=log, content_type="text/plain")
-        start = int(wanted.removeprefix("bytes=").split("-")[0])
+        start, last = (int(number or len(log)) for number in wanted.removeprefix("bytes=").split("-"))
         if start >= len(log):
             return web.Response(status=416)
-        headers = {"Content-Range": f"bytes {start}-{len(log) - 1}/{len(log)}"}
-        return web.Response(status=206, body=log[start:], headers=headers, content_type="text/plain")
+        last = min(last, len(log) - 1)
+        headers = {"Content-Range": f"bytes {start}-{last}/{len(log)}"}
+        return web.Response(status=206, body=log[start : last + 1], headers=headers, content_type="text/plain")
 
     # Socket.IO 2.x
 

@@ -11,7 +11,7 @@ from engine_room import Room
 from job_room import QUICK, Jobs
 from manager_stand_in import Chaos, ManagerStandIn
 
-from app.jobs.farm import Farm
+from app.jobs.farm import Farm, JobInDoubt
 from app.journal.rows import JobFilter, JobRow
 from app.rules.outcomes import Later, PlanError
 
@@ -173,12 +173,76 @@ def test_the_last_rendered_picture_is_at_hand(farm_room: Jobs, manager: ManagerS
     farm_room.wait(lambda: rendered(b"second picture"))
 
 
+def test_the_last_picture_comes_without_a_live_line_too(farm_room: Jobs, manager: ManagerStandIn) -> None:
+    """Neither while no websocket gets through, nor of a job that ended meanwhile."""
+    row = submitted(farm_room)
+    manager.has_live_line = False
+    manager.drop_sockets()
+    assert farm_room.jobs is not None
+    link = farm_room.jobs.farm._link
+    assert link is not None
+    farm_room.wait(lambda: not link._live.mirror.connected)
+    manager.render(row.remote_id, b"first picture")
+    farm_room.wait(lambda: len(farm_room.states(row.id)) == 3)
+    manager.work(farm_room.journal.job_tasks(row.id)[0].remote_id, "active")
+    farm_room.wait(lambda: farm_room.journal.job(row.id).last_rendered != "")
+    assert Path(farm_room.journal.job(row.id).last_rendered).read_bytes() == b"first picture"
+
+
 def test_what_the_manager_forgot_is_gone_here_too_and_what_others_submitted_is_seen(
     farm_room: Jobs, manager: ManagerStandIn
 ) -> None:
     row = submitted(farm_room)
+    farm_room.wait(lambda: len(farm_room.states(row.id)) == 3)
+    manager.work(farm_room.journal.job_tasks(row.id)[0].remote_id, "active", b"line\n")
+    farm_room.order("task_log_follow", job=row.id, task=1)
+    farm_room.wait(lambda: farm_room.log(row.id) == "line\n")
     manager.forget(row.remote_id)
     farm_room.wait(lambda: farm_room.journal.jobs(JobFilter(engine="manager")) == [])
+    assert farm_room.jobs is not None
+    farm_room.jobs._tidy()
+    assert not farm_room.journal.task_log_path(row.id, 1).exists(), "no log of it is left"
+
+
+def test_a_manager_that_answers_nonsense_over_a_line_that_is_up_is_told_by_the_lamp(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    def lamp() -> tuple[str, str]:
+        return next(((one.state, one.words) for one in farm_room.journal.health()), ("", ""))
+
+    farm_room.wait(lambda: lamp()[0] == "ok")
+    manager.chaos = Chaos(nonsense=1.0)
+    farm_room.wait(lambda: lamp() == ("warning", f"What answers at {manager.url} is not a Flamenco Manager (no JSON)."))
+    manager.chaos = Chaos()
+    farm_room.wait(lambda: lamp()[0] == "ok")
+
+
+def test_numbers_and_texts_that_cannot_be_stored_keep_no_other_job_from_the_list(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    row = submitted(farm_room)
+    other = {**manager.jobs[row.remote_id], "id": "other", "name": "half \ud83c", "metadata": {"user.name": "\udfac"}}
+    other |= {"priority": 1e400, "steps_total": 10**30, "updated": "0001-01-01T00:00:00", "type": None}
+    manager.jobs["other"] = other
+    manager.work(next(iter(manager.tasks)), "active")
+    farm_room.wait(lambda: farm_room.journal.job(row.id).status == "active")
+    strange = next(each for each in farm_room.journal.jobs() if each.remote_id == "other")
+    assert (strange.priority, strange.steps_total, strange.name) == (0, 0, "half \N{REPLACEMENT CHARACTER}")
+
+
+def test_a_program_that_stops_waits_for_no_manager(farm_room: Jobs, manager: ManagerStandIn) -> None:
+    manager.chaos.slow_submit = 30.0
+    assert farm_room.jobs is not None
+    farm = farm_room.jobs.farm
+    body = {"name": "late", "type": "echo-sleep-test", "submitter_platform": "linux", "settings": ECHO}
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(farm.submit, body, "late")
+        farm_room.wait(lambda: "POST /api/v3/jobs" in manager.requests)
+        farm.stop()
+        with pytest.raises(JobInDoubt, match="leaves the Flamenco Manager"):
+            answer.result(5)
+    with pytest.raises(Later):
+        farm.find("late")
 
 
 def test_no_manager_or_one_that_is_away_is_said_with_its_address(farm_room: Jobs, manager: ManagerStandIn) -> None:

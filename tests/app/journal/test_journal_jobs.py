@@ -202,6 +202,13 @@ def test_old_jobs_are_forgotten_with_their_tasks(journal: Journal) -> None:
     assert journal.runs() == []
 
 
+def test_an_old_job_of_the_manager_stands_in_the_list_for_as_long_as_the_manager_has_it(journal: Journal) -> None:
+    (job,) = journal.mirror_jobs([remote("completed")])
+    assert journal.forget_jobs(journal.now() + 60) == []
+    assert journal.mirror_jobs([remote("completed")]) == []
+    assert [each.id for each in journal.jobs()] == [job]
+
+
 def test_five_thousand_tasks_are_claimed_one_by_one_without_delay(journal: Journal) -> None:
     """Every second task waits for the one before: the books are kept a task at a time."""
     tasks = [NewTask(f"t{n}", "misc", ECHO, dependencies=(n - 1,) if n % 2 else ()) for n in range(5000)]
