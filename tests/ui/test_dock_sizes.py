@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QComboBox, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from ui.panel import Panel, PanelSite
@@ -104,12 +104,32 @@ def test_levers_dragged_wider_are_as_wide_after_a_restart(qtbot: QtBot, open_pan
     qtbot.waitUntil(lambda: abs(_width(again, "handlers") - wide) < 10)
 
 
-def test_the_whole_window_fits_a_screen_of_1024(qtbot: QtBot, open_panel: Open) -> None:
+def test_the_whole_window_fits_960_points_with_every_page(qtbot: QtBot, open_panel: Open) -> None:
     panel = open_panel(1280, 720)
+    for page in (1, 2, 0):
+        panel.show_page(page)
 
-    assert panel.minimumSizeHint().width() <= 1_024
-    panel.resize(1_024, 700)
-    qtbot.waitUntil(lambda: panel.width() == 1_024)
+    qtbot.waitUntil(lambda: panel.minimumSizeHint().width() <= 960)
+    panel.resize(960, 700)
+    qtbot.waitUntil(lambda: panel.width() == 960)
+
+
+def test_choices_without_room_beside_the_search_have_a_row_below_it(qtbot: QtBot, open_panel: Open) -> None:
+    panel = open_panel(1280, 720)
+    bar = panel.events.bar
+    choices = bar.findChildren(QComboBox)
+    qtbot.waitUntil(lambda: all(box.y() == bar.search.y() for box in choices))
+    order = [box.x() for box in choices]
+    assert order == sorted(order)
+    assert order[-1] < bar.width() - 100, "the tools are behind the choices"
+
+    panel.resize(960, 700)
+    qtbot.waitUntil(lambda: all(box.y() > bar.search.geometry().bottom() for box in choices))
+    metrics = choices[0].fontMetrics()
+    assert all(box.width() > metrics.horizontalAdvance(box.currentText()) + 34 for box in choices)
+
+    panel.resize(1280, 720)
+    qtbot.waitUntil(lambda: [box.x() for box in choices] == order)
 
 
 def _drag_the_levers_edge(panel: QMainWindow, by: int) -> None:
