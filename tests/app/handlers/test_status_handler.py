@@ -102,6 +102,20 @@ def test_a_version_whose_status_also_sets_its_task_is_one_transition(show: Produ
     assert sorted(sent(show)) == ["U00000001", "U00000002"]
 
 
+def test_who_is_assigned_before_the_task_follows_its_version_is_told_then_and_nobody_twice(
+    show: Production, shot: Shot
+) -> None:
+    assign(show, shot.lighting, "hugo.lefevre")
+    now = show.clock.now()
+    show.run(HANDLER, show.set_status("AssetVersion", show.version(shot.id, shot.animation), LIGHTING, at=now))
+    assign(show, shot.lighting, "sana.malik")
+    assert sent(show) == ["U00000001"], "being assigned announces nothing by itself"
+    follows = show.set_status("Task", shot.animation, LIGHTING, at=now + dt.timedelta(minutes=10))
+    for _ in range(2):
+        show.run(HANDLER, follows)
+    assert sent(show) == ["U00000001", "U00000002"]
+
+
 def test_a_second_transition_days_later_is_told_again(show: Production, shot: Shot) -> None:
     assign(show, shot.lighting, "hugo.lefevre")
     now = dt.datetime.now(dt.UTC)
