@@ -21,6 +21,9 @@ __all__ = ["register"]
 _LOOK_SECONDS = 0.1
 _JOB_FAILED = 1
 _ANSWER_SECONDS = 150.0
+_STUCK_SECONDS = 1.0
+#: A farm of which no Worker has taken a task for so long is told of.
+_FARM_SECONDS = 10.0
 
 
 def submit_command(
@@ -63,7 +66,7 @@ def submit_command(
             if opened.job(job).status == "needs-confirmation":
                 _confirm(opened, job, installation, whose(), yes=yes, as_json=as_json)
             if wait:
-                _wait(opened, job)
+                _wait(opened, job, installation)
             row = opened.job(job)
             _tell(_as_json(row), f"job {row.id} {row.name}: {_in_words(row)}", as_json)
             if wait and row.status != "completed":
@@ -120,11 +123,44 @@ def _confirm(journal: Any, job: int, installation: Any, who: str, *, yes: bool, 
         _refused(str(answer["refused"]), as_json)
 
 
-def _wait(journal: Any, job: int) -> None:
+def _wait(journal: Any, job: int, installation: Any) -> None:
+    """Wait for a job's end; what it will not get past without a person is said once."""
     from app.journal.jobs import FINAL_JOB
+    from app.settings.models import FlamencoSettings
 
-    while journal.job(job).status not in {*FINAL_JOB, "paused"}:
+    said, began, looked = False, time.monotonic(), 0.0
+    while (row := journal.job(job)).status not in {*FINAL_JOB, "paused"}:
+        now = time.monotonic()
+        if not said and now - looked > _STUCK_SECONDS:
+            looked = now
+            words = _stuck(journal, row, installation.store.section("flamenco", FlamencoSettings), now - began)
+            said = bool(words)
+            if words:
+                typer.echo(f"signalbox: job {job} {row.name} waits: {words}", err=True)
         threading.Event().wait(_LOOK_SECONDS)
+
+
+def _stuck(journal: Any, row: Any, settings: Any, seconds: float) -> str:
+    """Why nothing of a job happens, and what to do about it; "" while something does, or may do so by itself."""
+    from app.journal.jobs import UNTAKEN
+
+    if row.active or row.status not in ("queued", "active", "needs-confirmation"):
+        return ""
+    if row.engine == "manager":
+        types = sorted({task.type for task in journal.job_tasks(row.id) if task.status == "queued"})
+        late = seconds > _FARM_SECONDS and row.status == "queued"
+        return f"no Worker has taken a task of the type {' or '.join(types)}: is one awake that does?" if late else ""
+    if row.activity:
+        return f"{row.activity}; see it in the Jobs dock"
+    untaken = sorted({task.type for task in journal.job_tasks(row.id) if task.reason == UNTAKEN})
+    if not untaken:
+        return ""
+    if not settings.local_workers:
+        return "this machine runs no tasks at all; set flamenco.local_workers to 1 or more"
+    return (
+        f"this machine takes no tasks of the type {' or '.join(untaken)}, only {', '.join(settings.task_types)}; add "
+        "the type to flamenco.task_types in the settings, or end the job in the Jobs dock"
+    )
 
 
 def _refused(why: str, as_json: bool) -> None:

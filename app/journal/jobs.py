@@ -18,11 +18,13 @@ from app.journal.rows import JobStatus, RunState, TaskStatus
 from app.journal.store import Row, dump
 from app.rules.words import many
 
-__all__ = ["BLOCKED_LANE", "FINAL_JOB", "TASK_LANE", "Jobs", "NewJob", "NewTask"]
+__all__ = ["BLOCKED_LANE", "FINAL_JOB", "TASK_LANE", "UNTAKEN", "Jobs", "NewJob", "NewTask"]
 
 #: Tasks that may be claimed; those that wait for others or for a person are kept out of the way of every claim.
 TASK_LANE = "task"
 BLOCKED_LANE = "blocked"
+#: What a queued task says that this machine does not take.
+UNTAKEN = "this machine takes no such tasks (settings: flamenco.task_types, flamenco.local_workers)"
 FINAL_JOB: frozenset[str] = frozenset({"completed", "failed", "canceled"})
 
 _STATUS_OF: Mapping[RunState, TaskStatus] = {
@@ -325,13 +327,13 @@ class Jobs(JobRows):
                 else:
                     self.set_state([run_id], "queued", reason, lane=TASK_LANE, fresh_attempts=True)
 
-    def tell_untaken(self, taken: Collection[str] | None, words: str) -> None:
-        """Say at queued tasks why nobody takes them.
+    def tell_untaken(self, taken: Collection[str] | None) -> None:
+        """Say at queued tasks that nobody takes them, and take it back where it no longer holds.
 
         Args:
             taken: Types that are taken; None: all.
-            words: The reason; it is taken back where it no longer holds.
         """
+        words = UNTAKEN
         others = "0" if taken is None else f"handler NOT IN ({','.join('?' * len(taken))})"
         types = [f"task:{each}" for each in taken or ()]
         told, untold = f"({others}) AND reason != ?", f"NOT ({others}) AND reason = ?"

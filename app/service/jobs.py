@@ -46,7 +46,6 @@ _DAY = 86_400.0
 _TELL_SECONDS = 1.0
 _FULL_DISK_SECONDS = 2.0
 STOPPING = "Signalbox is stopping"
-UNTAKEN = "this machine takes no such tasks (settings: flamenco.task_types, flamenco.local_workers)"
 
 
 class TaskExecutor:
@@ -285,7 +284,7 @@ class JobRoom:
                 told = time.monotonic()
                 settings = self._settings()
                 taken = settings.task_types or None if settings.local_workers else ()
-                self._journal.tell_untaken(taken, UNTAKEN)
+                self._journal.tell_untaken(taken)
             self._stop.wait(_LOOK_SECONDS)
 
     def _take_orders(self) -> None:

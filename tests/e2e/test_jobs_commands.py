@@ -48,6 +48,21 @@ def test_a_new_script_is_shown_first_and_runs_when_it_is_confirmed(tmp_path: Pat
 
 
 @pytest.mark.timeout(240)
+def test_who_waits_for_a_job_that_cannot_start_is_told_once_what_to_do(tmp_path: Path) -> None:
+    script = tmp_path / "comp.js"
+    script.write_text(script_of("[['echo', {message: 'a'}]]").replace("'misc'", "'comp'"))
+    with Program("submit", str(script), "--yes", "--wait", home=tmp_path) as program:
+        told = "signalbox: job 1 comp waits: this machine takes no tasks of the type comp, only blender"
+        assert until(lambda: told in program.errors)
+        assert "add the type to flamenco.task_types" in program.errors
+        with (tmp_path / "settings.toml").open("a") as settings:
+            settings.write("[flamenco]\ntask_types = []\n")
+        assert program.process.wait(90) == 0
+    assert "".join(program.out) == "job 1 comp: completed, 1 of 1 task\n"
+    assert program.errors.count("waits:") == 1
+
+
+@pytest.mark.timeout(240)
 def test_what_cannot_be_submitted_is_said_in_one_line(tmp_path: Path) -> None:
     code, out, errors = run(tmp_path, "submit", "no-such-type", "--json")
     assert code == 3
