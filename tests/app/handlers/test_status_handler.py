@@ -106,11 +106,13 @@ def test_who_is_assigned_before_the_task_follows_its_version_is_told_then_and_no
     show: Production, shot: Shot
 ) -> None:
     assign(show, shot.lighting, "hugo.lefevre")
-    now = show.clock.now()
-    show.run(HANDLER, show.set_status("AssetVersion", show.version(shot.id, shot.animation), LIGHTING, at=now))
+    version = show.version(shot.id, shot.animation)
+    # Clear of the version's creation, which is a step of its history too.
+    ready = show.clock.now() + dt.timedelta(minutes=1)
+    show.run(HANDLER, show.set_status("AssetVersion", version, LIGHTING, at=ready))
     assign(show, shot.lighting, "sana.malik")
     assert sent(show) == ["U00000001"], "being assigned announces nothing by itself"
-    follows = show.set_status("Task", shot.animation, LIGHTING, at=now + dt.timedelta(minutes=10))
+    follows = show.set_status("Task", shot.animation, LIGHTING, at=ready + dt.timedelta(minutes=10))
     for _ in range(2):
         show.run(HANDLER, follows)
     assert sent(show) == ["U00000001", "U00000002"]
