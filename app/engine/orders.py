@@ -10,6 +10,7 @@ from app.engine.catch_up import order_catch_up
 from app.engine.dispatch import Dispatcher
 from app.engine.protocol import Action, Handler, Launch
 from app.journal.journal import Journal
+from app.journal.order_words import order_words
 from app.journal.queue import NewRun, QueuedRun
 from app.journal.rows import JOB_ORDERS, OrderRow, RunState
 from app.settings.models import EngineSettings
@@ -18,8 +19,6 @@ __all__ = ["Orders"]
 
 log = logging.getLogger("signalbox.orders")
 
-#: Characters of an order's arguments that the log shows: those of a batch are a sheet of a thousand shots.
-_SHOWN = 300
 _WAITING: tuple[RunState, ...] = ("queued", "retry", "waiting", "paused")
 _ENDED: tuple[RunState, ...] = (
     "planned",
@@ -86,6 +85,7 @@ class Orders:
         act = getattr(self, f"_order_{order.kind}", None)
         if act is None:
             return {"refused": f"this program does not know the order {order.kind!r}"}
+        words = order_words(self._journal, order)
         try:
             result: dict[str, Any] = act(order)
         except Refused as refused:
@@ -96,7 +96,7 @@ class Orders:
             return {"refused": text if " " in text else f"the order {order.kind} lacks {text!r}"}
         except (TypeError, ValueError) as error:
             return {"refused": f"the order {order.kind} cannot be understood: {error}"}
-        log.info("%s ordered %s %s", order.who, order.kind, str(dict(order.args))[:_SHOWN])
+        log.info("%s", words)
         return result
 
     # -- levers --------------------------------------------------------------------------------------------------

@@ -126,10 +126,25 @@ class Runner:
             if ending.follow_up:
                 journal.add_runs(ending.follow_up)
             self._mind_breaker(run, ending, failed)
-        _say(batch, ending)
+        self._say(batch, ending)
         # What this run's key held up is taken by the thread that comes free now; others hear only of what is new.
         if ending.lane is not None or ending.follow_up or release:
             self.poke()
+
+    def _say(self, batch: Sequence[QueuedRun], ending: Ending) -> None:
+        """One line a run in the log, as people who read the plain file expect it; what failed was said before."""
+        for run in batch:
+            state, reason = ending.each.get(run.id, (ending.state, ending.reason))
+            if state not in _SAID:
+                continue
+            log.info("%s: %s%s", self._name(run), state, f": {reason}" if reason else "", extra=run.log_fields)
+
+    def _name(self, run: QueuedRun) -> str:
+        """What a run is about, as a person knows it: an id says nothing."""
+        name = run.entity or self.journal.name_of(run.entity_id)
+        if name:
+            return name
+        return f"{run.entity_type or 'something'} whose name is not known" if run.entity_id else run.handler
 
     def _set_aside(self, run_id: int) -> None:
         """Messages of a run that ended otherwise are not sent behind its back."""
@@ -155,16 +170,6 @@ class Runner:
 
     def _open(self, handler: str) -> bool:
         return bool(self.journal.lever(handler)[1])
-
-
-def _say(batch: Sequence[QueuedRun], ending: Ending) -> None:
-    """One line a run in the log, as people who read the plain file expect it; what failed was said before."""
-    for run in batch:
-        state, reason = ending.each.get(run.id, (ending.state, ending.reason))
-        if state not in _SAID:
-            continue
-        subject = run.entity or run.entity_id or run.handler
-        log.info("%s: %s%s", subject, state, f": {reason}" if reason else "", extra=run.log_fields)
 
 
 def _words(error: Exception) -> str:

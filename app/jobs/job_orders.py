@@ -11,6 +11,7 @@ from app.jobs.farm import Farm, JobInDoubt, ManagerOrder
 from app.jobs.local import PAUSED, PLATFORM, LocalJobs, Submission
 from app.journal.jobs import FINAL_JOB, TASK_LANE
 from app.journal.journal import Journal
+from app.journal.order_words import order_words
 from app.journal.rows import JobRow, OrderRow, TaskRow, TaskStatus
 from app.rules.outcomes import Later, PlanError
 
@@ -47,6 +48,7 @@ class JobOrders:
         act = getattr(self, f"_order_{order.kind}", None)
         if act is None:
             return {"refused": f"this program does not know the order {order.kind!r}"}
+        words = order_words(self._journal, order)
         try:
             result: dict[str, Any] = act(order)
         except JobInDoubt as doubt:
@@ -61,7 +63,7 @@ class JobOrders:
             return {"refused": text if " " in text else f"the order {order.kind} lacks {text!r}"}
         except (TypeError, ValueError) as error:
             return {"refused": f"the order {order.kind} cannot be understood: {error}"}
-        log.info("%s ordered %s %s", order.who, order.kind, {k: v for k, v in order.args.items() if k != "script"})
+        log.info("%s", words)
         return result
 
     def _job(self, order: OrderRow) -> JobRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -490,6 +491,22 @@ def test_a_plan_that_does_not_return_is_told_of_in_the_log_beside_the_run_and_by
     answer.set()
     room.wait_for(lambda: lamp() == ("ok", "every plan returns"))
     assert room.states() == ["skipped"]
+
+
+def test_the_log_names_what_a_run_was_about_and_what_was_ordered_without_ids(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    room.start(FunctionHandler(lambda changes, ctx: skip("nothing to do")))
+    identity = "5b7c3c7e-6f1e-11f0-9d0a-0242ac120002"
+    room.send(update(identity))
+    room.settle()
+    (run,) = room.journal.runs()
+    room.order("retry", run=run.id)
+    lines = [record.getMessage() for record in caplog.records]
+    assert f"a person had run {run.id} (probe) tried again" in lines
+    assert lines.count(f"{run.entity_type} whose name is not known: skipped: nothing to do") == 2
+    assert not [line for line in lines if identity in line or "{" in line]
 
 
 def test_replay_makes_a_folder_again_that_was_deleted_by_hand(room: Room) -> None:
