@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -59,7 +59,7 @@ class Message:
 
 
 class SlackServer:
-    """The workspace, served from a thread of its own on 127.0.0.1.
+    """The workspace, served from a thread of its own on 127.0.0.1: between `start` and `stop`, or as a context manager.
 
     Args:
         members: Its people.
@@ -103,6 +103,13 @@ class SlackServer:
         }
 
     # -- life --------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
     def start(self) -> str:
         """Begin to serve; returns the base URL for a Slack client."""

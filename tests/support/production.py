@@ -8,8 +8,7 @@ import itertools
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -452,10 +451,9 @@ def _update(entity_type: str, entity_id: str, values: Mapping[str, Any]) -> dict
     }
 
 
-@contextmanager
-def workspace() -> Iterator[SlackServer]:
+def workspace() -> SlackServer:
     """A Slack workspace with the people of the studio profile who have an address."""
-    server = SlackServer(
+    return SlackServer(
         [
             Member("U00000001", "hugo", "Hugo Lefèvre", "hugo.lefevre@locovfx.example"),
             Member("U00000002", "sana", "Sana Malik", "sana.malik@locovfx.example"),
@@ -463,8 +461,3 @@ def workspace() -> Iterator[SlackServer]:
             Member("U00000004", "ruth", "Ruth Abara", "ruth.abara@locovfx.example"),
         ]
     )
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()

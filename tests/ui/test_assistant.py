@@ -28,10 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def slack() -> Iterator[SlackServer]:
-    server = SlackServer([Member("U00000001", "anna", "Anna", "anna@example.com")])
-    server.start()
-    yield server
-    server.stop()
+    with SlackServer([Member("U00000001", "anna", "Anna", "anna@example.com")]) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A room a test; one embedded site for all tests of a process."""
+"""A room a test, on disk alone or on the site that tests share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from engine_room import Room
-from production import Production, workspace
-from sandbox_process import SandboxProcess
+from production import Production
 
 
 @pytest.fixture
@@ -29,21 +28,6 @@ def room_with(tmp_path: Path) -> Iterator[Callable[[Callable[[], Any]], Room]]:
             return stack.enter_context(closing(Room(tmp_path, site=site)))
 
         yield make
-
-
-@pytest.fixture(scope="session")
-def engine_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path_factory.mktemp("engine-site")) as site:
-        yield site
-
-
-@pytest.fixture
-def show(engine_site: SandboxProcess, tmp_path: Path) -> Iterator[Production]:
-    """A production with one empty project of the studio's workflow."""
-    with workspace() as slack:
-        production = Production(engine_site.url, engine_site.user, engine_site.key, tmp_path, slack)
-        yield production
-        production.site.close()
 
 
 @pytest.fixture

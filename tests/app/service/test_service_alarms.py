@@ -21,10 +21,8 @@ TOKEN = "xoxb-1234567890-abcdefghijkl"
 
 @pytest.fixture
 def workspace() -> Iterator[SlackServer]:
-    server = SlackServer([Member("U00000001", "hugo", "Hugo", "hugo@studio.example")], token=TOKEN)
-    server.start()
-    yield server
-    server.stop()
+    with SlackServer([Member("U00000001", "hugo", "Hugo", "hugo@studio.example")], token=TOKEN) as server:
+        yield server
 
 
 @pytest.fixture

@@ -71,10 +71,8 @@ def answers() -> Iterator[Answers]:
 
 @pytest.fixture
 def workspace() -> Iterator[SlackServer]:
-    server = SlackServer([Member("U00000001", "hugo", "Hugo", "hugo@studio.example")], token=TOKEN)
-    server.start()
-    yield server
-    server.stop()
+    with SlackServer([Member("U00000001", "hugo", "Hugo", "hugo@studio.example")], token=TOKEN) as server:
+        yield server
 
 
 def client(url: str, token: str | None = TOKEN, **settings: Any) -> SlackClient:

@@ -39,10 +39,8 @@ class Seconds:
 
 @pytest.fixture
 def workspace() -> Iterator[SlackServer]:
-    server = SlackServer([Member("U00000001", "natasha", "Natasha", "natasha@studio.example")])
-    server.start()
-    yield server
-    server.stop()
+    with SlackServer([Member("U00000001", "natasha", "Natasha", "natasha@studio.example")]) as server:
+        yield server
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from sandbox_process import SandboxProcess
 
 
 @pytest.fixture(scope="session")
-def handlers_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path_factory.mktemp("handlers-site")) as site:
+def production_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("production-site")) as site:
         yield site
 
 
 @pytest.fixture
-def show(handlers_site: SandboxProcess, tmp_path: Path) -> Iterator[Production]:
+def show(production_site: SandboxProcess, tmp_path: Path) -> Iterator[Production]:
     """A production with one empty project of the studio's workflow."""
     with workspace() as slack:
-        production = Production(handlers_site.url, handlers_site.user, handlers_site.key, tmp_path, slack)
+        production = Production(production_site.url, production_site.user, production_site.key, tmp_path, slack)
         yield production
         production.site.close()
