@@ -178,7 +178,7 @@ def run_program(
             now = time.monotonic()
             if text is not None:
                 last_sign = now
-            elif ended:
+            elif ended and _ends(process):
                 break
             if cancel is not None and cancel.is_set():
                 raise Cancelled(f"{Path(argv[0]).name} was cancelled")
@@ -206,6 +206,15 @@ def run_program(
     if check and code != 0:
         raise ProgramFailed(outcome)
     return outcome
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it ends within a tenth of a second; one that closed its output and works on is minded as any other."""
+    try:
+        process.wait(0.1)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _stand_back(pid: int, niceness: int) -> None:

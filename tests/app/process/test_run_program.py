@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.process import Cancelled, run_program
+from app.process import Cancelled, NoProgress, run_program
 from app.process.leftover import FAMILY, begin_program, end_leftover, forget_program, remember_program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -118,6 +118,15 @@ def test_a_cancelled_program_goes_with_what_ignores_the_polite_signal(tmp_path: 
     with pytest.raises(Cancelled):
         run_program(["/bin/sh", "-c", script], on_text=lambda _: cancel.set(), cancel=cancel)
     assert gone(int(pid.read_text()))
+
+
+def test_a_program_that_closes_its_output_and_works_on_is_cancelled_and_timed_out_all_the_same() -> None:
+    argv, cancel = ["/bin/sh", "-c", "echo bye; exec >&- 2>&-; sleep 600"], threading.Event()
+    with pytest.raises(NoProgress):
+        run_program(argv, silence_seconds=0.3)
+    with pytest.raises(Cancelled):
+        run_program(argv, on_text=lambda _: cancel.set(), cancel=cancel, total_seconds=30)
+    assert run_program(["/bin/sh", "-c", "exec >&- 2>&-; sleep 0.3; exit 7"], check=False).code == 7
 
 
 def test_a_program_whose_start_cannot_be_noted_does_not_run_on() -> None:
