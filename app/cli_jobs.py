@@ -115,7 +115,7 @@ def _confirm(journal: Any, job: int, installation: Any, who: str, *, yes: bool, 
             typer.echo(f"  {each.task} {each.task_name}: {each.text}{refused}", err=True)
         if not sys.stdin.isatty() or not typer.confirm("Run it?", err=True):
             row = journal.job(job)
-            waits = "it waits in the Jobs dock; --yes with the next one of this script lets it run too"
+            waits = "it waits on the Jobs page; --yes with the next one of this script lets it run too"
             _tell(_as_json(row), f"job {job} {row.name} was not confirmed: {waits}", as_json)
             raise typer.Exit(REFUSED)
     answer = _ordered(journal, "job_confirm", {"job": job}, who)
@@ -151,7 +151,7 @@ def _stuck(journal: Any, row: Any, settings: Any, seconds: float) -> str:
         late = seconds > _FARM_SECONDS and row.status == "queued"
         return f"no Worker has taken a task of the type {' or '.join(types)}: is one awake that does?" if late else ""
     if row.activity:
-        return f"{row.activity}; see it in the Jobs dock"
+        return f"{row.activity}; see it on the Jobs page"
     untaken = sorted({task.type for task in journal.job_tasks(row.id) if task.reason == UNTAKEN})
     if not untaken:
         return ""
@@ -159,7 +159,7 @@ def _stuck(journal: Any, row: Any, settings: Any, seconds: float) -> str:
         return "this machine runs no tasks at all; set flamenco.local_workers to 1 or more"
     return (
         f"this machine takes no tasks of the type {' or '.join(untaken)}, only {', '.join(settings.task_types)}; add "
-        "the type to flamenco.task_types in the settings, or end the job in the Jobs dock"
+        "the type to flamenco.task_types in the settings, or end the job on the Jobs page"
     )
 
 

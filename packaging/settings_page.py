@@ -50,7 +50,7 @@ fps = 25.0
 ```
 
 Secrets are never in the file: they are kept in the keyring, a systemd credential, the environment
-(`FTRACK_API_KEY`, `SLACK_BOT_TOKEN`), or a file that only its owner can read.
+(`FTRACK_API_KEY`, `SIGNALBOX_SLACK_TOKEN`), or a file that only its owner can read.
 
 Settings of the handlers are in [handlers.md](handlers.md). This page is made by `python packaging/settings_page.py`.
 """
