@@ -76,7 +76,9 @@ def batch_create(
     expression: Annotated[str, typer.Option("--expression", help="Shot expression, e.g. ####.")] = "####",
     numbers: Annotated[str, typer.Option("--range", help="Range, e.g. 10-200:10.")] = "",
     prefix: Annotated[bool, typer.Option("--prefix/--no-prefix", help="Put the sequence's name before.")] = True,
-    task: Annotated[list[str] | None, typer.Option("--task", help="Task type and bid, e.g. 'Animation 8h'; repeat for more.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Task type and bid, e.g. 'Animation 8h'; repeat for more.")
+    ] = None,
     sheet: Annotated[Path | None, path_option("--csv", "A CSV or tab-separated file; - is stdin.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Also more rows than the settings allow (500).")] = False,
