@@ -260,6 +260,13 @@ class _Runner:
         self._cancel = cancel
 
     def run(self, command: Command) -> None:
+        """Carry out one command. Raises CommandFailed, Cancelled."""
+        try:
+            self._carry_out(command)
+        except OSError as error:
+            raise CommandFailed(f"{command.name} {error.filename or ''}: {_reason(error)}") from error
+
+    def _carry_out(self, command: Command) -> None:
         parameters = _Parameters(command)
         match command.name:
             case "echo":

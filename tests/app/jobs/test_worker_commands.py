@@ -239,6 +239,18 @@ def test_a_text_that_no_system_call_takes_is_refused_by_name(name: str, paramete
         run_task([Spec(name, parameters)], Ear(), Machine(lambda: Path("f")), threading.Event())
 
 
+def test_what_the_disk_refuses_fails_the_task_softly_with_the_systems_words(stage: Path) -> None:
+    far = stage / ("a" * 300)
+    with pytest.raises(CommandFailed, match=f"^move-directory {far}: file name too long$"):
+        run_task(
+            [Spec("move-directory", {"src": str(stage / "src"), "dest": str(far)})],
+            Ear(),
+            Machine(lambda: Path("f")),
+            threading.Event(),
+        )
+    assert (stage / "src").is_dir()
+
+
 def test_a_sleep_longer_than_any_clock_can_be_cancelled() -> None:
     cancel = threading.Event()
     cancel.set()
