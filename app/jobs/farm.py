@@ -231,13 +231,16 @@ class Farm:
         url = settings.manager.strip().rstrip("/")
         wanted = (url, settings.timeout, settings.poll)
         if known != wanted:
-            await self._leave()
+            if url != known[0]:
+                await self._leave()
             if url:
                 from app.jobs.manager_live import Rhythm  # with it comes the HTTP client, which weighs 10 MB
 
                 rhythm = self._rhythm or Rhythm(poll=settings.poll)
-                self._link = _Link(self._journal, url, settings.timeout, self._compile, rhythm)
-                self._link.start()
+                if self._link is None:
+                    self._link = _Link(self._journal, url, settings.timeout, self._compile, rhythm)
+                    self._link.start()
+                self._link.keep_time(settings.timeout, rhythm)
         if self._link is not None:
             await self._link.tidy()
         return wanted
@@ -270,6 +273,11 @@ class _Link:
         self._deleted: set[str] = set()
         self._behind = False
         self._chores: set[asyncio.Task[None]] = set()
+
+    def keep_time(self, timeout: float, rhythm: Rhythm) -> None:
+        """Other times, without leaving: a submit that is on its way must not be cut off."""
+        self.client.patience = Patience(request=timeout)
+        self._live.keep_time(rhythm)
 
     def start(self) -> None:
         """Begin to listen."""

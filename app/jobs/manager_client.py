@@ -37,7 +37,7 @@ _ID = re.compile(r"[\w-]{1,200}", re.ASCII)
 #: A Manager that asks to be left alone for a year is asked again after so many seconds.
 _LONGEST_STILLNESS = 3600.0
 #: A submit without an answer is looked for so often, in seconds.
-_LOOK_SECONDS = 10.0
+_LOOK_SECONDS = 2.0
 #: What a proxy says for a Manager that it does not reach.
 _NOBODY_BEHIND = (502, 504)
 #: A log is handed on in pieces of so many bytes.
@@ -95,7 +95,7 @@ class Patience:
     pause: float = 0.5
     longest_pause: float = 30.0
     unanswered: float = 300.0
-    largest: int = 128 << 20
+    largest: int = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +113,27 @@ class ManagerClient:
         self.url = url.rstrip("/")
         self.patience = patience or Patience()
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
         self._submits: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._unanswered: dict[str, float] = {}
         self._still_until = 0.0
         self._still_why = ""
 
     async def close(self) -> None:
+        """Leave the Manager: what is asked from now on, or just now, is not answered."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
 
     def http(self) -> aiohttp.ClientSession:
-        """The session all requests (and the live socket) share."""
+        """The session all requests (and the live socket) share. Raises ManagerUnreachable once it is closed."""
         import aiohttp  # here: who has no Manager does not pay 10 MB for it
 
-        if self._session is None or self._session.closed:
-            timeout = aiohttp.ClientTimeout(total=self.patience.request)
-            self._session = aiohttp.ClientSession(timeout=timeout)
+        if self._closed:
+            raise ManagerUnreachable(f"The Flamenco Manager at {self.url} is no longer asked.")
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
         return self._session
 
     # What the Manager is
@@ -449,9 +453,13 @@ class ManagerClient:
 
         address = urljoin(self.url + "/", path) if not path.startswith("/") else self.url + path
         # Sent on, a POST would become a GET, and its answer be taken for the order's.
-        more: dict[str, Any] = {"allow_redirects": method == "GET"} | ({"timeout": timeout} if timeout else {})
+        onward = method == "GET"
+        limit = timeout or aiohttp.ClientTimeout(total=self.patience.request)
+        session = self.http()
         try:
-            async with self.http().request(method, address, json=body, headers=headers, **more) as response:
+            async with session.request(
+                method, address, json=body, headers=headers, allow_redirects=onward, timeout=limit
+            ) as response:
                 if response.status == 503:
                     seconds = retry_after(response.headers.get("Retry-After"))
                     self.leave_alone(seconds)

@@ -92,6 +92,10 @@ class ManagerLive:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._runners: list[asyncio.Task[None]] = []
 
+    def keep_time(self, rhythm: Rhythm) -> None:
+        """Go on with other times; logs that are followed keep theirs."""
+        self._rhythm = rhythm
+
     def start(self) -> None:
         """Start listening and reading on the running loop."""
         loop = asyncio.get_running_loop()
@@ -141,14 +145,7 @@ class ManagerLive:
                 await self._client.be_still()
                 await self._connection()
                 failures = 0
-            except (
-                aiohttp.ClientError,
-                OSError,
-                TimeoutError,
-                ManagerUnreachable,
-                ValueError,
-                RecursionError,
-            ) as error:
+            except (aiohttp.ClientError, OSError, ManagerUnreachable, ManagerNonsense, ValueError) as error:
                 failures += 1
                 if isinstance(error, aiohttp.WSServerHandshakeError) and error.status == 503 and error.headers:
                     self._client.leave_alone(retry_after(error.headers.get("Retry-After")))
@@ -162,7 +159,9 @@ class ManagerLive:
     async def _connection(self) -> None:
         """One life of the socket: handshake, subscriptions, pings, events."""
         address = self._client.url.replace("http", "ws", 1) + "/socket.io/?EIO=3&transport=websocket"
-        async with self._client.http().ws_connect(address, timeout=aiohttp.ClientWSTimeout(ws_close=2.0)) as socket:
+        # A handshake has no time-out of its own.
+        calling = self._client.http().ws_connect(address, timeout=aiohttp.ClientWSTimeout(ws_close=2.0))
+        async with await asyncio.wait_for(calling, self._client.patience.request) as socket:
             self._socket = socket
             pings = asyncio.get_running_loop().create_task(self._ping(socket))
             try:
@@ -195,7 +194,10 @@ class ManagerLive:
             self._stale_tasks |= self._watched
             self._stale_jobs.set()
         elif text.startswith("42"):
-            payload = json.loads(text[2:])
+            try:
+                payload = json.loads(text[2:])
+            except (ValueError, RecursionError) as error:
+                raise ManagerNonsense("what it says cannot be understood") from error
             if isinstance(payload, list) and payload:
                 self._event(str(payload[0]), payload[1] if len(payload) > 1 else {})
 

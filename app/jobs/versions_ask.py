@@ -31,7 +31,7 @@ def get_json(url: str, timeout: float = 5.0) -> object:
         raise ManagerUnclear(f"the answer of {url} is far too large for a Manager's")
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManagerUnclear(f"{url} answers with something that is not JSON; is it a Flamenco Manager?") from error
 
 

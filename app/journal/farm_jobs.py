@@ -14,6 +14,18 @@ from app.journal.store import Row, dump
 __all__ = ["FarmJobs", "RemoteJob", "RemoteTask"]
 
 
+_NEW = """INSERT INTO jobs(engine, remote_id, name, type, priority, status, activity, settings, metadata, dedupe, who,
+    created, updated, finished, steps_done, steps_total)
+    VALUES('manager', :remote, :name, :type, :priority, :status, :activity, :settings, :metadata, :dedupe, :who,
+    :created, :updated, :finished, :done, :total)"""
+_CHANGED = """UPDATE jobs SET name = :name, priority = :priority, status = :status, activity = :activity,
+    settings = :settings, metadata = :metadata, finished = :finished, steps_done = :done, steps_total = :total,
+    updated = :updated
+    WHERE remote_id = :remote
+    AND (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total)
+    IS NOT (:name, :priority, :status, :activity, :settings, :metadata, :finished, :done, :total)"""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteJob:
     """A Manager's job as last read."""
@@ -87,37 +99,27 @@ class FarmJobs(Jobs):
     def _mirror_job(self, db: apsw.Connection, job: RemoteJob) -> int | None:
         final = job.status in FINAL_JOB
         before = db.total_changes()
-        db.execute(
-            """INSERT INTO jobs(engine, remote_id, name, type, priority, status, activity, settings, metadata, dedupe,
-            who, created, updated, finished, steps_done, steps_total)
-            VALUES('manager', :remote, :name, :type, :priority, :status, :activity, :settings, :metadata, :dedupe,
-            :who, :created, :updated, :finished, :done, :total)
-            ON CONFLICT(remote_id) WHERE remote_id != '' DO UPDATE SET name = excluded.name,
-            priority = excluded.priority, status = excluded.status, activity = excluded.activity,
-            settings = excluded.settings, metadata = excluded.metadata, updated = excluded.updated,
-            finished = excluded.finished, steps_done = excluded.steps_done, steps_total = excluded.steps_total
-            WHERE (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total) IS NOT
-            (excluded.name, excluded.priority, excluded.status, excluded.activity, excluded.settings,
-            excluded.metadata, excluded.finished, excluded.steps_done, excluded.steps_total)""",
-            {
-                "remote": job.remote_id,
-                "name": job.name,
-                "type": job.type,
-                "priority": job.priority,
-                "status": job.status,
-                "activity": job.activity,
-                "settings": dump(job.settings),
-                "metadata": dump(job.metadata),
-                "dedupe": self._free_key(db, job),
-                "who": job.who,
-                "created": job.created,
-                # The Manager's own moment does not move with its tasks.
-                "updated": self.now(),
-                "finished": job.updated if final else None,
-                "done": job.steps_done,
-                "total": job.steps_total,
-            },
-        )
+        values = {
+            "remote": job.remote_id,
+            "name": job.name,
+            "type": job.type,
+            "priority": job.priority,
+            "status": job.status,
+            "activity": job.activity,
+            "settings": dump(job.settings),
+            "metadata": dump(job.metadata),
+            "dedupe": self._free_key(db, job),
+            "who": job.who,
+            "created": job.created,
+            # The Manager's own moment does not move with its tasks.
+            "updated": self.now(),
+            "finished": job.updated if final else None,
+            "done": job.steps_done,
+            "total": job.steps_total,
+        }
+        # An upsert uses up a number for each job that is there already: a new one would be number 1,000,000.
+        known = db.execute("SELECT 1 FROM jobs WHERE remote_id = ?", (job.remote_id,)).fetchall()
+        db.execute(_CHANGED if known else _NEW, values)
         if db.total_changes() == before:
             return None
         if job.dedupe:

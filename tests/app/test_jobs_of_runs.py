@@ -104,3 +104,28 @@ def test_a_job_that_a_run_sent_to_the_farm_is_shown_with_the_run_to_its_end(
         )
     (shown,) = json.loads(told(farm_room, "--run", str(run), "--json"))["jobs"]
     assert (shown["engine"], shown["remote_id"], shown["status"]) == ("manager", remote["id"], "completed")
+
+
+def test_a_job_of_a_run_that_the_manager_took_too_late_to_say_so_is_there_once(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    """It is at work on the job for longer than anybody waits: it is looked for, and not sent again."""
+    farm_room.room.store.set("flamenco", "timeout", 0.5)
+    farm_room.wait(lambda: any(lamp.state == "ok" for lamp in farm_room.journal.health()))
+    manager.chaos.slow_submit = 1.5
+    run = started(farm_room, submits("echo-sleep-test", {"message": "hi", "sleep_repeats": 0}, "manager"))
+    (remote,) = manager.jobs.values()
+    assert manager.requests.count("POST /api/v3/jobs") == 1
+    (effect,) = farm_room.journal.run(run).effects
+    assert (effect.after or {})["remote_id"] == remote["id"]
+
+
+def test_a_run_whose_job_the_manager_lost_says_so(farm_room: Jobs, manager: ManagerStandIn) -> None:
+    run = started(farm_room, submits("echo-sleep-test", {"message": "hi", "sleep_repeats": 0}, "manager"))
+    manager.forget(next(iter(manager.jobs)))
+
+    def after() -> dict[str, object]:
+        return dict(farm_room.journal.run(run).effects[0].after or {})
+
+    farm_room.wait(lambda: after()["status"] == "gone")
+    assert after()["activity"] == "the Flamenco Manager no longer has the job"

@@ -206,6 +206,8 @@ def test_an_old_job_of_the_manager_stands_in_the_list_for_as_long_as_the_manager
     (job,) = journal.mirror_jobs([remote("completed")])
     assert journal.forget_jobs(journal.now() + 60) == []
     assert journal.mirror_jobs([remote("completed")]) == []
+    assert journal.add_job(NewJob("one", "t", [NewTask("a", "misc", ECHO)]))[0] == job + 1, "no number was used up"
+    journal.delete_job(job + 1)
     assert [each.id for each in journal.jobs()] == [job]
 
 
