@@ -454,7 +454,8 @@ def install_service(
             log=log or plan.log,
             drives=tuple(drives) if drives else plan.drives,
         )
-        report = install(plan)
+        with told():
+            report = install(plan)
         typer.echo(report.words(dry_run))
         if dry_run:
             typer.echo(f"\nThe service's file:\n\n{report.text}")

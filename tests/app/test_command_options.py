@@ -81,6 +81,19 @@ def test_an_empty_path_does_not_mean_the_folder_one_stands_in(refused: Refused, 
     assert "the path is empty; write . for this folder" in refused(command, flag, "")
 
 
+def test_a_service_that_cannot_be_installed_there_says_which_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended:
+        PROGRAM.main(["install-service", "--systemd", "--root", str(tmp_path / "file")], "signalbox")
+    said = capsys.readouterr().err
+    assert ended.value.code == 74
+    assert said.startswith("signalbox: ")
+    assert said.count("\n") == 1
+    assert str(tmp_path / "file") in said
+
+
 def test_a_folder_or_a_picture_named_as_settings_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
