@@ -87,7 +87,7 @@ class Machine:
         find_ffmpeg: Path of ffmpeg for ``frames-to-video`` with exe "ffmpeg".
         allowed: Judges an argument list before it runs; returns "" or why it is refused (studio setting).
         environment: Environment of subprocesses; None inherits.
-        folder: Working folder of subprocesses; None inherits.
+        folder: Working folder of subprocesses, and what relative paths are relative to; None inherits.
         silence_seconds: "No progress" time-out of a subprocess; None as the Worker does: no limit.
         niceness: How far subprocesses stand back behind other programs, 0 to 19.
         family: What subprocesses and all they start belong to (see `app.process.leftover`).
@@ -378,8 +378,13 @@ class _Runner:
             if _STEP.match(line):
                 self._listener.step()
 
+    def _at(self, path: str) -> str:
+        """A path as a subprocess would find it."""
+        folder = self._machine.folder
+        return path if folder is None or Path(path).is_absolute() else str(folder / path)
+
     def _make_directory(self, parameters: _Parameters) -> None:
-        path = parameters.text("path")
+        path = self._at(parameters.text("path"))
         self._listener.log(f"make-directory: creating directory {quoted(path)}")
         try:
             _make_folders(Path(path), 0o775)
@@ -389,7 +394,7 @@ class _Runner:
             raise CommandFailed(words) from error
 
     def _move_directory(self, parameters: _Parameters) -> None:
-        source, destination = parameters.text("src"), parameters.text("dest")
+        source, destination = self._at(parameters.text("src")), self._at(parameters.text("dest"))
         if not _there(source) and self._machine.made.has_made(Path(source), Path(destination)):
             self._listener.log(f"move-directory: {quoted(destination)} was moved here before this attempt")
             return

@@ -187,9 +187,11 @@ class JobRoom:
     def stop(self, seconds: float = 10.0) -> bool:
         """End the threads; tasks at work are ended and start over next time. True when all ended in time."""
         self._stop.set()
-        for tools in list(self._working.values()):
-            tools.cancel_reason = STOPPING
-            tools.cancel.set()
+        # Under the claim's lock: a task is at work and told to stop, or it is not taken any more.
+        with self._lock:
+            for tools in list(self._working.values()):
+                tools.cancel_reason = STOPPING
+                tools.cancel.set()
         self._ring()
         self.farm.stop()
         self._slow.shutdown(wait=False, cancel_futures=True)
@@ -251,7 +253,7 @@ class JobRoom:
         only = [f"task:{each}" for each in settings.task_types] or None
         # Under the lock: whoever is told to stop finds the run at work, or not claimed.
         with self._lock:
-            batch = self._journal.claim(TASK_LANE, lambda _: 1, only=only)
+            batch = [] if self._stop.is_set() else self._journal.claim(TASK_LANE, lambda _: 1, only=only)
             if batch:
                 self._working[batch[0].id] = self._runner.tools(batch, TASK_LANE)
         if batch:

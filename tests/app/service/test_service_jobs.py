@@ -351,11 +351,13 @@ def test_a_task_that_ends_while_the_journals_disk_is_full_has_ended_once_there_i
 
 def test_a_try_out_works_in_its_scratch_folder(jobs: Jobs, tmp_path: Path) -> None:
     where = python("import os,tempfile; print(os.getcwd(), tempfile.gettempdir())")
-    job = jobs.submit(script_of(where, "[['make-directory', {path: '/somewhere/else'}]]"), try_out=True)
+    inside = "[['make-directory', {path: 'shots/a'}], ['move-directory', {src: 'shots', dest: 'done'}]]"
+    job = jobs.submit(script_of(where, inside, "[['make-directory', {path: '/somewhere/else'}]]"), try_out=True)
     assert jobs.ended(job).status == "failed"
     scratch = jobs.journal.folder / "scratch" / str(job)
     assert f"{scratch} {scratch}" in jobs.log(job)
-    assert "is not in its scratch folder" in jobs.journal.job_tasks(job)[1].reason
+    assert [path.relative_to(scratch).as_posix() for path in scratch.rglob("*")] == ["done", "done/a"]
+    assert "is not in its scratch folder" in jobs.journal.job_tasks(job)[2].reason
     jobs.order("job_delete", job=job)
     assert not scratch.exists()
     assert jobs.journal.jobs() == []
