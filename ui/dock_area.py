@@ -69,6 +69,13 @@ class DockArea(QMainWindow):
         self.by_name[name].show()
         self.by_name[name].raise_()
 
+    def covers(self, widget: QWidget) -> bool:
+        """Whether a widget lies in a dock behind another's tab: Qt leaves it where the keyboard comes by."""
+        docks = (dock for dock in self.by_name.values() if dock.isVisible() and not dock.isFloating())
+        # Qt puts them outside the window.
+        behind = (dock for dock in docks if dock.x() < 0)
+        return any(dock.isAncestorOf(widget) for dock in behind)
+
     def _sync_titles(self, *_args: object) -> None:
         """A dock in a tab has its name on the tab: its title bar would say it twice."""
         for name, dock in self.by_name.items():

@@ -207,6 +207,15 @@ class Panel(QMainWindow):
         self.alarms.raised.connect(self._alarm)
         self.settings_saved.connect(self._saved)
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab passes by what nobody sees; back where it began it stays."""
+        passed: set[QWidget] = set()
+        moved = super().focusNextPrevChild(forward)
+        while moved and (now := QApplication.focusWidget()) and now not in passed and self.docks.covers(now):
+            passed.add(now)
+            moved = super().focusNextPrevChild(forward)
+        return moved
+
     # Layout
 
     def usual_layout(self) -> None:

@@ -10,8 +10,10 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from app.jobs.api import Diagnostic, Severity
@@ -65,6 +67,11 @@ class CodeEditor(QWidget):
         super().__init__(parent)
         self.vocabulary = Vocabulary()
         self._diagnostics: list[Diagnostic] = []
+        # Tab indents: another key has to lead out.
+        for keys, forward in (("Ctrl+Tab", True), ("Ctrl+Shift+Tab", False)):
+            leave = QShortcut(QKeySequence(keys), self)
+            leave.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            leave.activated.connect(partial(self.focusNextPrevChild, forward))
 
     # Text
     def text(self) -> str:

@@ -155,6 +155,8 @@ class TaskTemplates(QWidget):
             theme.mark(head, kind="muted")
             self._grid.addWidget(head, 0, place)
         self._area = QScrollArea()
+        # The keyboard goes to what is in it.
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

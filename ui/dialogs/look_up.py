@@ -57,6 +57,7 @@ class LookUp(Dialog):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
+        theme.mark(area, kind="read")
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(holder)
         split = QSplitter(Qt.Orientation.Horizontal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
@@ -277,6 +278,8 @@ class SettingsDialog(Dialog):
         top.addWidget(self.show_box)
         right.addLayout(top)
         self._area = QScrollArea()
+        # The keyboard goes to what is in it.
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -292,7 +295,7 @@ class SettingsDialog(Dialog):
         self.assistant.setAutoDefault(False)
         self.assistant.clicked.connect(self._connect)
         self.foot.insertWidget(1, self.assistant)
-        self.add_cancel("Close")
+        self.close_ = self.add_cancel("Close")
         self.save = self.add_button("Save", "primary", default=True)
         self.save.setEnabled(False)
         self.save.clicked.connect(self._save)
@@ -374,9 +377,18 @@ class SettingsDialog(Dialog):
         key = self._section, self._project()
         self._form = self._waiting.pop(key) if key in self._waiting else self._make_form(*key)
         self._area.setWidget(self._form.holder)
+        self._order_tabs()
         self._form.holder.show()
         self._find()
         self._judge()
+
+    def _order_tabs(self) -> None:
+        """The foot comes after the form, which is younger than the foot."""
+        # The list of a choice is a window of its own.
+        widgets = [widget for widget in self._form.holder.findChildren(QWidget) if widget.window() is self]
+        inputs = [widget for widget in widgets if widget.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        for before, after in pairwise([*inputs[-1:], self.assistant, self.close_, self.save]):
+            self.setTabOrder(before, after)
 
     def _make_form(self, section: str, project: str | None) -> _Form:
         schema = self._schema(section)

@@ -160,6 +160,8 @@ class UploadDialog(Dialog):
         self._cards.addWidget(self.hint, 1)
         self._cards.addStretch(0)
         self.listing = QScrollArea()
+        # The keyboard goes to what is in it.
+        self.listing.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.listing.setWidgetResizable(True)
         self.listing.setFrameShape(QFrame.Shape.NoFrame)
         self.listing.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

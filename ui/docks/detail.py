@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 EFFECTS_SHOWN = 40
 """Effects of a run that are shown at once; a button shows the rest."""
 _LOG_COLUMNS = (
-    Column("Time", 100, mono=True, role=Role.MUTED),
+    Column("Time", 134, mono=True, role=Role.MUTED),
     Column("Level", 66, toned=True),
     Column("Message", 240, stretch=True, mono=True, toned=True),
 )
@@ -160,6 +160,7 @@ class EventDetailDock(QWidget):
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
+        theme.mark(self._area, kind="read")
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setWidget(holder)
         return self._area

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from app.journal.rows import EventFilter
 
 COLUMNS = (
-    Column("Time", 74, role=Role.MUTED),
+    Column("Time", 106, role=Role.MUTED),
     Column("Topic", 64, role=Role.MUTED),
     Column("What happened", 150, stretch=True, toned=True),
     Column("Show", 104),

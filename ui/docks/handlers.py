@@ -374,6 +374,8 @@ class LeverGrid(QWidget):
         self._grid.setHorizontalSpacing(4)
         self._grid.setVerticalSpacing(10)
         self._area = QScrollArea()
+        # The keyboard goes to what is in it.
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setWidget(self._holder)
@@ -480,6 +482,8 @@ def _scrolled(layout: QVBoxLayout, *, sideways: bool) -> QScrollArea:
     holder = QWidget()
     holder.setLayout(layout)
     area = QScrollArea()
+    # The keyboard goes to what is in it.
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     if not sideways:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.journal.rows import LogFilter
 
 COLUMNS = (
-    Column("Time", 104, mono=True, role=Role.MUTED),
+    Column("Time", 134, mono=True, role=Role.MUTED),
     Column("Level", 70, toned=True),
     Column("Message", 300, stretch=True, mono=True, toned=True),
     Column("Topic", 88, role=Role.MUTED),

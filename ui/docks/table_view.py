@@ -169,7 +169,7 @@ class TableView(QTableView):
         tight = self.viewport().width() - others < _LEAST_NAME
         modes = QHeaderView.ResizeMode
         header.setSectionResizeMode(names, modes.Interactive if tight else modes.Stretch)
-        if tight:
+        if tight and header.sectionSize(names) < _LEAST_NAME:
             header.resizeSection(names, _LEAST_NAME)
 
     def _moved(self, now: QModelIndex, _before: QModelIndex) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ui.models.ansi import bare, plain
 from ui.models.paged import Row
 from ui.models.text_file import TextFile, TextSource
-from ui.models.words import clock, clock_ms, level_name, level_role
+from ui.models.words import clock_brief, clock_line, level_name, level_role
 from ui.theme.colours import Role
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _event(row: EventRow) -> Row:
     topic = row.topic.removeprefix("ftrack.")
     states = {state for _handler, state in row.lamps}
     tone = Role.ERROR.value if "failed" in states else (Role.MUTED.value if row.origin == "signalbox" else "")
-    when = clock(row.received)
+    when = clock_brief(row.received)
     return Row(row.id, (when, topic, row.words, row.project, row.entity, row.user), tone, row.lamps)
 
 
@@ -126,7 +126,7 @@ class LogSource:
 def _line(row: LogRow) -> Row:
     role = level_role(row.level)
     cells = (
-        clock_ms(row.at),
+        clock_line(row.at),
         level_name(row.level),
         row.message,
         row.logger.removeprefix("signalbox."),

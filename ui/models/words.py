@@ -93,32 +93,46 @@ def level_role(level: int) -> Role:
     return Role.TEXT if level >= 20 else Role.MUTED
 
 
-_FORMATS = {"24h": "%H:%M:%S", "12h": "%I:%M:%S %p"}
-_clock = {"format": _FORMATS["24h"]}
+_FORMATS = {"24h": ("%H:%M:%S", "%H:%M"), "12h": ("%I:%M:%S %p", "%I:%M %p")}
+"""A moment of today, and its minute."""
+_clock = {"today": _FORMATS["24h"][0], "minute": _FORMATS["24h"][1]}
 
 
 def use_clock(kind: str) -> None:
     """Write times as "24h" or "12h" from now on."""
-    _clock["format"] = _FORMATS[kind]
+    _clock["today"], _clock["minute"] = _FORMATS[kind]
     _second.cache_clear()
 
 
 @lru_cache(maxsize=8_192)
-def _second(second: int, today: int) -> str:
+def _second(second: int, today: int, earlier: str) -> str:
     local = dt.datetime.fromtimestamp(second).astimezone()
-    return local.strftime(_clock["format"] if local.toordinal() == today else f"%d %b {_clock['format']}")
+    return local.strftime(_clock["today"] if local.toordinal() == today else f"%d %b {_clock[earlier]}")
+
+
+def _today() -> int:
+    return dt.date.today().toordinal()  # noqa: DTZ011 - a person's own day
 
 
 def clock(at: float) -> str:
     """A moment (UTC epoch seconds) in local time, with the day where it is not today."""
-    today = dt.date.today().toordinal()  # noqa: DTZ011 - a person's own day
-    return _second(int(at), today)
+    return _second(int(at), _today(), "today")
+
+
+def clock_brief(at: float) -> str:
+    """The same for a narrow column: of earlier days the minute."""
+    return _second(int(at), _today(), "minute")
+
+
+def clock_line(at: float) -> str:
+    """The same for a line of a log: today with milliseconds."""
+    return clock_ms(at) if dt.date.fromtimestamp(at).toordinal() == _today() else clock(at)  # noqa: DTZ012
 
 
 def clock_ms(at: float) -> str:
     """The same with milliseconds, for logs."""
     text = clock(at)
-    time_, half = (text[:-3], text[-3:]) if _clock["format"].endswith("%p") else (text, "")
+    time_, half = (text[:-3], text[-3:]) if _clock["today"].endswith("%p") else (text, "")
     return f"{time_}.{int(at * 1000) % 1000:03d}{half}"
 
 
