@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -14,6 +14,17 @@ from app.sandbox.contract import ApiError, Identity, Json
 
 # Where a body may have half a surrogate pair: legal in JSON, but not in UTF-8, which the database wants.
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+
+
+@web.middleware
+async def mind_who_leaves(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """A client that goes away in the middle of its request is no fault of the site: nothing is done, nothing logged."""
+    try:
+        return await handler(request)
+    except ConnectionResetError:
+        return web.Response(status=400)
 
 
 class Credentials(Protocol):

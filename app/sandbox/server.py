@@ -34,7 +34,14 @@ from app.sandbox.contract import (
 )
 from app.sandbox.encoding import is_whole
 from app.sandbox.history import write_history
-from app.sandbox.http import api_response, error_response, identity_of, json_response, read_operations
+from app.sandbox.http import (
+    api_response,
+    error_response,
+    identity_of,
+    json_response,
+    mind_who_leaves,
+    read_operations,
+)
 from app.sandbox.live import LiveValues
 from app.sandbox.operations import BatchRun, RowReader
 from app.sandbox.owned import Workflows
@@ -89,7 +96,7 @@ class Server:
         self._untold: deque[Commit] = deque()
         self._hooks: list[ApiHook] = []
         self._actions: dict[str, ActionHandler] = {}
-        self.app = web.Application(client_max_size=512 * 1024 * 1024)
+        self.app = web.Application(middlewares=[mind_who_leaves], client_max_size=512 * 1024 * 1024)
         self.app.router.add_post("/api", self._api)
         self.app.router.add_get("/widget/{name}", self._widget)
         Snapshots(self.app, self, directory / "snapshots", self.snapshot, self.restore)

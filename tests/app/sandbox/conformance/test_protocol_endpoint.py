@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -199,6 +200,16 @@ def test_half_a_character_is_refused_as_a_malformed_request(
 def test_a_whole_character_beyond_the_first_plane_is_kept(suite_site: SandboxProcess) -> None:
     note = {"action": "create", "entity_type": "Note", "entity_data": {"content": "\\ud83d \U0001f426"}}
     assert suite_site.api(note)[0]["data"]["content"] == "\\ud83d \U0001f426"
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_request_leaves_no_trace(suite_site: SandboxProcess) -> None:
+    head = f"POST /api HTTP/1.1\r\nHost: here\r\nftrack-user: {suite_site.user}\r\nftrack-api-key: {suite_site.key}\r\n"
+    with socket.create_connection(("127.0.0.1", suite_site.port)) as client:
+        client.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 100"), "the site waits for the body"
+        client.sendall(b"[")
+    suite_site.api({"action": "query_server_information"})
+    assert "Traceback" not in suite_site.errors
 
 
 def test_a_user_s_name_that_is_no_text_is_a_wrong_key(suite_site: SandboxProcess) -> None:
