@@ -164,7 +164,9 @@ def _prepare(directory: Path, profile: Profile) -> str:
                 file.write(secrets.token_urlsafe(24))
         return kept.read_text()
     except OSError as error:
-        raise CannotStart(f"the site's folder {directory} cannot be used ({error.strerror}): name another one") from error
+        raise CannotStart(
+            f"the site's folder {directory} cannot be used ({error.strerror}): name another one"
+        ) from error
 
 
 @contextlib.contextmanager
