@@ -20,7 +20,7 @@ from app.jobs.compiler import CompilerPool
 from app.jobs.made_files import MadeFiles
 from app.jobs.model import CompileRequest, CompileResult, Limits, Variable
 from app.jobs.settings_form import submitted_defaults
-from app.jobs.task_runs import TaskFiles, allowed_programs
+from app.jobs.task_runs import REFUSED, TaskFiles, allowed_programs
 from app.jobs.worker_commands import Machine
 from app.journal.crash import crash_point
 from app.journal.jobs import Hold, NewJob, NewTask
@@ -106,7 +106,7 @@ def shown(
 ) -> list[ShownCommand]:
     """The exact command lines of one task; ``judge`` says why a program is not run, "" where it is."""
     lines = [command_line(command, PLATFORM) for command in commands]
-    refusals = [line.error or (judge(line.argv) if line.argv else "") for line in lines]
+    refusals = [line.error or (judge(line.argv).removeprefix(REFUSED) if line.argv else "") for line in lines]
     return [
         ShownCommand(task, name, line.argv, line.text, refused) for line, refused in zip(lines, refusals, strict=True)
     ]

@@ -57,6 +57,7 @@ def order_words(journal: Journal, order: OrderRow) -> str:
         "run": _run(journal, args.get("run")),
         "job": _job(journal, args.get("job")),
         "name": args.get("name") or args.get("job_type"),
+        "job_type": str(args.get("job_type")).removesuffix(".js"),
         "engine": "the Flamenco Manager" if args.get("engine") == "manager" else "this machine",
         "selection": many(len(args.get("selection") or ()), "entity", "entities"),
     }

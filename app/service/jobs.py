@@ -93,11 +93,20 @@ class TaskExecutor:
             return _interrupted(journal, run, task.job_id, tools.cancel_reason)
         except CommandFailed as failed:
             ending = self._failed(run, str(failed), journal.now())
-            return (_held(journal, run, task.job_id) or ending) if ending.state == "retry" else ending
+            held = _held(journal, run, task.job_id) if ending.state == "retry" else None
+            self._tell(run, held or ending, str(failed).removeprefix(REFUSED), tools)
+            return held or ending
         crash_point("task_done")
         if problem:
             tools.log.warning("%s", problem)
         return Ending("done", problem)
+
+    def _tell(self, run: QueuedRun, ending: Ending, reason: str, tools: Tools) -> None:
+        if ending.state == "failed":
+            tools.log.error("%s failed: %s", run.entity, reason)
+        else:
+            again = f", again in {self._settings().task_pause:g} s" if ending.state == "retry" else ""
+            tools.log.warning("%s: attempt %d failed%s: %s", run.entity, run.attempts + 1, again, reason)
 
     def _failed(self, run: QueuedRun, reason: str, now: float) -> Ending:
         settings = self._settings()

@@ -41,7 +41,7 @@ def test_every_order_is_told_as_a_person_would_say_it(journal: Journal) -> None:
         "td started batch_create on 1 entity"
     )
     assert said("catch_up", since="yesterday") == "td had caught up with what was missed since yesterday"
-    assert said("submit_job", job_type="publish-copy", settings={"a": 1}, script="x") == (
+    assert said("submit_job", job_type="publish-copy.js", name="publish-copy", settings={"a": 1}, script="x") == (
         "td submitted the job publish-copy of the type publish-copy to this machine"
     )
     assert said("task_requeue", job=job, task=1) == f"td requeued task 1 of job {job} (comp 010)"

@@ -103,18 +103,27 @@ def test_a_job_type_nobody_knows_and_a_script_that_throws_are_told(jobs: Jobs) -
     assert jobs.journal.jobs() == []
 
 
-def test_a_task_that_fails_softly_is_tried_again_and_then_fails_for_good(jobs: Jobs, tmp_path: Path) -> None:
+def test_a_task_that_fails_softly_is_tried_again_and_then_fails_for_good(
+    jobs: Jobs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     once = f"f=open({str(tmp_path / 'n')!r},'a+'); f.write('x'); f.seek(0)"
     count = f"import sys; {once}; sys.exit(0 if len(f.read())>2 else 3)"
     job = jobs.submit(script_of(python(count)))
     assert jobs.ended(job).status == "completed"
     assert jobs.journal.job_tasks(job)[0].attempts == 2
     assert "--- attempt 3 ---" in jobs.log(job)
-    bad = jobs.submit(script_of(python("raise SystemExit(4)"), ECHO))
+    bad = jobs.submit(script_of(python("raise SystemExit(4)"), ECHO), name="bad")
     row = jobs.ended(bad)
     assert (row.status, row.activity) == ("failed", "1 of 2 tasks failed")
     assert jobs.journal.job_tasks(bad)[0].reason == "command exited abnormally with code 4"
     assert jobs.states(bad) == ["failed", "queued"]
+    told = [line.message for line in caplog.records if line.name == "signalbox.run" and "code 4" in line.message]
+    words = "failed, again in 0 s: command exited abnormally with code 4"
+    assert told == [
+        f"bad: task 1: attempt 1 {words}",
+        f"bad: task 1: attempt 2 {words}",
+        "bad: task 1 failed: command exited abnormally with code 4",
+    ]
 
 
 def test_a_missing_program_is_named(jobs: Jobs) -> None:
