@@ -210,7 +210,7 @@ class ManagerClient:
             return made
         if not same or made["id"] not in [job["id"] for job in same] or same[0]["id"] == made["id"]:
             return made
-        log.warning("another host submitted the job %s a moment earlier: ours is deleted again", dedupe)
+        log.warning("the job %s was there already when ours came: ours is deleted again", dedupe)
         try:
             await self._order("DELETE", f"/api/v3/jobs/{made['id']}", "delete a job", tries=self.patience.tries)
         except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:

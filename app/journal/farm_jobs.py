@@ -14,6 +14,8 @@ from app.journal.store import Row, dump
 __all__ = ["FarmJobs", "RemoteJob", "RemoteTask"]
 
 
+#: The index of remote ids leaves out those of local jobs, and is of use only to who leaves them out too.
+_NUMBER = "SELECT id FROM jobs WHERE remote_id = ? AND remote_id != ''"
 _NEW = """INSERT INTO jobs(engine, remote_id, name, type, priority, status, activity, settings, metadata, dedupe, who,
     created, updated, finished, steps_done, steps_total)
     VALUES('manager', :remote, :name, :type, :priority, :status, :activity, :settings, :metadata, :dedupe, :who,
@@ -21,7 +23,7 @@ _NEW = """INSERT INTO jobs(engine, remote_id, name, type, priority, status, acti
 _CHANGED = """UPDATE jobs SET name = :name, priority = :priority, status = :status, activity = :activity,
     settings = :settings, metadata = :metadata, finished = :finished, steps_done = :done, steps_total = :total,
     updated = :updated
-    WHERE remote_id = :remote
+    WHERE remote_id = :remote AND remote_id != ''
     AND (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total)
     IS NOT (:name, :priority, :status, :activity, :settings, :metadata, :finished, :done, :total)"""
 
@@ -118,13 +120,13 @@ class FarmJobs(Jobs):
             "total": job.steps_total,
         }
         # An upsert uses up a number for each job that is there already: a new one would be number 1,000,000.
-        known = db.execute("SELECT 1 FROM jobs WHERE remote_id = ?", (job.remote_id,)).fetchall()
+        known = db.execute(_NUMBER, (job.remote_id,)).fetchall()
         db.execute(_CHANGED if known else _NEW, values)
         if db.total_changes() == before:
             return None
         if job.dedupe:
             self._tell_submitter(db, job.dedupe, job.status, job.activity)
-        rows: list[Row] = db.execute("SELECT id FROM jobs WHERE remote_id = ?", (job.remote_id,)).fetchall()
+        rows: list[Row] = db.execute(_NUMBER, (job.remote_id,)).fetchall()
         return int(rows[0][0])
 
     def _free_key(self, db: apsw.Connection, job: RemoteJob) -> str | None:

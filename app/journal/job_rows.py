@@ -134,7 +134,8 @@ class JobRows(Queue):
 
     def job_of_remote(self, remote_id: str) -> int | None:
         """The journal's id of a Manager's job."""
-        row = self.one("SELECT id FROM jobs WHERE remote_id = ?", (remote_id,)) if remote_id else None
+        # Without "!= ''" the index, which has no local jobs, is not used.
+        row = self.one("SELECT id FROM jobs WHERE remote_id = ? AND remote_id != ''", (remote_id,))
         return int(row[0]) if row else None
 
     def is_confirmed(self, script_hash: str) -> bool:
