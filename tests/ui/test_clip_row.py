@@ -34,3 +34,15 @@ def test_what_is_wrong_with_a_clip_is_read_whole_without_a_scroll_bar(qtbot: QtB
     assert row.why.height() >= row.why.heightForWidth(row.why.width())
     assert area.verticalScrollBar().maximum() == 0
     assert row.height() < 140
+
+
+def test_a_long_file_name_keeps_its_version_and_its_kind(qtbot: QtBot, dark: None, tmp_path: Path) -> None:
+    name = f"sq010_{'very_' * 40}long_v012.mov"
+    row = ClipRow(Clip(key="1", text=str(tmp_path / name), label=name, state="ready"))
+    qtbot.addWidget(row)
+    row.resize(500, 100)
+    with qtbot.waitExposed(row):
+        row.show()
+    assert row.name.text().endswith("v012.mov")
+    assert row.name.text() != name
+    assert name in row.name.toolTip()

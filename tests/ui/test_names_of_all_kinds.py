@@ -109,6 +109,7 @@ def test_the_name_of_a_task_stands_at_the_left_in_hebrew_too(qtbot: Any) -> None
     label.setStyleSheet(f"background: {theme.current().hex(Role.SUNKEN)}")
     label.resize(600, 24)
     assert ink(label, Role.SUNKEN).right() < 300
+    assert label.whole() == HEBREW
 
 
 def test_a_name_of_two_lines_has_one_in_the_table(dock: JobsDock) -> None:

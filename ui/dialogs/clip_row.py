@@ -99,7 +99,8 @@ class ClipRow(QFrame):
         line.addWidget(self.picture)
         words = QVBoxLayout()
         words.setSpacing(2)
-        self.name = ElidedLabel()
+        # The version and the kind of a file stand at the end of its name.
+        self.name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         theme.mark(self.name, kind="heading")
         self.facts = ElidedLabel()
         theme.mark(self.facts, kind="muted")

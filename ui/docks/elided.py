@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
@@ -36,9 +38,6 @@ class ElidedLabel(QLabel):
         wide = QSizePolicy.Policy.Preferred if asks else QSizePolicy.Policy.Ignored
         self.setSizePolicy(wide, QSizePolicy.Policy.Fixed)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        # Lines below each other begin below each other, in whatever script.
-        align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
-        self.setAlignment(align)
         if kind:
             theme.mark(self, kind=kind)
         self.say(text)
@@ -73,5 +72,11 @@ class ElidedLabel(QLabel):
     def _fit(self) -> None:
         line = self._line()
         shown = self.fontMetrics().elidedText(line, self._mode, max(0, self.contentsRect().width() - 1))
-        super().setText(shown)
+        super().setText(_from_the_left(shown))
         self.setToolTip(tip(self._whole) if shown != line else "")
+
+
+def _from_the_left(text: str) -> str:
+    """A text as the tables beside it show it: QLabel turns one round that begins with a Hebrew or an Arabic name."""
+    turned = not text.isascii() and any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in text)
+    return f"\u200e{text}" if turned else text
