@@ -14,12 +14,13 @@ from app.jobs.local import ShownCommand
 from app.journal.jobs import NewJob, NewTask
 from app.journal.journal import Journal
 from ui import theme
+from ui.dialogs.base import Confirm, ItemList
 from ui.dialogs.job_confirm import JobConfirmDialog, command_text
 from ui.docks.elided import ElidedLabel
 from ui.docks.jobs import JobsDock
 from ui.docks.table_view import TableView
 from ui.models.jobs import TASK_COLUMNS
-from ui.models.words import tip
+from ui.models.words import name_of, tip
 from ui.panel import Panel
 from ui.sample_day import Day
 from ui.theme import Role
@@ -93,6 +94,26 @@ def test_a_sign_that_turns_a_command_line_round_is_seen_before_it_is_confirmed()
     assert "\u202e" not in lines
     assert lines.count("\\u202eexe.mov") == 2
     assert "'קובץ.exr' '夜鷹 é'" in lines, "what has a shape stays as it is"
+
+
+def test_a_name_does_not_turn_round_what_stands_beside_it(dock: JobsDock) -> None:
+    assert dock.tasks.index(3, 2).data() == "render exe.mov"
+    listing = ItemList("Items")
+    listing.fill([("job", f"{HIDDEN}  (This machine)", Role.MUTED)])
+    assert listing.item(0).text() == "render exe.mov  (This machine)"
+    family = "👩‍🎨 می‌خواهم"
+    assert name_of(family) == family, "joined signs and words stay joined"
+
+
+def test_a_question_about_one_thing_is_smaller_than_one_about_many(dock: JobsDock, qtbot: Any) -> None:
+    heights = []
+    for count in (1, 40):
+        asked = Confirm("Delete?", "They are gone.", [HEBREW] * count, "Delete", dock)
+        asked.open()
+        qtbot.waitUntil(asked.isVisible)
+        heights.append(asked.height())
+        asked.close()
+    assert heights[0] + 120 < heights[1] < 480
 
 
 def test_settings_are_read_from_left_to_right_whatever_their_names(dock: JobsDock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -20,7 +20,13 @@ from PySide6.QtWidgets import (
 
 from ui import theme
 from ui.docks.notice import site_chip
+from ui.models.words import name_of
 from ui.theme import Role
+
+_WIDE = 540
+"""Pixels of a question."""
+_ROWS = 3, 10
+"""Items that a list has room for at least and at most before it scrolls: a long name takes several lines."""
 
 
 class Dialog(QDialog):
@@ -92,11 +98,16 @@ class ItemList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSpacing(1)
 
+    def sizeHint(self) -> QSize:
+        """Room for some items: Qt asks for the same height for one as for a hundred."""
+        rows = max(_ROWS[0], min(_ROWS[1], self.count()))
+        return QSize(super().sizeHint().width(), rows * (self.fontMetrics().height() + 8) + 6)
+
     def fill(self, items: Sequence[tuple[str, str, Role]]) -> None:
         """Show items: icon name, words, colour."""
         self.clear()
         for icon, words, role in items:
-            item = QListWidgetItem(theme.icon(icon, role), words)
+            item = QListWidgetItem(theme.icon(icon, role), name_of(words))
             item.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self.addItem(item)
 
@@ -114,7 +125,6 @@ class Confirm(Dialog):
         danger: bool = False,
     ) -> None:
         super().__init__(title, about, parent)
-        self._wide, self._lines = 540, min(9, len(items))
         if items:
             listing = ItemList("Items")
             listing.fill([("event", words, Role.MUTED) for words in items])
@@ -127,7 +137,7 @@ class Confirm(Dialog):
         # Wrapped words know their height only once they know their width.
         layout = self.layout()
         assert layout is not None
-        self.resize(self._wide, layout.totalHeightForWidth(self._wide) + self._lines * 24)
+        self.resize(_WIDE, layout.totalHeightForWidth(_WIDE))
         super().showEvent(event)
 
     def prefer_cancel(self) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from ui import theme
-from ui.models.words import tip
+from ui.models.words import name_of, tip
 
 
 class ElidedLabel(QLabel):
@@ -67,7 +67,7 @@ class ElidedLabel(QLabel):
         return QSize(20, super().minimumSizeHint().height())
 
     def _line(self) -> str:
-        return self._whole.replace("\n", " ")
+        return name_of(self._whole.replace("\n", " "))
 
     def _fit(self) -> None:
         line = self._line()

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.journal.rows import JobRow, TaskRow
-from ui.models.words import StateLook, ago, amount, clock, moment, span, tip
+from ui.models.words import StateLook, ago, amount, clock, moment, name_of, span, tip
 from ui.theme import Role
 
 #: What matters most comes first: cards of the graph and sums over tasks take their colour from it.
@@ -218,7 +218,7 @@ def _percent(row: JobRow, _now: float) -> str:
 
 JOB_COLUMNS: tuple[TableColumn[JobRow], ...] = (
     TableColumn("State", 118, lambda row, _now: job_look(row).word, look=job_look, tip=_job_tip),
-    TableColumn("Job", 0, lambda row, _now: row.name, tip=_job_tip),
+    TableColumn("Job", 0, lambda row, _now: name_of(row.name), tip=_job_tip),
     TableColumn("Type", 140, lambda row, _now: row.type, Role.MUTED),
     TableColumn("Engine", 104, lambda row, _now: ENGINES[row.engine], Role.MUTED),
     TableColumn("Progress", 132, _percent, progress=_job_progress),
@@ -244,7 +244,10 @@ TASK_COLUMNS: tuple[TableColumn[TaskRow], ...] = (
         tip=lambda row: f"{task_look(row).word}: {row.reason}" if row.reason else task_look(row).word,
     ),
     TableColumn(
-        "Task", 0, lambda row, _now: row.name, tip=lambda row: f"{row.name}\n{row.reason}" if row.reason else row.name
+        "Task",
+        0,
+        lambda row, _now: name_of(row.name),
+        tip=lambda row: f"{row.name}\n{row.reason}" if row.reason else row.name,
     ),
     TableColumn("Worker", 92, lambda row, _now: row.worker or "–", Role.MUTED),
     TableColumn("Progress", 74, lambda row, _now: _task_percent(row), progress=_task_progress),

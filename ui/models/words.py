@@ -11,6 +11,7 @@ from typing import NamedTuple
 from app.rules.words import many as many  # noqa: PLC0414 - said with the rest from here
 from ui.theme.colours import Role
 
+_TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _TIP_LINE = 110
 """Letters of a tooltip's line; a longer one is wrapped, else it leaves the screen."""
 
@@ -183,6 +184,11 @@ def sentence(words: str) -> str:
 def seen(text: str) -> str:
     """A text with every sign that has no shape written out, so that none hides or turns round what is beside it."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\u{ord(sign):04x}" for sign in text)
+
+
+def name_of(text: str) -> str:
+    """A name without the signs that turn round what stands beside it: letters have their direction without them."""
+    return text if text.isascii() else text.translate(_TURNS)
 
 
 def tip(text: str) -> str:
