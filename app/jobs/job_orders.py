@@ -287,7 +287,7 @@ def _cancellable(job: JobRow) -> None:
 
 
 def _pausable(job: JobRow) -> None:
-    if job.status in FINAL_JOB or job.status == "needs-confirmation":
+    if job.status in {*FINAL_JOB, "needs-confirmation", "cancel-requested"}:
         raise Refused(f"the job {job.name} is {job.status}: there is nothing to pause")
 
 

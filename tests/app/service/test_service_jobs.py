@@ -63,7 +63,7 @@ def test_a_new_script_waits_until_a_person_has_seen_its_command_lines(tmp_path: 
             (("/bin/echo", "a b"), "/bin/echo 'a b'"),
             ((), "copy-file /a /b"),
         ]
-        assert "not among the programs" in shown[0].refused
+        assert shown[0].refused.startswith("/bin/echo is not among the programs")
         second = room.submit(script, name="the same script")
         room.order("job_confirm", job=job)
         assert room.ended(job).status == "failed"
@@ -289,6 +289,7 @@ def test_a_job_requeued_while_it_is_being_cancelled_starts_over(jobs: Jobs, tmp_
     jobs.wait(ready.exists)
     jobs.order("job_cancel", job=job)
     assert jobs.journal.job(job).status == "cancel-requested"
+    assert "nothing to pause" in str(jobs.order("job_pause", job=job)["refused"])
     assert "refused" not in jobs.order("job_requeue", job=job)
     jobs.wait(lambda: jobs.journal.job(job).status == "completed")
     assert jobs.states(job) == ["completed", "completed"]
