@@ -40,6 +40,8 @@ _LONGEST_STILLNESS = 3600.0
 _LOOK_SECONDS = 2.0
 #: What a proxy says for a Manager that it does not reach.
 _NOBODY_BEHIND = (502, 504)
+#: What is served in place of a log or a picture by who has none.
+_NO_FILE = ("text/html", "application/json")
 #: A log is handed on in pieces of so many bytes.
 _PIECE = 1 << 20
 
@@ -270,7 +272,7 @@ class ManagerClient:
         if facts is None:
             return None
         answer = await self._answer("GET", f"{facts['base'].rstrip('/')}/{facts['suffixes'][0]}", "serve a picture")
-        if not answer.kind.startswith("image/"):
+        if answer.kind in _NO_FILE:
             raise ManagerNonsense(f"The Manager at {self.url} did not serve the picture it announced.")
         return answer.body
 
@@ -301,8 +303,9 @@ class ManagerClient:
     async def _order(
         self, method: str, path: str, what: str, *, body: Mapping[str, Any] | None = None, tries: int | None = None
     ) -> None:
-        """An order is answered with nothing (204) once it is carried out: a page of a proxy's is no such answer."""
-        if await self._request(method, path, what, body=body, tries=tries):
+        """An order that was carried out is answered with nothing (204): a proxy's page or an error is no answer."""
+        answer = await self._request(method, path, what, body=body, tries=tries)
+        if answer and "message" in self._parsed(answer, dict):
             raise ManagerNonsense(f"What answers at {self.url} is not a Flamenco Manager: it did not {what}.")
 
     # Logs
@@ -326,7 +329,7 @@ class ManagerClient:
     async def log_end(self, task_id: str) -> bytes:
         """The end of a task's log as it is there, at most 2048 bytes."""
         answer = await self._answer("GET", f"/api/v3/tasks/{task_id}/logtail", "serve a task's log")
-        if answer.body and answer.kind != "text/plain":
+        if answer.body and answer.kind in _NO_FILE:
             raise ManagerNonsense(f"The Manager at {self.url} did not serve the end of a log.")
         return answer.body
 
@@ -345,7 +348,7 @@ class ManagerClient:
         async with self._response("GET", url, "serve a task's log", headers=headers, timeout=timeout) as response:
             if response.status >= 400:
                 raise ManagerError("serve a task's log", response.status, "")
-            if response.content_type in ("text/html", "application/json"):
+            if response.content_type in _NO_FILE:
                 raise nonsense
             left, skip = end - start, 0 if response.status == 206 else start
             held = bytearray()

@@ -186,9 +186,9 @@ class ManagerLive:
         if text.startswith("40"):
             for kind in ("allJobs", "allLastRendered"):
                 await self._subscribe("subscribe", kind, None)
-            for job_id in self._watched:
+            for job_id in list(self._watched):
                 await self._subscribe("subscribe", "job", job_id)
-            for task_id in self._logs:
+            for task_id in list(self._logs):
                 await self._subscribe("subscribe", "tasklog", task_id)
             self._tell_connection(True, "")
             self._stale_tasks |= self._watched

@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asked_manager import AskedManager
+
+from app.jobs.manager_client import DEDUPE_KEY, ManagerClient, ManagerError, Patience
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "flamenco_cases.json").read_text("utf-8"))["http_cases"]
 JOB = {
@@ -28,6 +32,10 @@ MOVING = {"id", "created", "updated", "etag", "job_id"}
 PLACE = re.compile(r" at (?:\S+ \()?(?:t\.js:\d+:\d+(?:\(\d+\))?|native)\)?$")
 #: What the observed Manager's variable stood for.
 STORAGE = {"is_twoway": True, "value": "/media/shared/flamenco"}
+
+
+def named(case: dict[str, Any]) -> str:
+    return f"{CASES.index(case)}-{case.get('label', case['path'])}"
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +89,8 @@ def script_of(case: dict[str, Any]) -> str | None:
     return script
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{n}-{c.get('label', c['path'])}" for n, c in enumerate(CASES)])
-def test_an_observed_answer_holds(manager: AskedManager, case: dict[str, Any]) -> None:
+def prepared(manager: AskedManager, case: dict[str, Any]) -> str:
+    """The Manager as it was when it was asked, with a job where the case is about one; the case's path there."""
     manager.script(script_of(case))
     if "my_storage" in json.dumps(case["response"]):
         variables = manager.ask("GET", "/api/v3/configuration/variables/workers/linux")[1]
@@ -95,17 +103,100 @@ def test_an_observed_answer_holds(manager: AskedManager, case: dict[str, Any]) -
         task = manager.ask("GET", f"/api/v3/jobs/{job['id']}/tasks")[1]["tasks"][0]["id"]
     if case.get("label") == "job after":
         manager.order(job["id"], "cancel-requested")
+    return path_of(case, job, task)
+
+
+def echo_of(job_types: list[dict[str, Any]]) -> dict[str, Any]:
+    (echo,) = [each for each in job_types if each["name"] == "echo-sleep-test"]
+    assert "t" not in [each["name"] for each in job_types], "a script that throws is not listed"
+    return echo
+
+
+@pytest.mark.parametrize("case", CASES, ids=[named(case) for case in CASES])
+def test_an_observed_answer_holds(manager: AskedManager, case: dict[str, Any]) -> None:
+    path = prepared(manager, case)
     body = case["body"]
     data = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
-    status, answer = manager.ask(case["method"], path_of(case, job, task), data, case["content_type"])
+    status, answer = manager.ask(case["method"], path, data, case["content_type"])
     expected = case["response"]
     assert status == case["status"], answer
     if status >= 400:
         assert said(answer) == said(expected)
     elif "job_types" in (expected or ()):
-        assert "t" not in [each["name"] for each in answer["job_types"]], "a script that throws is not listed"
-        (echo,) = [each for each in answer["job_types"] if each["name"] == "echo-sleep-test"]
-        assert echo == next(each for each in expected["job_types"] if each["name"] == "echo-sleep-test")
+        assert echo_of(answer["job_types"]) == echo_of(expected["job_types"])
     else:
         assert comparable(answer) == comparable(expected)
+    manager.tidy()
+
+
+def question(case: dict[str, Any], path: str) -> Callable[[ManagerClient], Awaitable[Any]] | None:
+    """The case as the client asks it; None where the client never asks so."""
+    body, at = case["body"], path.removeprefix("/api/v3/").split("/")
+    match (case["method"], *at):
+        case ("GET", "jobs", "types"):
+            return lambda client: client.job_types()
+        case ("GET", "jobs", "type", name):
+            return lambda client: client.job_type(name)
+        case ("GET", "jobs", job):
+            return lambda client: client.job(job)
+        case ("GET", "jobs", job, "tasks"):
+            return lambda client: client.tasks(job)
+        case ("GET", "tasks", task):
+            return lambda client: client.task(task)
+        case ("GET", "tasks", task, "log"):
+            return lambda client: client.log_size(task)
+        case ("GET", "tasks", task, "logtail"):
+            return lambda client: client.log_tail(task)
+        case ("DELETE", "jobs", job):
+            return lambda client: client.delete(job)
+        case ("POST", "jobs", job, "setpriority"):
+            return lambda client: client.set_priority(job, body["priority"])
+        case ("POST", "jobs", job, "setstatus") if "reason" in body:
+            return lambda client: client.set_job_status(job, body["status"], body["reason"])
+        case ("POST", "tasks", task, "setstatus"):
+            return lambda client: client.set_task_status(task, body["status"], body["reason"])
+        case ("POST", "jobs", "check") if isinstance(body, dict):
+            return lambda client: client.check(body)
+        case ("POST", "jobs") if isinstance(body, dict) and isinstance(body.get("metadata", {}), dict):
+            return lambda client: client.submit(body, f"http-case/{uuid.uuid4()}")
+    return None
+
+
+ASKED_BY_CLIENT = [
+    each for each in CASES if each["content_type"] == "application/json" and question(each, each["path"])
+]
+
+
+@pytest.mark.parametrize("case", ASKED_BY_CLIENT, ids=[named(case) for case in ASKED_BY_CLIENT])
+def test_the_client_gives_the_observed_answer_or_the_managers_words(
+    manager: AskedManager, case: dict[str, Any]
+) -> None:
+    ask = question(case, prepared(manager, case))
+    assert ask is not None
+    expected = case["response"]
+
+    async def asked() -> Any:
+        client = ManagerClient(manager.url, Patience(tries=2, pause=0.05))
+        try:
+            return await ask(client)
+        finally:
+            await client.close()
+
+    if case["status"] >= 400:
+        with pytest.raises(ManagerError) as refused:
+            asyncio.run(asked())
+        assert refused.value.status == case["status"]
+        assert PLACE.sub("", refused.value.message) == said(expected)["message"]
+        manager.tidy()
+        return
+    answer = asyncio.run(asked())
+    if case["method"] == "POST" and answer:
+        manager.adopt(answer["id"])
+        assert answer["metadata"].pop(DEDUPE_KEY).startswith("http-case/")
+    if case["status"] == 204:
+        assert not answer
+    elif "job_types" in expected:
+        assert echo_of(answer) == echo_of(expected["job_types"])
+    else:
+        assert comparable(answer) == comparable(expected.get("tasks", expected))
     manager.tidy()
