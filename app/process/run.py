@@ -132,8 +132,8 @@ def run_program(
         silence_seconds: "No progress": seconds without output before the program is ended. None: no limit.
         total_seconds: Wall-clock limit. None: no limit.
         niceness: How far it stands back behind other programs (nice(2), 0 to 19); more than 0 is a wish.
-        family: What it belongs to (see `app.process.leftover`): when it is ended early, or leaves its output to others,
-            what it started in sessions of their own is ended too. "": only its own group is.
+        family: What it belongs to (see `app.process.leftover`): when it is ended early, fails, or leaves its output to
+            others, what it started in sessions of their own is ended too. "": only its own group is.
         check: Raise ProgramFailed on a code other than 0.
 
     Raises:
@@ -202,6 +202,8 @@ def run_program(
         output.close()
         reader.join(timeout=_GRACE_SECONDS if not left else 0.1)
     _end_left_behind(process.pid)
+    if code != 0:
+        end_family(family)  # another attempt would meet them
     outcome = Outcome(tuple(argv), code, tuple(tail), time.monotonic() - started)
     if check and code != 0:
         raise ProgramFailed(outcome)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.process import Cancelled, NoProgress, run_program
+from app.process import Cancelled, NoProgress, ProgramFailed, run_program
 from app.process.leftover import FAMILY, begin_program, end_leftover, forget_program, remember_program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -95,21 +95,27 @@ if os.fork() == 0:
     if os.fork() == 0:
         open(sys.argv[1], 'w').write(str(os.getpid()))
         print('ready', flush=True)
+        if sys.argv[3] != '0':
+            os.close(1), os.close(2)
         time.sleep(600)
     os._exit(0)
 os.wait()
 time.sleep(float(sys.argv[2]))
+sys.exit(int(sys.argv[3]))
 """
 
 
 def test_children_in_sessions_of_their_own_go_with_their_family(tmp_path: Path) -> None:
     pid, cancel = tmp_path / "pid", threading.Event()
     argv = [sys.executable, "-c", LEAVES, str(pid)]
-    assert run_program([*argv, "0"], silence_seconds=None, family="a task").seconds < 40
+    assert run_program([*argv, "0", "0"], silence_seconds=None, family="a task").seconds < 40
     assert gone(int(pid.read_text())), "it held the output of a program that had ended"
     with pytest.raises(Cancelled):
-        run_program([*argv, "600"], on_text=lambda _: cancel.set(), cancel=cancel, family="a task")
+        run_program([*argv, "600", "0"], on_text=lambda _: cancel.set(), cancel=cancel, family="a task")
     assert gone(int(pid.read_text())), "a cancel ends all that a program started"
+    with pytest.raises(ProgramFailed):
+        run_program([*argv, "0.3", "1"], family="a task")
+    assert gone(int(pid.read_text())), "the next attempt meets nothing of the one that failed"
 
 
 def test_a_cancelled_program_goes_with_what_ignores_the_polite_signal(tmp_path: Path) -> None:
