@@ -384,7 +384,7 @@ class LogFollower:
         """Fetch what is new. Bytes beyond the announced size belong to the next look, so none arrives twice."""
         facts = await self._client.log_size(self._task_id)
         size = 0 if facts is None else facts.size
-        if size < self._at or (size == self._at and not await self._is_the_same(size)):
+        if size < self._at or (facts is not None and size == self._at > 0 and not await self._is_the_same(facts.url)):
             self._start_over()
         if facts is None or size == self._at:
             return
@@ -393,14 +393,14 @@ class LogFollower:
             self._start_over()
             await self._fetch(facts.url, size)
 
-    async def _is_the_same(self, size: int) -> bool:
+    async def _is_the_same(self, url: str) -> bool:
         """Whether a log of the size that is known ends as it did: a task that is done again writes a new one."""
-        end = await self._client.log_end(self._task_id) if size else b""
-        if end.endswith(self._last[-len(end) :] if end else b""):
+        end = await self._client.log_end(self._task_id)
+        if not end or end.endswith(self._last[-len(end) :]):
             return True
-        # It may have grown between the two questions.
-        facts = await self._client.log_size(self._task_id)
-        return facts is None or facts.size != size
+        # Another log, or the same that has just grown: its own bytes decide.
+        async with aclosing(self._client.log_bytes(url, self._at - len(self._last), self._at)) as pieces:
+            return b"".join([piece async for piece in pieces]) == self._last
 
     async def _fetch(self, url: str, size: int) -> bool:
         """Bring the log up to ``size``; False where it does not go on from what is there."""

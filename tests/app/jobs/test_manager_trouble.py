@@ -490,6 +490,37 @@ def test_what_is_not_the_announced_log_is_not_taken_for_it(answer: str, manager:
     run(manager.url, story)
 
 
+@pytest.mark.parametrize("grown", [True, False])
+def test_an_end_that_is_told_otherwise_than_the_log_has_it_starts_nothing_over(
+    grown: bool, manager: ManagerStandIn
+) -> None:
+    """The log grew between two questions, or its end is told with other letters."""
+
+    def instead(request: web.Request) -> web.Response | None:
+        if not request.path.endswith("/logtail"):
+            return None
+        if grown:
+            manager.logs[task] = b"first line\nsecond line\n"
+            return None
+        return web.Response(text="first line \N{REPLACEMENT CHARACTER}\n")
+
+    async def story(client: ManagerClient) -> None:
+        nonlocal task
+        await client.submit(JOB, "k")
+        task, ear = next(iter(manager.tasks)), Ear()
+        follower = LogFollower(client, task, ear, 1.0)
+        manager.replace_log(task, b"first line\n")
+        await follower.look()
+        manager.chaos.instead = instead
+        await follower.look()
+        assert (ear.heard, ear.restarts) == ("first line\n", 0)
+        await follower.look()
+        assert (ear.heard, ear.restarts) == ("first line\n" + "second line\n" * grown, 0)
+
+    task = ""
+    run(manager.url, story)
+
+
 def test_a_log_whose_end_cannot_be_told_is_left_as_it_is(manager: ManagerStandIn) -> None:
     async def story(client: ManagerClient) -> None:
         await client.submit(JOB, "k")
