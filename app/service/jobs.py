@@ -132,6 +132,11 @@ def _held(journal: Journal, run: QueuedRun, job_id: int) -> Ending | None:
     return None
 
 
+def _tell_to_stop(tools: Tools) -> None:
+    tools.cancel_reason = STOPPING
+    tools.cancel.set()
+
+
 def _interrupted(journal: Journal, run: QueuedRun, job_id: int, reason: str) -> Ending:
     """How a task ends whose program was ended: the program stops, a person cancelled it, or wanted it again since."""
     held = _held(journal, run, job_id)
@@ -196,11 +201,9 @@ class JobRoom:
     def stop(self, seconds: float = 10.0) -> bool:
         """End the threads; tasks at work are ended and start over next time. True when all ended in time."""
         self._stop.set()
-        # Under the claim's lock: a task is at work and told to stop, or it is not taken any more.
-        with self._lock:
-            for tools in list(self._working.values()):
-                tools.cancel_reason = STOPPING
-                tools.cancel.set()
+        # Whoever takes a task at this moment looks at `_stop` when it is among those at work.
+        for tools in list(self._working.values()):
+            _tell_to_stop(tools)
         self._ring()
         self.farm.stop()
         self._slow.shutdown(wait=False, cancel_futures=True)
@@ -262,9 +265,11 @@ class JobRoom:
         only = [f"task:{each}" for each in settings.task_types] or None
         # Under the lock: whoever is told to stop finds the run at work, or not claimed.
         with self._lock:
-            batch = [] if self._stop.is_set() else self._journal.claim(TASK_LANE, lambda _: 1, only=only)
+            batch = self._journal.claim(TASK_LANE, lambda _: 1, only=only)
             if batch:
-                self._working[batch[0].id] = self._runner.tools(batch, TASK_LANE)
+                self._working[batch[0].id] = tools = self._runner.tools(batch, TASK_LANE)
+                if self._stop.is_set():
+                    _tell_to_stop(tools)
         if batch:
             crash_point("task_claimed")
         return batch
