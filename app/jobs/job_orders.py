@@ -200,7 +200,8 @@ class JobOrders:
         return {"job": job.id, "tasks": len(tasks)}
 
     def _unconfirmed(self, job: JobRow) -> bool:
-        return bool(job.script_hash) and not self._journal.is_confirmed(job.script_hash)
+        """Whether nobody has let this job's script run yet; of whose tasks one was done, somebody has."""
+        return bool(job.script_hash) and not job.completed and not self._journal.is_confirmed(job.script_hash)
 
     def _ask_again(self, job: JobRow) -> dict[str, Any]:
         """A job that was cancelled before anybody had confirmed its script waits for that again."""
