@@ -219,14 +219,57 @@ def _replay_words(outcome: dict[str, Any]) -> Iterator[str]:
     if outcome.get("refused"):
         yield f"refused: {outcome['refused']}"
         return
-    for run in outcome["runs"]:
-        yield f"{run['handler']}: {run['state']}{': ' + run['reason'] if run['reason'] else ''}"
+    yield from _runs_words(outcome["runs"])
+    if not outcome["runs"]:
+        yield "no handler wants this event"
+
+
+def _runs_words(runs: list[dict[str, Any]], *, entities: bool = False) -> Iterator[str]:
+    for run in runs:
+        about = f" {run['entity']}" if entities and run["entity"] else ""
+        yield f"{run['handler']}{about}: {run['state']}{': ' + run['reason'] if run['reason'] else ''}"
         for effect in run["effects"]:
             yield f"  [{effect['state']}] {effect['words']} ({effect['reason']})"
         for note in run["notes"]:
             yield f"  {note}"
-    if not outcome["runs"]:
-        yield "no handler wants this event"
+
+
+@app.command("catch-up")
+def catch_up(
+    since: Annotated[str, typer.Argument(help="How far back: 2h, 3d, or a date or time like 2026-11-20T09:00.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only plan; nothing is touched.")] = False,
+    handler: Annotated[str, typer.Option("--handler", help="Only this handler looks.")] = "",
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0.0, max=LONGEST_SECONDS, help="Seconds to wait for the outcome.")
+    ] = 300.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for what was missed since a moment, as after every gap of the connection, and do it.
+
+    What an event told of already is not done again.
+    """
+    with told():
+        from app.service.orders import catch_up as look_back
+        from app.service.shadow import moment_of
+
+        try:
+            begin = moment_of(since)
+        except ValueError as error:
+            fail(str(error), 2)
+        outcome = look_back(settings, journal, begin, dry=dry_run, handler=handler, wait=wait)
+        if as_json:
+            typer.echo(json.dumps(outcome, ensure_ascii=False))
+        elif not outcome.get("refused"):
+            for look in outcome["looked"]:
+                typer.echo(f"{look['handler']}: {look['reason'] or look['state']}")
+            for line in _runs_words(outcome["runs"], entities=True):
+                typer.echo(line)
+            if outcome["unfinished"]:
+                typer.echo(f"not everything had ended after {wait:g} s: signalbox status tells what waits", err=True)
+        if outcome.get("refused"):
+            fail(outcome["refused"], REFUSED)
 
 
 @app.command()

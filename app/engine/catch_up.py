@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from app.engine.changes import moment, payload_of, split
 from app.engine.executor import Ending, Tools, registered
@@ -22,19 +22,27 @@ _LATE = dt.timedelta(seconds=2)
 
 
 def order_catch_up(
-    journal: Journal, handlers: Mapping[str, Handler], since: float, until: float, settings: EngineSettings, mark: str
+    journal: Journal,
+    handlers: Iterable[str],
+    since: float,
+    until: float,
+    settings: EngineSettings,
+    mark: str,
+    *,
+    dry: bool = False,
 ) -> list[int]:
-    """Queue a catch-up of every handler for a gap.
+    """Queue a catch-up of handlers for a gap.
 
     Args:
         journal: The journal.
-        handlers: Those that look.
+        handlers: Ids of those that look.
         since: When the listener was last known to be connected, UTC epoch seconds.
         until: When it was connected again.
         settings: Gaps longer than ``catch_up_hold`` are caught up in dry run.
         mark: Makes the runs' identity unique (the order's id).
+        dry: Only plan, however short the gap.
     """
-    dry = until - since > settings.catch_up_hold
+    dry = dry or until - since > settings.catch_up_hold
     runs = [
         NewRun(
             kind="catch_up",
@@ -92,7 +100,7 @@ class CatchUp:
         self._appended()
         words = f"looked back to {since:%Y-%m-%d %H:%M:%S} UTC: {len(new)} missed, {len(found) - len(new)} known"
         if dry and new:
-            words += "; the gap was long, so they are only planned: look at them and apply"
+            words += "; they are only planned: look at them and apply"
         return Ending("done" if new else "skipped", words)
 
 

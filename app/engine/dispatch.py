@@ -89,7 +89,7 @@ class Dispatcher:
         times = (data.get("since"), data.get("until")) if isinstance(data, Mapping) else (None, None)
         if all(isinstance(each, (int, float)) for each in times):
             since, until = (float(each) for each in times if each is not None)
-            order_catch_up(self._journal, self._handlers, since, until, self._settings(), f"gap-{event.id}")
+            order_catch_up(self._journal, list(self._handlers), since, until, self._settings(), f"gap-{event.id}")
 
     def replay(self, event_row: int, handler: str, *, kind: str, mark: str, dry: bool) -> list[int]:
         """Make runs of one event again, whatever happened to it before.

@@ -166,9 +166,21 @@ class Orders:
         return {"run": runs[0], "runs": runs}
 
     def _order_catch_up(self, order: OrderRow) -> dict[str, Any]:
-        since = float(order.args["since"])
-        until = float(order.args.get("until") or self._journal.now())
-        runs = order_catch_up(self._journal, self._handlers, since, until, self._settings(), str(order.id))
+        since, now = float(order.args["since"]), self._journal.now()
+        if not since < now:
+            raise Refused("only what has happened can be looked for: begin in the past")
+        wanted = str(order.args.get("handler") or "")
+        if wanted and wanted not in self._handlers:
+            raise Refused(f"there is no handler {wanted!r}; there are {', '.join(sorted(self._handlers))}")
+        runs = order_catch_up(
+            self._journal,
+            [wanted] if wanted else list(self._handlers),
+            since,
+            now,
+            self._settings(),
+            f"order-{order.id}",
+            dry=bool(order.args.get("dry")),
+        )
         return {"runs": runs}
 
     # -- runs ----------------------------------------------------------------------------------------------------

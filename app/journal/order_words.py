@@ -18,7 +18,7 @@ _WORDS: Mapping[str, str] = {
     "resume_breaker": "let {handler} go on after its failures",
     "replay": "replayed event {event_row}{only}{dry}",
     "preview": "asked what {handler} would do with event {event_row}",
-    "catch_up": "had caught up with what was missed since {since}",
+    "catch_up": "looks for what was missed since {since}{only}{dry}",
     "retry": "had {run} tried again",
     "resume": "let {run} go on",
     "cancel": "cancelled {run}",

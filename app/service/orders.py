@@ -1,5 +1,7 @@
-"""Orders given from a terminal, and what is told there: replay and status. Both go through the journal, as the
-window's do, so that they work beside a running server; where none runs, a replay starts one for as long as it takes.
+"""Orders given from a terminal, and what is told there: replay, catch-up, levers, status.
+
+They go through the journal, as the window's do, so that they work beside a running server; where none runs, one is
+started for as long as it takes.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ import contextlib
 import getpass
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ _ENDED = frozenset(
 )
 _LOOK_SECONDS = 0.05
 _STATUS_SECONDS = 86_400.0
+#: So many of the events that a catch-up found are followed to their end.
+_FOLLOWED = 10_000
 
 
 def whose() -> str:
@@ -94,8 +98,60 @@ def replay_event(
             return {"refused": f"nobody carried the order out within {wait:g} s", "runs": []}
         if answer.get("refused"):
             return {"refused": str(answer["refused"]), "runs": []}
-        runs = _ended_runs(opened, row, newest, deadline)
+        runs = _until_ended(lambda: [run for run in opened.runs_of_event(row) if run.id > newest], deadline)
         return {"event": row, "dry_run": dry, "runs": [_told(opened, run) for run in runs]}
+
+
+def catch_up(
+    settings: Path | None,
+    journal: Path | None,
+    since: float,
+    *,
+    dry: bool = False,
+    handler: str = "",
+    wait: float = 300.0,
+) -> dict[str, Any]:
+    """Let handlers look for what they missed since a moment, and wait for what follows from it.
+
+    Args:
+        settings: The settings file; None: the usual one.
+        journal: The journal's folder; None: the usual one.
+        since: UTC epoch seconds.
+        dry: Only plan.
+        handler: Only this handler; "": all.
+        wait: Seconds to wait for the outcome.
+
+    Returns:
+        ``{"since", "looked": [{"handler", "state", "reason"}], "runs": [...], "unfinished"}`` (unfinished: more is to
+        come), or ``{"refused": why}``.
+
+    Raises:
+        SettingsError, JournalError.
+    """
+    installation = Installation.at_work(settings, journal)
+    with attended(installation) as opened:
+        newest = opened.last_event_id()
+        deadline = time.monotonic() + wait
+        order = opened.order("catch_up", {"since": since, "dry": dry, "handler": handler}, whose())
+        answer = _answer(opened, order, deadline)
+        if answer is None or answer.get("refused"):
+            why = str(answer["refused"]) if answer else f"nobody carried the order out within {wait:g} s"
+            return {"refused": why, "looked": [], "runs": []}
+        looked = _until_ended(lambda: [opened.run(run).row for run in answer["runs"]], deadline)
+
+        def following() -> list[RunRow]:
+            events = [event for event in opened.stored_events(newest, _FOLLOWED) if event.origin == "catch_up"]
+            return [run for event in events for run in opened.runs_of_event(event.id)]
+
+        while opened.cursor() < opened.last_event_id() and time.monotonic() < deadline:
+            threading.Event().wait(_LOOK_SECONDS)
+        runs = _until_ended(following, deadline)
+        return {
+            "since": since,
+            "looked": [{"handler": run.handler, "state": run.state, "reason": run.reason} for run in looked],
+            "runs": [_told(opened, run) for run in runs],
+            "unfinished": any(run.state not in _ENDED for run in (*looked, *runs)),
+        }
 
 
 def _row_of(journal: Journal, event: str) -> int | None:
@@ -120,9 +176,10 @@ def _answer(journal: Journal, order: int, deadline: float) -> Mapping[str, Any] 
     return None
 
 
-def _ended_runs(journal: Journal, event_row: int, newest: int, deadline: float) -> list[RunRow]:
+def _until_ended(runs_now: Callable[[], list[RunRow]], deadline: float) -> list[RunRow]:
+    """The runs once all have ended, or as they are when the time is over."""
     while True:
-        runs = [run for run in journal.runs_of_event(event_row) if run.id > newest]
+        runs = runs_now()
         if all(run.state in _ENDED for run in runs) or time.monotonic() >= deadline:
             return runs
         threading.Event().wait(_LOOK_SECONDS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from listening import until
+from program import run_program_line
 from sandbox_process import SandboxProcess
 from studio import Studio
 
@@ -121,3 +124,27 @@ def test_a_site_that_was_stopped_for_a_while_is_caught_up_with(studio: Studio) -
         finally:
             journal.close()
         assert server.stop() == 0
+
+
+def test_a_person_has_what_was_missed_looked_for_from_a_terminal(studio: Studio) -> None:
+    def look(*words: str) -> tuple[int, dict[str, Any]]:
+        return run_program_line("catch-up", *words, "--json", home=studio.home, extra=studio.environment())
+
+    began = dt.datetime.now().astimezone().isoformat()
+    folder = create(studio, "first")
+    code, planned = look(began, "--dry-run", "--handler", "create_task_folder")
+    assert (code, folder.exists()) == (0, False)
+    assert {run["state"] for run in planned["runs"]} <= {"planned", "skipped"}
+    told = [run["state"] for run in planned["runs"] if any(str(folder) in one["words"] for one in run["effects"])]
+    assert told == ["planned"]
+    # What was only planned waits for a person; what comes after is looked for and done.
+    began = dt.datetime.now().astimezone().isoformat()
+    folder = create(studio, "missed")
+    code, done = look(began, "--handler", "create_task_folder")
+    assert (code, folder.is_dir(), done["unfinished"]) == (0, True, False)
+    assert [look["handler"] for look in done["looked"]] == ["create_task_folder"]
+    assert {run["state"] for run in done["runs"]} <= {"done", "skipped"}
+    code, again = look(began)
+    assert (code, again["runs"]) == (0, [])
+    code, said = look(began, "--handler", "tidy_up")
+    assert (code, "there is no handler 'tidy_up'" in said["refused"]) == (3, True)

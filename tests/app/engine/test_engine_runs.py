@@ -640,6 +640,8 @@ def test_a_run_that_waits_can_be_cancelled_and_a_failed_one_retried(room: Room) 
         ("set_lever", {"handler": "nobody", "position": "on"}, "no handler"),
         ("set_lever", {"handler": "probe", "position": "up"}, "off, dry or on"),
         ("undo", {}, "lacks 'run'"),
+        ("catch_up", {"since": 32503680000}, "begin in the past"),
+        ("catch_up", {"since": 1, "handler": "nobody"}, "no handler 'nobody'"),
         ("dance", {}, "does not know the order"),
     ],
 )

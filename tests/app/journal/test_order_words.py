@@ -40,7 +40,7 @@ def test_every_order_is_told_as_a_person_would_say_it(journal: Journal) -> None:
     assert said("launch", action="batch_create", selection=[["a", "b"]], values={"rows": "x" * 9999}) == (
         "td started batch_create on 1 entity"
     )
-    assert said("catch_up", since="yesterday") == "td had caught up with what was missed since yesterday"
+    assert said("catch_up", since="yesterday") == "td looks for what was missed since yesterday"
     assert said("submit_job", job_type="publish-copy.js", name="publish-copy", settings={"a": 1}, script="x") == (
         "td submitted the job publish-copy of the type publish-copy to this machine"
     )
