@@ -16,7 +16,7 @@ import typer
 from app.rules.words import many
 from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, told
 
-__all__ = ["register"]
+__all__ = ["register", "why_it_waits"]
 
 _LOOK_SECONDS = 0.1
 _JOB_FAILED = 1
@@ -133,14 +133,14 @@ def _wait(journal: Any, job: int, installation: Any) -> None:
         now = time.monotonic()
         if not said and now - looked > _STUCK_SECONDS:
             looked = now
-            words = _stuck(journal, row, installation.store.section("flamenco", FlamencoSettings), now - began)
+            words = why_it_waits(journal, row, installation.store.section("flamenco", FlamencoSettings), now - began)
             said = bool(words)
             if words:
                 typer.echo(f"signalbox: job {job} {row.name} waits: {words}", err=True)
         threading.Event().wait(_LOOK_SECONDS)
 
 
-def _stuck(journal: Any, row: Any, settings: Any, seconds: float) -> str:
+def why_it_waits(journal: Any, row: Any, settings: Any, seconds: float) -> str:
     """Why nothing of a job happens, and what to do about it; "" while something does, or may do so by itself."""
     from app.journal.jobs import UNTAKEN
 
