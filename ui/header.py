@@ -31,7 +31,8 @@ class Header(QFrame):
         page_wanted: a page by its number.
         theme_wanted: a theme that was chosen.
         theme_turned: dark to light or back.
-        finder_wanted, settings_wanted, layout_wanted, assistant_wanted, shadow_wanted, quit_wanted: what they say.
+        finder_wanted, settings_wanted, layout_wanted, assistant_wanted, shadow_wanted, catch_up_wanted,
+            quit_wanted: what they say.
     """
 
     page_wanted = Signal(int)
@@ -42,6 +43,7 @@ class Header(QFrame):
     layout_wanted = Signal()
     assistant_wanted = Signal()
     shadow_wanted = Signal()
+    catch_up_wanted = Signal()
     quit_wanted = Signal()
 
     def __init__(self, shown: Sequence[QAction], parent: QWidget | None = None) -> None:
@@ -124,6 +126,7 @@ class Header(QFrame):
         menu.addSeparator()
         menu.addAction("Connect the studio…", self.assistant_wanted.emit)
         menu.addAction("Compare with the old server…", self.shadow_wanted.emit)
+        menu.addAction("Look for what was missed…", self.catch_up_wanted.emit)
         menu.addSeparator()
         group = QActionGroup(menu)
         for words, choice in _THEMES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ui.dialogs.assistant import Assistant
     from ui.dialogs.base import Confirm
     from ui.dialogs.batch_create import BatchCreateDialog
+    from ui.dialogs.catch_up import CatchUpDialog
     from ui.dialogs.finder import Finder
     from ui.dialogs.job_run import RunWish
     from ui.dialogs.preview import PreviewDialog
@@ -176,6 +178,7 @@ class Panel(QMainWindow):
         header.layout_wanted.connect(self.usual_layout)
         header.assistant_wanted.connect(self.open_assistant)
         header.shadow_wanted.connect(self.open_shadow)
+        header.catch_up_wanted.connect(self.open_catch_up)
         header.quit_wanted.connect(self.quit)
         return header
 
@@ -542,6 +545,27 @@ class Panel(QMainWindow):
         dialog.run_wanted.connect(self.go_to_run)
         dialog.open()
         return dialog
+
+    def open_catch_up(self) -> CatchUpDialog:
+        """How far back the handlers shall look for what they missed."""
+        from ui.dialogs.catch_up import CatchUpDialog
+
+        dialog = CatchUpDialog(self.hub.snapshot.handlers, self)
+        dialog.chosen.connect(self._look_back)
+        dialog.open()
+        return dialog
+
+    def _look_back(self, seconds: float, handler: str, dry: bool) -> None:
+        args = {"since": time.time() - seconds, "handler": handler, "dry": dry}
+
+        def answered(result: Mapping[str, Any]) -> None:
+            if not result.get("refused"):
+                self.hub.said.emit(
+                    f"{many(len(result['runs']), 'handler')} looking for what was missed: what they find stands among "
+                    "the events, and the log tells what each has found."
+                )
+
+        self.hub.order("catch_up", args, "Looking for what was missed", answered)
 
     # Theme
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from clipping import assert_nothing_is_clipped
 from hand import Hand, is_seen, texts
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
@@ -13,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QToolButton
 
 from app.journal.journal import Journal
 from app.journal.queue import NewEffect, NewRun
+from ui.dialogs.catch_up import CatchUpDialog
 from ui.dialogs.finder import Finder
 from ui.dialogs.undo import UndoDialog
 from ui.docks.lever import Lever, SmallLever, use_motion
@@ -89,6 +92,29 @@ def test_stopping_slack_for_one_show_takes_at_most_three_clicks(
     assert lever.position == "off"
     assert panel.hub.snapshot.lever("status_handler", "tears_of_steel").position == "off"
     assert panel.handlers.card("status_handler").lever.position == "on", "other shows go on"
+
+
+def test_what_was_missed_is_looked_for_from_the_window_menu(
+    qtbot: Any, hand: Hand, show_panel: Callable[..., Panel], day: Day, engine: Journal
+) -> None:
+    panel = show_panel(day.folder)
+    qtbot.waitUntil(lambda: bool(panel.hub.snapshot.handlers))
+    (menu,) = [one for one in panel.findChildren(QToolButton) if one.accessibleName() == "Window menu"]
+    (look,) = [one for one in menu.menu().actions() if one.text() == "Look for what was missed…"]
+    look.trigger()
+    (dialog,) = panel.findChildren(CatchUpDialog)
+    assert_nothing_is_clipped(qtbot, dialog)
+    dialog.span.setCurrentText("The last 4 hours")
+    dialog.handler.setCurrentIndex(dialog.handler.findData("create_task_folder"))
+    dialog.dry.setChecked(True)
+    hand.click(dialog.look)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
+    (order,) = engine.open_orders()
+    since = order.args["since"]
+    assert (order.kind, order.args) == ("catch_up", {"since": since, "handler": "create_task_folder", "dry": True})
+    assert 0 <= time.time() - 4 * 3_600 - since < 90
+    engine.answer(order.id, {"runs": [1]})
+    qtbot.waitUntil(lambda: "looking for what was missed" in panel.notice.text.whole())
 
 
 def plan_undo(engine: Journal, run: int) -> int:

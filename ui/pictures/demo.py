@@ -75,6 +75,7 @@ def scenes(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Scene]:
         ("what-would-it-do", _preview, (SMALL,)),
         ("shadow-empty", _shadow_empty, (SMALL,)),
         ("shadow", _shadow, (SMALL,)),
+        ("catch-up", _catch_up, (SMALL,)),
         ("browser", _browser, SIZES),
         ("actions", _actions, SIZES),
         ("jobs-live", _job_live, SIZES),
@@ -301,6 +302,11 @@ def _preview(ground: _Ground, width: int, height: int) -> Built:
     dialog.planned.connect(planned.append)
     turn_until(lambda: bool(planned), "the plan", also=300)
     return dialog, end
+
+
+def _catch_up(ground: _Ground, width: int, height: int) -> Built:
+    panel, end = _panel(ground, width, height)
+    return panel.open_catch_up(), end
 
 
 def _shadow_empty(ground: _Ground, width: int, height: int) -> tuple[ShadowDialog, Callable[[], None]]:
