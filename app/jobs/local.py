@@ -30,6 +30,7 @@ from app.process import ProgramMissing
 from app.resources import resource
 from app.rules.outcomes import PlanError
 from app.settings.models import FlamencoSettings
+from app.settings.secrets import know_given
 
 __all__ = ["PLATFORM", "Compiled", "LocalJobs", "ShownCommand", "Submission", "shown", "shown_commands"]
 
@@ -135,6 +136,8 @@ class LocalJobs:
         self._pool: CompilerPool | None = None
         self._known_tools: tuple[float, Path | None] = (float("-inf"), None)
         self.worker = socket.gethostname()
+        # Programs of tasks inherit them, and what a program prints is kept.
+        know_given()
 
     def close(self) -> None:
         """End the compiler's child."""

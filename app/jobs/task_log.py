@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from app.settings.redact import without_known
+
 __all__ = ["TaskLog"]
 
 
@@ -37,7 +39,8 @@ class TaskLog:
         """Add a line, or several; or, with ``end`` empty, a piece of text as it is."""
         if self._file is None or self._full:
             return
-        data = (text + end).encode("utf-8", "replace")
+        # A program may print its environment, and a key with it.
+        data = (without_known(text) + end).encode("utf-8", "replace")
         if self._size + len(data) > self._limit:
             self._full = True
             kept = data[: data.rfind(b"\n", 0, max(0, self._limit - self._size)) + 1]

@@ -49,6 +49,15 @@ def redact(text: str) -> str:
     return storable(text)
 
 
+def without_known(text: str) -> str:
+    """The text with every known secret masked and nothing else changed: for what programs print by the megabyte."""
+    for value in tuple(_known):
+        # Looking for a word is a hundred times faster than a pattern.
+        if value in text:
+            text = text.replace(value, _MASK)
+    return text
+
+
 class RedactionFilter(logging.Filter):
     """A filter for every log handler: message, arguments and traceback leave it without secrets."""
 

@@ -19,6 +19,8 @@ _SERVICE = "signalbox"
 CREDENTIALS = "credentials"
 #: What `signalbox connect` asks for.
 _CONNECTED = frozenset({"site.api_key", "slack.token"})
+#: What a process may be given.
+_GIVEN = ("site.api_key", "cloud.api_key", "slack.token")
 #: Names under which other ftrack and Slack tools expect the same secret.
 _ENVIRONMENT = {"site.api_key": "FTRACK_API_KEY", "slack.token": "SLACK_BOT_TOKEN"}
 
@@ -60,6 +62,17 @@ def secret(name: str, *, kept: bool = True, settings: Path | None = None) -> str
             know(value)
             return value
     return None
+
+
+def know_given() -> None:
+    """Have the secrets this process was given masked from now on, also those it has no use for itself.
+
+    What it starts inherits them.
+    """
+    for name in _GIVEN:
+        know(_from_credential(name))
+        for variable in (environment_name(name), _ENVIRONMENT.get(name, "")):
+            know(os.environ.get(variable, "").strip())
 
 
 def secret_of_environment(variable: str) -> str | None:

@@ -52,6 +52,24 @@ def test_tasks_run_one_after_the_other_and_their_output_is_kept(jobs: Jobs) -> N
     assert [run.kind for run in runs] == ["task", "task"], "a task is a run"
 
 
+def test_a_program_that_prints_its_environment_tells_no_key_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"FTRACK_API_KEY": "a-key-that-nobody-reads", "SIGNALBOX_SLACK_TOKEN": "a-token-that-nobody-reads"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    room = Jobs(tmp_path)
+    try:
+        job = room.submit(script_of("[['exec', {exe: '/usr/bin/env', args: []}]]"))
+        assert room.ended(job).status == "completed"
+        log = room.log(job, 1)
+    finally:
+        room.close()
+    for name, value in keys.items():
+        assert f"{name}=•••\n" in log
+        assert value not in log
+
+
 def test_a_new_script_waits_until_a_person_has_seen_its_command_lines(tmp_path: Path) -> None:
     room = Jobs(tmp_path, confirmed=False, allow_any_program=False, allowed_programs=["ffmpeg"])
     try:
