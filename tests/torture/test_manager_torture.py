@@ -132,11 +132,14 @@ def differences(jobs: Jobs, manager: ManagerStandIn, followed: set[tuple[int, in
 
 
 def agreed(jobs: Jobs, manager: ManagerStandIn, followed: set[tuple[int, int]]) -> None:
-    """Wait until both say the same."""
+    """Wait until both say the same. Logs are asked for again, as a window does: a task may be unknown at first."""
     until, pause = time.monotonic() + 60, threading.Event()
     while found := differences(jobs, manager, followed):
         assert time.monotonic() < until, "\n".join(found)
-        pause.wait(0.2)
+        for job, task in followed:
+            if not jobs.journal.task_log_path(job, task).exists():
+                jobs.journal.order("task_log_follow", {"job": job, "task": task}, "td")
+        pause.wait(0.5)
 
 
 @pytest.mark.timeout(SECONDS + 240)
