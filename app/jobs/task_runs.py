@@ -133,8 +133,6 @@ def carry_out(
                     crash_point("task_program")
 
         machine.on_program, machine.family = started, files.family
-        with contextlib.suppress(OSError):
-            begin_program(files.mark)
         steps: list[Command] = [StoredCommand.of(each) for each in commands]
         try:
             if files.scratch is not None:

@@ -91,7 +91,7 @@ class Machine:
         silence_seconds: "No progress" time-out of a subprocess; None as the Worker does: no limit.
         niceness: How far subprocesses stand back behind other programs, 0 to 19.
         family: What subprocesses and all they start belong to (see `app.process.leftover`).
-        on_program: Hears the process id of each subprocess, and None when it has ended.
+        on_program: Hears None before a subprocess is started and when it has ended, and its process id in between.
         made: What earlier attempts of the task put in its place.
     """
 
@@ -328,6 +328,7 @@ class _Runner:
             if on_text is not None:
                 on_text(text)
 
+        self._machine.on_program(None)
         try:
             run_program(
                 [program, *argv[1:]],
