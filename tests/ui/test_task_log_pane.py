@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from painted import Painted
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QRegion
 
 from ui.docks.task_log import TaskLogPane
 from ui.models.text_file import PAGE
@@ -162,3 +163,30 @@ def test_a_log_that_grows_is_painted_once_a_look_and_nothing_around_it_is(
         assert (frames.times, count.times, around.areas) == (1, 1, [])
     # One answer to a look has the new rows and those that may have changed.
     assert loads == [4_000, 6_000, 8_000]
+
+
+def test_a_frame_of_a_flood_is_painted_in_parts_so_that_a_hand_waits_for_one_of_them(
+    qtbot: Any, pane: TaskLogPane, log: Path
+) -> None:
+    view = pane.view.viewport()
+    painted = Painted(view)
+
+    def grow(rows: int, whole: int) -> None:
+        with log.open("ab", buffering=0) as out:
+            out.write("".join(f"frame {number}\n" for number in range(rows)).encode())
+        wait_for_rows(qtbot, pane, whole)
+
+    grow(2_000, 2_000)
+    # With the first lines comes a scroll bar: the view is laid out and painted whole.
+    painted.areas.clear()
+    view.update()
+    qtbot.waitUntil(lambda: view.rect() in painted.areas)
+    painted.areas.clear()
+    grow(20_000, 22_000)
+    whole = view.rect()
+    qtbot.waitUntil(lambda: sum(area.height() for area in painted.areas) >= whole.height())
+    assert len(painted.areas) == 3
+    assert max(area.height() for area in painted.areas) < whole.height() / 2
+    assert QRegion(whole) == functools.reduce(QRegion.united, map(QRegion, painted.areas))
+    on_screen = pane.screen().grabWindow(pane.winId()).toImage()
+    assert on_screen == pane.grab().toImage(), "as if it had been painted at once"

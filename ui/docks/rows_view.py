@@ -375,11 +375,11 @@ class RowsView(QAbstractScrollArea):
 
     # Painting
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
         look = theme.current()
-        area = self.viewport().rect()
-        painter.fillRect(area, look.colour(Role.SUNKEN))
+        area, asked = self.viewport().rect(), event.rect()
+        painter.fillRect(asked, look.colour(Role.SUNKEN))
         count = self._model.count()
         if not count:
             self._paint_empty(painter, area)
@@ -388,7 +388,8 @@ class RowsView(QAbstractScrollArea):
         self._model.want(first, last)
         sections = self._sections(area.width())
         colours = {role.value: look.colour(role) for role in _PAINTED}
-        for index in range(first, last + 1):
+        upper, lower = first + asked.top() // self._height, first + asked.bottom() // self._height
+        for index in range(max(first, upper), min(last, lower) + 1):
             self._paint_row(painter, index, (index - first) * self._height, area.width(), sections, colours)
 
     def _sections(self, width: int) -> list[tuple[int, Column, int, int]]:

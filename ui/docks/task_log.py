@@ -11,10 +11,11 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, QSignalBlocker, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSignalBlocker, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QColor,
     QDesktopServices,
@@ -64,6 +65,11 @@ _PACE_MS = 100
 """Pause between two looks at the file: what a task prints at full speed takes no more of the window than that."""
 
 
+_FLOOD_ROWS = 5_000
+"""Lines that come between two looks when a task prints at full speed."""
+_BANDS = 3
+"""Parts in which a frame of a flood is painted, each in a turn of its own: a hand waits for one, not for all."""
+
 _LONG = 600
 """Signs from which on a text is not measured: each is taken to be as wide as a letter."""
 _AROUND = 200
@@ -94,6 +100,9 @@ class TaskLogView(RowsView):
     def __init__(self, model: TextRows, parent: QWidget | None = None) -> None:
         self._widest = 0
         self._painted = 0.0
+        self._known = 0
+        self._flood = False
+        self._bands: list[QRect] = []
         super().__init__(model, _COLUMNS, "task_log", parent)
         self.header.hide()
         self._make_room_for_header()
@@ -138,6 +147,8 @@ class TaskLogView(RowsView):
     def _rows_changed(self) -> None:
         if not self._model.count():
             self._widest = 0
+        count = self._model.count()
+        self._flood, self._known = count - self._known > _FLOOD_ROWS, count
         self._fit_columns()
         super()._rows_changed()
 
@@ -149,11 +160,23 @@ class TaskLogView(RowsView):
     def _rows_loaded(self) -> None:
         ready = not self._follow or not self._model.count() or self._model.row(self._shown_rows()[1]) is not None
         if ready or time.monotonic() - self._painted > _LONGEST_WAIT:
-            self.viewport().update()
+            self._paint_frame()
+
+    def _paint_frame(self) -> None:
+        area = self.viewport().rect()
+        self._bands = []
+        if self._flood and self._follow:
+            rows = -(-area.height() // self._height)
+            edges = [min(area.height(), -(-rows * part // _BANDS) * self._height) for part in range(_BANDS + 1)]
+            self._bands = [QRect(0, top, area.width(), end - top) for top, end in pairwise(edges)]
+            area = self._bands.pop(0)
+        self.viewport().update(area)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self._painted = time.monotonic()
         super().paintEvent(event)
+        if self._bands:
+            QTimer.singleShot(0, self, partial(self.viewport().update, self._bands.pop(0)))
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         if not self._moving:
