@@ -134,7 +134,8 @@ def test_a_person_has_what_was_missed_looked_for_from_a_terminal(studio: Studio)
     folder = create(studio, "first")
     code, planned = look(began, "--dry-run", "--handler", "create_task_folder")
     assert (code, folder.exists()) == (0, False)
-    assert {run["state"] for run in planned["runs"]} <= {"planned", "skipped"}
+    # Tasks of earlier tests have their folders: about these there is nothing to plan.
+    assert {one["state"] for run in planned["runs"] for one in run["effects"]} == {"planned"}
     told = [run["state"] for run in planned["runs"] if any(str(folder) in one["words"] for one in run["effects"])]
     assert told == ["planned"]
     # What was only planned waits for a person; what comes after is looked for and done.

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHeaderView, QMenu, Q
 
 from ui import theme
 from ui.docks.lamps import LAMP, paint_lamp
-from ui.docks.steady import stand_on
+from ui.docks.steady import SteadyScrollBar
 from ui.models.paged import PagedRows, Row
 from ui.models.words import amount, state_look, tip
 from ui.theme import Role
@@ -118,7 +118,7 @@ class RowsView(QAbstractScrollArea):
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._build_header()
         self._build_new_lamp()
-        stand_on(self.verticalScrollBar(), Role.SUNKEN)
+        self.setVerticalScrollBar(SteadyScrollBar(Qt.Orientation.Vertical))
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.horizontalScrollBar().valueChanged.connect(self._scrolled_sideways)
         model.changed.connect(self._rows_changed)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QScrollBar, QWidget
 
 from ui import theme
 from ui.theme import Role
@@ -14,31 +14,25 @@ from ui.theme import Role
 _DIGIT = re.compile(r"\d")
 
 
-class _Ground(QObject):
-    """What a widget stands on, painted as the widget's own."""
-
-    def __init__(self, widget: QWidget, role: Role) -> None:
-        super().__init__(widget)
-        self._widget, self._role = widget, role
-        widget.installEventFilter(self)
-
-    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QPaintEvent):
-            painter = QPainter(self._widget)
-            painter.fillRect(event.rect(), theme.current().colour(self._role))
-            painter.end()
-            # From the next time on; each polish by a style sheet takes it to be clear again.
-            self._widget.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        return False
+def _paint_ground(widget: QWidget, event: QPaintEvent, role: Role) -> None:
+    """Paint what a widget stands on as its own: else each change has all that is around it painted first."""
+    painter = QPainter(widget)
+    painter.fillRect(event.rect(), theme.current().colour(role))
+    painter.end()
+    # From the next time on; each polish by a style sheet takes it to be clear again.
+    widget.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
 
-def stand_on(widget: QWidget, role: Role) -> None:
-    """Let a widget paint what it stands on: else each change has all that is around it painted first."""
-    _Ground(widget, role)
+class SteadyScrollBar(QScrollBar):
+    """The scroll bar of a view whose rows come and go all the time."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        _paint_ground(self, event, Role.SUNKEN)
+        super().paintEvent(event)
 
 
 class SteadyLabel(QLabel):
-    """Asks its layout for room only when the number gets more digits than ever expected.
+    """A number on a bar: it asks its layout for room only when the number gets more digits than ever expected.
 
     `QLabel.setText` has the whole window laid out and painted anew, up to its frame, each time.
 
@@ -63,6 +57,10 @@ class SteadyLabel(QLabel):
             self._shape = shape
             self._fit()
         self.setText(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        _paint_ground(self, event, Role.SURFACE)
+        super().paintEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -47,7 +47,7 @@ from ui import theme
 from ui.docks.elided import ElidedLabel
 from ui.docks.events import follow_button
 from ui.docks.rows_view import PAD, Column, RowsView
-from ui.docks.steady import SteadyLabel, stand_on
+from ui.docks.steady import SteadyLabel
 from ui.models.ansi import Style, colour, plain, spans
 from ui.models.paged import Row
 from ui.models.reader import Reader
@@ -317,7 +317,6 @@ class TaskLogPane(QWidget):
         self.title = ElidedLabel("")
         theme.mark(self.title, kind="heading")
         self.words = SteadyLabel("9,999,999 lines")
-        stand_on(self.words, Role.SURFACE)
         theme.mark(self.words, kind="muted")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search the log")
