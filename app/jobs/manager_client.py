@@ -200,7 +200,7 @@ class ManagerClient:
         )
 
     async def _first(self, made: dict[str, Any], dedupe: str) -> dict[str, Any]:
-        """The job that stays of those with this key: the one stored first, which is the first of the Manager's list.
+        """The job that stays of those with this key: the one stored first, in whatever order the Manager lists them.
 
         The Manager knows no keys. Two hosts that look at the same moment both find none, and both submit; whoever is
         second sees both afterwards, and takes its own back.
@@ -210,14 +210,15 @@ class ManagerClient:
         except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
             log.warning("the job %s is taken; whether another host submitted it too is not known: %s", dedupe, error)
             return made
-        if not same or made["id"] not in [job["id"] for job in same] or same[0]["id"] == made["id"]:
+        first = min(same, key=_stored, default=made)
+        if made["id"] not in [job["id"] for job in same] or first["id"] == made["id"]:
             return made
         log.warning("the job %s was there already when ours came: ours is deleted again", dedupe)
         try:
             await self._order("DELETE", f"/api/v3/jobs/{made['id']}", "delete a job", tries=self.patience.tries)
         except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
             log.error("the job %s is there twice, delete %s: %s", dedupe, made["id"], error)
-        return same[0]
+        return first
 
     async def find(self, dedupe: str) -> dict[str, Any] | None:
         """The job that carries a dedupe key, None when there is none.
@@ -510,6 +511,15 @@ class _Answer:
     body: bytes
     kind: str
     elsewhere: str = ""
+
+
+def _stored(job: Mapping[str, Any]) -> tuple[float, str]:
+    """When a job was stored, by the Manager's own clock (UTC epoch seconds), and its id where two have one moment."""
+    try:
+        moment = dt.datetime.fromisoformat(str(job.get("created")).replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError):
+        moment = math.inf
+    return moment, str(job["id"])
 
 
 def retry_after(text: str | None) -> float | None:

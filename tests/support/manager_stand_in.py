@@ -79,6 +79,7 @@ class Chaos:
     die_in_submit: str = ""  # the Manager is killed "before" it stores the next submit, or "after"
     retry_after: str = "0.05"
     slow_submit: float = 0.0  # seconds that the next submits are compiled for
+    any_order: bool = False  # jobs are listed in another order each time
     #: What is answered instead of the Manager's own, None for that.
     instead: Callable[[web.Request], web.StreamResponse | None] = lambda _: None
     dice: random.Random = field(default_factory=lambda: random.Random(7))
@@ -295,7 +296,10 @@ class ManagerStandIn:
         return _json({"isFirstRun": False, "shamanEnabled": False, "storageLocation": storage})
 
     async def _job_list(self, _: web.Request) -> web.Response:
-        return _json({"jobs": list(self.jobs.values())})
+        jobs = list(self.jobs.values())
+        if self.chaos.any_order:
+            self.chaos.dice.shuffle(jobs)
+        return _json({"jobs": jobs})
 
     async def _what_would_delete_do(self, _: web.Request) -> web.Response:
         return _json({"shaman_checkout": False})

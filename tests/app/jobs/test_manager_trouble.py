@@ -86,9 +86,12 @@ def test_threads_of_one_process_with_the_same_key_make_one_job(manager: ManagerS
     assert [line for line in manager.requests if line == "POST /api/v3/jobs"] == ["POST /api/v3/jobs"]
 
 
-def test_hosts_that_submit_the_same_key_at_the_same_moment_end_with_one_job(manager: ManagerStandIn) -> None:
-    """None finds the key before it submits: all but the first take their own back."""
-    manager.chaos.slow_submit = 0.2
+@pytest.mark.parametrize("any_order", [False, True])
+def test_hosts_that_submit_the_same_key_at_the_same_moment_end_with_one_job(
+    any_order: bool, manager: ManagerStandIn
+) -> None:
+    """None finds the key before it submits: all but the first take their own back, however the Manager lists them."""
+    manager.chaos.slow_submit, manager.chaos.any_order = 0.2, any_order
 
     async def story(client: ManagerClient) -> None:
         hosts = [ManagerClient(manager.url, QUICK) for _ in range(3)]
