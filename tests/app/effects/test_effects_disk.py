@@ -202,8 +202,11 @@ def test_two_copies_to_one_place_at_once_do_not_disturb_each_other(root: Path, d
     begin, results = threading.Barrier(6), []
 
     def work() -> None:
+        effect = copy(root, source, root / "comp_v01.nk")
+        # All have looked before any copies: who comes later finds that there is nothing to do.
+        before = effect.before(disk)
         begin.wait(10)
-        results.append(do(disk, copy(root, source, root / "comp_v01.nk")))
+        results.append(effect.apply(disk, before))
 
     workers = [threading.Thread(target=work) for _ in range(6)]
     for worker in workers:
