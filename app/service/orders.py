@@ -138,14 +138,10 @@ def catch_up(
             why = str(answer["refused"]) if answer else f"nobody carried the order out within {wait:g} s"
             return {"refused": why, "looked": [], "runs": []}
         looked = _until_ended(lambda: [opened.run(run).row for run in answer["runs"]], deadline)
-
-        def following() -> list[RunRow]:
-            events = [event for event in opened.stored_events(newest, _FOLLOWED) if event.origin == "catch_up"]
-            return [run for event in events for run in opened.runs_of_event(event.id)]
-
         while opened.cursor() < opened.last_event_id() and time.monotonic() < deadline:
             threading.Event().wait(_LOOK_SECONDS)
-        runs = _until_ended(following, deadline)
+        found = [event.id for event in opened.stored_events(newest, _FOLLOWED) if event.origin == "catch_up"]
+        runs = _until_ended(lambda: [run for event in found for run in opened.runs_of_event(event)], deadline)
         return {
             "since": since,
             "looked": [{"handler": run.handler, "state": run.state, "reason": run.reason} for run in looked],

@@ -51,8 +51,8 @@ def redact(text: str) -> str:
 
 def without_known(text: str) -> str:
     """The text with every known secret masked and nothing else changed: for what programs print by the megabyte."""
-    for value in tuple(_known):
-        # Looking for a word is a hundred times faster than a pattern.
+    # Looking for a word is a hundred times faster than a pattern. Longest first, as there.
+    for value in sorted(_known, key=len, reverse=True):
         if value in text:
             text = text.replace(value, _MASK)
     return text

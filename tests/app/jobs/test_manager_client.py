@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from log_ear import Ear
 from manager_stand_in import Chaos, Compiled, ManagerStandIn
 
 from app.jobs.manager_client import (
@@ -21,7 +22,7 @@ from app.jobs.manager_client import (
     ManagerUnreachable,
     Patience,
 )
-from app.jobs.manager_live import LogFollower, LogSink, ManagerLive, Rhythm
+from app.jobs.manager_live import LogFollower, ManagerLive, Rhythm
 
 QUICK = Patience(request=5.0, tries=6, pause=0.02, longest_pause=0.2)
 LIVELY = Rhythm(ping=0.2, silence=2.0, reconnect=0.02, longest_reconnect=0.1, resync=0.3, poll=0.05, breath=0.01)
@@ -175,18 +176,6 @@ def test_nobody_there_is_said_with_the_address() -> None:
             await client.version()
 
     run("http://127.0.0.1:9", story)
-
-
-class Ear(LogSink):
-    def __init__(self) -> None:
-        self.heard = ""
-        self.restarts = 0
-
-    def restart(self) -> None:
-        self.heard, self.restarts = "", self.restarts + 1
-
-    def text(self, text: str) -> None:
-        self.heard += text
 
 
 def test_a_log_arrives_once_and_whole_while_it_grows_and_the_line_drops(manager: ManagerStandIn) -> None:

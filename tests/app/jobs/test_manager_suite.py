@@ -17,10 +17,11 @@ import pytest
 from asked_manager import AskedManager
 from farm_worker import FarmWorker
 from job_room import Jobs
+from log_ear import Ear
 from PIL import Image
 
 from app.jobs.manager_client import DEDUPE_KEY, ManagerClient, ManagerError, Patience
-from app.jobs.manager_live import LogSink, ManagerLive, Rhythm
+from app.jobs.manager_live import ManagerLive, Rhythm
 
 #: Paused, so that no Worker of a real farm takes it before the test has looked.
 PAUSED = {
@@ -148,19 +149,6 @@ def test_the_live_line_tells_of_a_new_job_of_its_tasks_of_orders_and_of_its_end(
         await live.stop()
 
     story(manager, tell)
-
-
-class Ear(LogSink):
-    """What was heard of a log."""
-
-    def __init__(self) -> None:
-        self.heard = ""
-
-    def restart(self) -> None:
-        self.heard = ""
-
-    def text(self, text: str) -> None:
-        self.heard += text
 
 
 def picture() -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from log_ear import Ear
 from manager_stand_in import Chaos, Compiled, ManagerStandIn
 
 from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable, Patience
@@ -52,20 +53,6 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
     await asyncio.wait_for(wait(), 30)
-
-
-class Ear:
-    """What was heard of a log."""
-
-    def __init__(self) -> None:
-        self.heard = ""
-        self.restarts = 0
-
-    def restart(self) -> None:
-        self.heard, self.restarts = "", self.restarts + 1
-
-    def text(self, text: str) -> None:
-        self.heard += text
 
 
 def page(status: int = 200) -> web.Response:
