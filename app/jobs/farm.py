@@ -44,8 +44,6 @@ log = logging.getLogger("signalbox.flamenco")
 #: A log that nobody has asked for again for so long is no longer fetched.
 _FOLLOW_SECONDS = 90.0
 _SETTINGS_SECONDS = 1.0
-#: A job at rest is looked at for so long: the last news of its tasks may come after its own.
-_REST_SECONDS = 60.0
 _NEVER = float("inf")
 #: What a column of the journal can hold.
 _LARGEST_WHOLE = 1 << 63
@@ -122,12 +120,11 @@ class Farm:
         """
         # Where not even the type is told, nothing was submitted: there is no doubt.
         job_type = self._ask(lambda link: link.client.job_type(str(body["type"])))
-        found = self._ask(lambda link: link.submit(body, job_type, dedupe), doubtful=True)
-        return self._shown(found)
+        return self._shown(self._ask(lambda link: link.submit(body, job_type, dedupe), doubtful=True))
 
     def find(self, dedupe: str) -> dict[str, Any] | None:
         """The job with this key, None when the Manager has none. Raises PlanError, Later."""
-        found = self._ask(lambda link: link.client.find(dedupe))
+        found = self._ask(lambda link: link.find(dedupe))
         return self._shown(found) if found is not None else None
 
     def order(self, job: JobRow, order: ManagerOrder, who: str) -> None:
@@ -193,9 +190,8 @@ class Farm:
         return link
 
     def _shown(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """The job as the effect keeps it; it stands in the journal from now on."""
-        self._journal.mirror_jobs([remote_job(job)], whole=False)
-        job_id = self._journal.job_of_remote(str(job["id"]))
+        """The job as the effect keeps it."""
+        job_id = self._journal.know_job(remote_job(job))
         return {"job": job_id, "remote_id": job["id"], "engine": "manager", "status": job.get("status", "queued")}
 
     # -- the loop --------------------------------------------------------------------------------------------------
@@ -264,9 +260,11 @@ class _Link:
         self._journal = journal
         self._compile = compile_remote
         self._live = ManagerLive(self.client, self._hear, rhythm)
+        self._rest = rhythm.rest
         self._known_needs: dict[str, list[list[int]]] = {}
         self._logs: dict[str, tuple[_FileSink, float]] = {}
         self._watched: dict[str, float] = {}
+        self._kept_tasks: dict[str, list[dict[str, Any]]] = {}
         self._young: dict[str, float] = {}
         self._pictures: dict[str, None] = {}
         self._fetching = False
@@ -277,6 +275,7 @@ class _Link:
     def keep_time(self, timeout: float, rhythm: Rhythm) -> None:
         """Other times, without leaving: a submit that is on its way must not be cut off."""
         self.client.patience = Patience(request=timeout)
+        self._rest = rhythm.rest
         self._live.keep_time(rhythm)
 
     def start(self) -> None:
@@ -301,10 +300,20 @@ class _Link:
         settings = {**submitted_defaults(job_type), **body.get("settings", {})}
         etag = str(job_type.get("etag", ""))
         job = await self.client.submit({**body, "settings": settings, "type_etag": etag}, dedupe)
-        # A list that was asked for before does not know it: that is no reason to forget it.
-        self._young[str(job["id"])] = time.monotonic()
-        self._journal.mirror_jobs([remote_job(job)], whole=False)
+        self._know(job)
         return job
+
+    async def find(self, dedupe: str) -> dict[str, Any] | None:
+        """The job with this key, None when the Manager has none."""
+        job = await self.client.find(dedupe)
+        if job is not None:
+            self._know(job)
+        return job
+
+    def _know(self, job: Mapping[str, Any]) -> None:
+        """A list that was asked for before may not have this job: that is no reason to forget it."""
+        self._young[str(job["id"])] = time.monotonic()
+        self._journal.know_job(remote_job(job))
 
     async def delete(self, remote_id: str) -> None:
         """Delete a job. The Manager does it in the background, and lists the job until then: here it is gone."""
@@ -355,18 +364,19 @@ class _Link:
         self._deleted &= set(mirror.jobs)
         jobs = [remote_job(job) for remote_id, job in mirror.jobs.items() if remote_id not in self._deleted]
         spared = {remote_id for remote_id, since in self._young.items() if since >= mirror.asked_at}
-        changed = set(self._journal.mirror_jobs(jobs, spared=spared))
+        changed = self._journal.mirror_jobs(jobs, spared=spared)
         self._young = {remote_id: self._young[remote_id] for remote_id in spared - set(mirror.jobs)}
+        settled = self._journal.settled_jobs()
         for job in jobs:
             final = job.status in FINAL_JOB
-            is_changed = self._journal.job_of_remote(job.remote_id) in changed
+            is_changed = job.remote_id in changed
             if is_changed and job.remote_id in mirror.tasks:
                 self._chore(self._mirror_tasks(job.remote_id))
             if is_changed and (final or not mirror.connected):
                 self._want_picture(job.remote_id)  # of its pictures nobody may have told
             if job.remote_id in self._watched:
                 self._watched[job.remote_id] = min(self._watched[job.remote_id], time.monotonic()) if final else _NEVER
-            elif not final or is_changed:
+            elif job.remote_id not in settled:
                 self._watched[job.remote_id] = time.monotonic() if final else _NEVER
                 self._chore(self._live.watch_job(job.remote_id))
 
@@ -383,6 +393,7 @@ class _Link:
             found = [remote_task(task, place, needs) for place, task in enumerate(tasks)]
             with self._for_later():
                 self._journal.mirror_tasks(job_id, found)
+                self._kept_tasks[remote_id] = tasks
 
     def _tell_lamp(self) -> None:
         """Before the first attempt has ended there is nothing to tell. With the line alone nothing is known of jobs."""
@@ -403,12 +414,28 @@ class _Link:
                 for remote_id in self._live.mirror.tasks if self._behind else ():
                     self._chore(self._mirror_tasks(remote_id))
                 self._behind = False
-        for remote_id, since in list(self._watched.items()):
-            if remote_id not in self._live.mirror.jobs or time.monotonic() - since > _REST_SECONDS:
-                del self._watched[remote_id]
-                self._known_needs.pop(remote_id, None)
-                await self._live.leave_job(remote_id)
+        await self._leave_jobs()
         await self._drop_old_logs()
+
+    async def _leave_jobs(self) -> None:
+        """Stop looking at what is gone, and at what has rested for a while and is here as it is there."""
+        mirror = self._live.mirror
+        gone = [remote_id for remote_id in self._watched if remote_id not in mirror.jobs]
+        settled = [remote_id for remote_id, since in self._watched.items() if self._is_settled(remote_id, since)]
+        if settled:
+            with self._for_later():
+                self._journal.settle_tasks(settled)
+        for remote_id in gone + settled:
+            del self._watched[remote_id]
+            self._known_needs.pop(remote_id, None)
+            self._kept_tasks.pop(remote_id, None)
+        for remote_id in gone + settled:
+            if remote_id not in self._watched:  # it may have come back while the one before was left
+                await self._live.leave_job(remote_id)
+
+    def _is_settled(self, remote_id: str, since: float) -> bool:
+        read = self._live.tasks_as_read(remote_id)
+        return time.monotonic() - since > self._rest and read is not None and read is self._kept_tasks.get(remote_id)
 
     async def _needs(self, job: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> list[list[int]]:
         """Dependencies of the same job compiled here; none when it compiles to other tasks (another script)."""

@@ -37,6 +37,8 @@ class Rhythm:
         resync: Everything is read again although nothing was heard.
         poll: The same while the line is down; and for more of a followed log.
         breath: Between two reads: a storm of updates is read once, and the Manager's database is not kept busy.
+        rest: A job that has ended is looked at for so long: the last news of its tasks may come after its own. Longer
+            than `resync`, so that its tasks are read once more whatever was lost.
     """
 
     ping: float = 20.0
@@ -46,6 +48,7 @@ class Rhythm:
     resync: float = 20.0
     poll: float = 1.0
     breath: float = 0.25
+    rest: float = 60.0
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Mirror:
         trouble: Why jobs and tasks could not be read the last time, "" where they were.
         jobs: Jobs by id.
         tasks: Tasks by job id, in the job's order, for jobs that are watched.
-        read: Whether the jobs have been read at all.
+        read: Whether the jobs have been read, and the listener told of them.
         asked_at: When the jobs were asked for (monotonic seconds): what was submitted later may be missing.
     """
 
@@ -116,6 +119,10 @@ class ManagerLive:
         self._stale_tasks.add(job_id)
         self._stale_jobs.set()
         await self._subscribe("subscribe", "job", job_id)
+
+    def tasks_as_read(self, job_id: str) -> list[dict[str, Any]] | None:
+        """The tasks of a watched job; None while they are to be read (again)."""
+        return None if job_id in self._stale_tasks else self.mirror.tasks.get(job_id)
 
     async def leave_job(self, job_id: str) -> None:
         self._watched.discard(job_id)
@@ -273,12 +280,13 @@ class ManagerLive:
         jobs = {job["id"]: job for job in await self._client.jobs()}
         self.mirror.asked_at = asked_at
         if jobs != self.mirror.jobs or not self.mirror.read:
-            self.mirror.read = True
             gone = set(self.mirror.jobs) - set(jobs)
-            self.mirror.jobs = jobs
+            self.mirror.jobs, self.mirror.read = jobs, False
             for job_id in gone:
                 self.mirror.tasks.pop(job_id, None)
+            self._stale_tasks |= gone & self._watched  # should it come back
             self._listener("jobs", "")
+            self.mirror.read = True
 
     async def _read_tasks(self) -> None:
         """What gets stale meanwhile is for the next round: in a storm of updates a job would be read without end.

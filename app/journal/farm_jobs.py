@@ -22,7 +22,7 @@ _NEW = """INSERT INTO jobs(engine, remote_id, name, type, priority, status, acti
     :created, :updated, :finished, :done, :total)"""
 _CHANGED = """UPDATE jobs SET name = :name, priority = :priority, status = :status, activity = :activity,
     settings = :settings, metadata = :metadata, finished = :finished, steps_done = :done, steps_total = :total,
-    updated = :updated
+    updated = :updated, tasks_settled = 0
     WHERE remote_id = :remote AND remote_id != ''
     AND (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total)
     IS NOT (:name, :priority, :status, :activity, :settings, :metadata, :finished, :done, :total)"""
@@ -69,23 +69,42 @@ class RemoteTask:
 class FarmJobs(Jobs):
     """The part of the journal that follows a Manager."""
 
-    def mirror_jobs(self, jobs: Sequence[RemoteJob], *, whole: bool = True, spared: Collection[str] = ()) -> list[int]:
-        """Bring the Manager's jobs up to date; returns ids of those that changed.
+    def mirror_jobs(self, jobs: Sequence[RemoteJob], *, spared: Collection[str] = ()) -> dict[str, int]:
+        """Bring the Manager's jobs up to date; returns the ids of those that changed by their remote ids.
 
         Args:
-            jobs: As read just now.
-            whole: These are all it has: what it no longer knows is forgotten here too.
+            jobs: All it has, as read just now: what it no longer knows is forgotten here too.
             spared: Remote ids that are not forgotten all the same (submitted after the list was asked for).
         """
-        changed = []
+        changed = {}
         with self.write() as db:
-            if whole:
-                self._forget_remote(db, {job.remote_id for job in jobs} | set(spared))
+            self._forget_remote(db, {job.remote_id for job in jobs} | set(spared))
             for job in jobs:
                 job_id = self._mirror_job(db, job)
                 if job_id is not None:
-                    changed.append(job_id)
+                    changed[job.remote_id] = job_id
         return changed
+
+    def know_job(self, job: RemoteJob) -> int:
+        """The id of a Manager's job, which stands here from now on. What is here already may be newer, and stays."""
+        with self.write() as db:
+            if not db.execute(_NUMBER, (job.remote_id,)).fetchall():
+                self._mirror_job(db, job)
+            rows: list[Row] = db.execute(_NUMBER, (job.remote_id,)).fetchall()
+        return int(rows[0][0])
+
+    def settle_tasks(self, remote_ids: Collection[str]) -> None:
+        """The tasks of these jobs are here as they are there, and are not read again until the job changes."""
+        with self.write() as db:
+            db.executemany(
+                "UPDATE jobs SET tasks_settled = 1 WHERE remote_id = ? AND remote_id != ''",
+                [(one,) for one in remote_ids],
+            )
+
+    def settled_jobs(self) -> set[str]:
+        """Remote ids of the jobs whose tasks need not be read."""
+        rows = self.reader.execute("SELECT remote_id FROM jobs WHERE engine = 'manager' AND tasks_settled")
+        return {str(row[0]) for row in rows}
 
     def _forget_remote(self, db: apsw.Connection, known: set[str]) -> None:
         rows: list[Row] = db.execute(

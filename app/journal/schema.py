@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 #: Raised with each step of MIGRATIONS; kept in `PRAGMA user_version`.
-VERSION = 2
+VERSION = 3
 
 _FIRST = (
     """CREATE TABLE events(
@@ -249,8 +249,13 @@ _SECOND = (
     "CREATE INDEX runs_due ON runs(lane, due) WHERE state IN ('queued', 'retry', 'waiting')",
 )
 
+_THIRD = (
+    # Whether the tasks of a Manager's job were read after the last change of the job, and need not be read again.
+    "ALTER TABLE jobs ADD COLUMN tasks_settled INTEGER NOT NULL DEFAULT 0",
+)
+
 #: MIGRATIONS[n] brings a journal of version n to version n + 1.
-MIGRATIONS: Sequence[Sequence[str]] = (_FIRST, _SECOND)
+MIGRATIONS: Sequence[Sequence[str]] = (_FIRST, _SECOND, _THIRD)
 
 LOG_VERSION = 1
 

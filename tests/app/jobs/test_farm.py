@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,51 @@ def test_what_the_manager_told_while_the_journals_disk_was_full_is_there_once_th
         disk.make_room()
     farm_room.wait(lambda: farm_room.journal.job(row.id).status == "completed")
     farm_room.wait(lambda: farm_room.states(row.id) == ["completed"] * 3)
+
+
+def done_on_the_farm(farm_room: Jobs, manager: ManagerStandIn) -> JobRow:
+    """A job of which everything has come to rest, and a room that was stopped after it."""
+    row = submitted(farm_room)
+    farm_room.wait(lambda: len(farm_room.states(row.id)) == 3)
+    for task in farm_room.journal.job_tasks(row.id):
+        manager.work(task.remote_id, "completed")
+    farm_room.wait(lambda: farm_room.states(row.id) == ["completed"] * 3)
+    farm_room.wait(lambda: farm_room.journal.job(row.id).status == "completed")
+    farm_room.stop()
+    return row
+
+
+def test_the_tasks_of_a_job_that_has_ended_are_read_although_the_job_itself_is_known(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    """The answer to its submit told of the end; or the server was killed before it came to the tasks."""
+    row = done_on_the_farm(farm_room, manager)
+    with farm_room.journal.write() as db:
+        db.execute("DELETE FROM tasks")
+    farm_room.start()
+    farm_room.wait(lambda: farm_room.states(row.id) == ["completed"] * 3)
+
+
+def test_a_job_at_rest_whose_tasks_are_here_is_not_read_after_each_start_but_when_it_changes(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    row = done_on_the_farm(farm_room, manager)
+    room = farm_room.room
+    for _ in range(2):
+        manager.requests.clear()
+        farm = Farm(room.journal, lambda: room.settings("flamenco"), lambda job: (), replace(QUICK, rest=0.3))
+        farm.start()
+        try:
+            farm_room.wait(lambda: manager.requests.count("GET /api/v3/jobs") > 3)
+            farm_room.wait(lambda: room.journal.settled_jobs() == {row.remote_id})
+        finally:
+            farm.stop()
+    assert not [asked for asked in manager.requests if asked.endswith("/tasks")], "the second time"
+    farm_room.start()
+    farm_room.order("job_requeue", job=row.id)
+    farm_room.wait(lambda: room.journal.settled_jobs() == set())
+    manager.work(farm_room.journal.job_tasks(row.id)[0].remote_id, "active")
+    farm_room.wait(lambda: farm_room.states(row.id)[0] == "active")
 
 
 def test_the_last_rendered_picture_is_at_hand(farm_room: Jobs, manager: ManagerStandIn) -> None:

@@ -172,9 +172,9 @@ def remote(status: str, **more: Any) -> RemoteJob:
 
 def test_a_managers_jobs_stand_beside_the_local_ones(journal: Journal) -> None:
     journal.add_job(frames_and_join())
-    changed = journal.mirror_jobs([remote("queued")])
+    changed = list(journal.mirror_jobs([remote("queued")]).values())
     assert len(changed) == 1
-    assert journal.mirror_jobs([remote("queued")]) == [], "nothing new is nothing written"
+    assert journal.mirror_jobs([remote("queued")]) == {}, "nothing new is nothing written"
     tasks = [
         RemoteTask("t-1", 1, "say", "misc", 50, "active", "", "worker 7", 210.0, 0, 1),
         RemoteTask("t-2", 2, "rest", "misc", 50, "queued", "", "", 200.0, 0, 1, dependencies=(0,)),
@@ -194,6 +194,26 @@ def test_a_managers_jobs_stand_beside_the_local_ones(journal: Journal) -> None:
     assert [job.engine for job in journal.jobs()] == ["local"], "what the Manager forgot is forgotten"
 
 
+def test_an_answer_that_is_older_than_the_list_changes_no_job(journal: Journal) -> None:
+    """The answer to a submit may come after the job was seen in the list, at work or done."""
+    first = journal.know_job(remote("queued"))
+    assert journal.job(first).status == "queued"
+    journal.mirror_jobs([remote("completed")])
+    assert journal.know_job(remote("queued")) == first
+    assert journal.job(first).status == "completed"
+
+
+def test_tasks_are_settled_until_their_job_changes(journal: Journal) -> None:
+    first = remote("completed")
+    journal.mirror_jobs([first])
+    assert journal.settled_jobs() == set()
+    journal.settle_tasks([first.remote_id])
+    journal.mirror_jobs([first])
+    assert journal.settled_jobs() == {first.remote_id}
+    journal.mirror_jobs([remote("active")])
+    assert journal.settled_jobs() == set()
+
+
 def test_old_jobs_are_forgotten_with_their_tasks(journal: Journal) -> None:
     job, _ = journal.add_job(NewJob("one", "t", [NewTask("a", "misc", ECHO)]))
     work(journal)
@@ -204,9 +224,9 @@ def test_old_jobs_are_forgotten_with_their_tasks(journal: Journal) -> None:
 
 
 def test_an_old_job_of_the_manager_stands_in_the_list_for_as_long_as_the_manager_has_it(journal: Journal) -> None:
-    (job,) = journal.mirror_jobs([remote("completed")])
+    (job,) = journal.mirror_jobs([remote("completed")]).values()
     assert journal.forget_jobs(journal.now() + 60) == []
-    assert journal.mirror_jobs([remote("completed")]) == []
+    assert journal.mirror_jobs([remote("completed")]) == {}
     assert journal.add_job(NewJob("one", "t", [NewTask("a", "misc", ECHO)]))[0] == job + 1, "no number was used up"
     journal.delete_job(job + 1)
     assert [each.id for each in journal.jobs()] == [job]
