@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ sys.path.insert(0, str(ROOT))
 from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_core import to_jsonable_python  # noqa: E402
 
+from app.actions import all_actions  # noqa: E402
+from app.actions.base import ActionSettings  # noqa: E402
 from app.settings.models import SECTIONS, Section  # noqa: E402
 
 PAGE = ROOT / "docs" / "settings.md"
+TIMES = ("s", "min", "d")
 HEAD = """\
 # Settings
 
@@ -52,7 +56,13 @@ fps = 25.0
 Secrets are never in the file: they are kept in the keyring, a systemd credential, the environment
 (`FTRACK_API_KEY`, `SIGNALBOX_SLACK_TOKEN`), or a file that only its owner can read.
 
-Settings of the handlers are in [handlers.md](handlers.md). This page is made by `python packaging/settings_page.py`.
+Settings of the handlers are in [handlers.md](handlers.md). This page is made by
+`.venv/bin/python packaging/settings_page.py`.
+"""
+ACTIONS_HEAD = """\
+## The actions (`actions.<id>`)
+
+What each does: [actions.md](actions.md). Every action has these two, and those of its own below:
 """
 
 
@@ -69,9 +79,9 @@ def default_of(field: FieldInfo) -> str:
 def line_of(name: str, field: FieldInfo) -> str:
     """One setting as a row of the table."""
     extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    # Where a setting is in seconds its own words say so.
     words = field.description or ""
-    if (unit := extra.get("unit")) and unit != "s":
+    # Where a setting is a time its own words say in what.
+    if (unit := extra.get("unit")) and unit not in TIMES:
         words += f" ({unit})"
     if extra.get("secret"):
         words += " A secret."
@@ -79,11 +89,26 @@ def line_of(name: str, field: FieldInfo) -> str:
     return f"| `{name}`{star} | {default_of(field)} | {words} |".replace("\n", " ")
 
 
+def table_of(fields: Mapping[str, FieldInfo]) -> str:
+    """Settings as a table."""
+    rows = [line_of(key, field) for key, field in fields.items()]
+    return "| setting | default | what it means |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
 def part_of(name: str, section: type[Section]) -> str:
     """One section with its table."""
     about = (section.__doc__ or "").strip().splitlines()[0].split(" (section")[0].rstrip(".")
-    rows = [line_of(key, field) for key, field in section.model_fields.items()]
-    return f"## {about} (`{name}`)\n\n| setting | default | what it means |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    return f"## {about} (`{name}`)\n\n{table_of(section.model_fields)}"
+
+
+def actions_part() -> str:
+    """What all actions have, then each one's own."""
+    shared = ActionSettings.model_fields
+    parts = [f"{ACTIONS_HEAD}\n{table_of(shared)}"]
+    for action in all_actions():
+        own = {key: field for key, field in action.settings_model.model_fields.items() if key not in shared}
+        parts.append(f"### {action.title} (`actions.{action.id}`)\n\n{table_of(own)}")
+    return "\n".join(parts)
 
 
 def page() -> str:
@@ -92,7 +117,7 @@ def page() -> str:
     cloud = (
         "## The site for client reviews (`cloud`)\n\nThe settings of `site`, for the second site that clients see.\n"
     )
-    return "\n".join([HEAD, *parts[:1], cloud, *parts[1:]])
+    return "\n".join([HEAD, *parts[:1], cloud, *parts[1:], actions_part()])
 
 
 def main() -> int:

@@ -45,7 +45,9 @@ class FeedbackSyncSettings(WithJobs, ActionSettings):
     )
     category: str = Setting(default="Client feedback", description="Category of the notes; empty or unknown: none.")
     set_task: bool = Setting(default=True, description="Set the status of the version's task too.")
-    attachments_mb: float = Setting(default=200.0, gt=0, description="Larger attachments are named, not copied.")
+    attachments_mb: float = Setting(
+        default=200.0, gt=0, description="Larger attachments are named, not copied.", json_schema_extra={"unit": "MB"}
+    )
     jobs: list[JobSetting] = jobs_setting("for each session whose feedback came in", "session")
 
 
