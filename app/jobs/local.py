@@ -25,14 +25,15 @@ from app.jobs.worker_commands import Machine
 from app.journal.crash import crash_point
 from app.journal.jobs import Hold, NewJob, NewTask
 from app.journal.journal import Journal
+from app.journal.rows import TaskRow
 from app.media.ffmpeg import ffmpeg_path
 from app.process import ProgramMissing
 from app.resources import resource
 from app.rules.outcomes import PlanError
 from app.settings.models import FlamencoSettings
-from app.settings.secrets import know_given
+from app.settings.secrets import know_given, without_given
 
-__all__ = ["PLATFORM", "Compiled", "LocalJobs", "ShownCommand", "Submission", "shown", "shown_commands"]
+__all__ = ["PLATFORM", "Compiled", "LocalJobs", "ShownCommand", "Submission", "handed_out", "shown", "shown_commands"]
 
 #: A job's metadata with this key is a try-out: it works in a scratch folder.
 TRY_OUT = "signalbox.try-out"
@@ -117,8 +118,19 @@ def shown_commands(journal: Journal, job_id: int, settings: FlamencoSettings) ->
     """The exact command lines of a local job, in order."""
     judge = allowed_programs(settings.allowed_programs, everything=settings.allow_any_program)
     return [
-        each for index, name, commands in journal.job_commands(job_id) for each in shown(index, name, commands, judge)
+        each
+        for index, name, commands in journal.job_commands(job_id)
+        for each in shown(index, name, handed_out(commands, settings, journal.folder), judge)
     ]
+
+
+def handed_out(
+    commands: Sequence[Mapping[str, Any]], settings: FlamencoSettings, journal_folder: Path
+) -> list[dict[str, Any]]:
+    """Commands as this machine gets them, with what variables stand for now: replaced when a task is handed out."""
+    variables = {name: Variable({PLATFORM: value}) for name, value in settings.variables.items()}
+    variables["jobs"] = Variable({PLATFORM: str(journal_folder / "tasks")})
+    return expand_variables(commands, variables, PLATFORM, PLATFORM)
 
 
 class LocalJobs:
@@ -136,7 +148,7 @@ class LocalJobs:
         self._pool: CompilerPool | None = None
         self._known_tools: tuple[float, Path | None] = (float("-inf"), None)
         self.worker = socket.gethostname()
-        # Programs of tasks inherit them, and what a program prints is kept.
+        # A script may come by a key in other ways than by its environment, and what a program prints is kept.
         know_given()
 
     def close(self) -> None:
@@ -275,16 +287,13 @@ class LocalJobs:
         return stored
 
     def _task(self, task: Mapping[str, Any]) -> NewTask:
-        variables = {name: Variable({PLATFORM: value}) for name, value in self._settings().variables.items()}
-        variables["jobs"] = Variable({PLATFORM: str(self._journal.folder / "tasks")})
-        commands = expand_variables(task["commands"], variables, PLATFORM, PLATFORM)
         return NewTask(
             name=str(task["name"]),
             type=str(task["type"]),
-            commands=commands,
+            commands=task["commands"],
             priority=int(task["priority"]),
             dependencies=[int(each) for each in task["dependencies"]],
-            steps=sum(int(command.get("total_step_count") or 1) for command in commands),
+            steps=sum(int(command.get("total_step_count") or 1) for command in task["commands"]),
         )
 
     # -- running ---------------------------------------------------------------------------------------------------
@@ -300,6 +309,10 @@ class LocalJobs:
         limit = int(self._settings().task_log_limit * (1 << 20))
         return TaskFiles(self._journal.task_log_path(job_id, task), limit, self.scratch(job_id) if try_out else None)
 
+    def commands(self, task: TaskRow) -> list[dict[str, Any]]:
+        """A task's commands as they are carried out now."""
+        return handed_out(task.commands, self._settings(), self._journal.folder)
+
     def machine(self, files: TaskFiles) -> Machine:
         """What this machine gives to a task's commands."""
         settings = self._settings()
@@ -313,13 +326,15 @@ class LocalJobs:
             made=MadeFiles(files.log.with_suffix(".made")),
         )
 
-    def _environment(self, scratch: Path | None) -> Mapping[str, str] | None:
-        """Ours, with the ffmpeg that the program brings along where the machine has none; None: exactly ours."""
-        changed = {} if scratch is None else {"TMPDIR": str(scratch)}
+    def _environment(self, scratch: Path | None) -> Mapping[str, str]:
+        """Ours without our secrets, with the ffmpeg that the program brings along where the machine has none."""
+        environment = without_given(os.environ)
+        if scratch is not None:
+            environment["TMPDIR"] = str(scratch)
         tools = self._tools()
         if tools is not None:
-            changed["PATH"] = os.environ.get("PATH", os.defpath) + os.pathsep + str(tools)
-        return {**os.environ, **changed} if changed else None
+            environment["PATH"] = environment.get("PATH", os.defpath) + os.pathsep + str(tools)
+        return environment
 
     def _tools(self) -> Path | None:
         """A folder with a link "ffmpeg", None where PATH has one (or nobody has). Looked for once a minute."""

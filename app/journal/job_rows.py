@@ -103,7 +103,7 @@ class JobRows(Queue):
         return _task_row(row)
 
     def job_commands(self, job_id: int) -> list[tuple[int, str, list[dict[str, Any]]]]:
-        """What a job's tasks will do: index, name and commands of each, variables replaced."""
+        """What a job's tasks will do: index, name and commands of each, as compiled."""
         rows = self.read("SELECT idx, name, commands FROM tasks WHERE job_id = ? ORDER BY idx", (job_id,))
         return [(int(row[0]), str(row[1]), json.loads(row[2])) for row in rows]
 

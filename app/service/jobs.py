@@ -88,7 +88,9 @@ class TaskExecutor:
         journal.set_task_worker(task.id, self._local.worker)
         crash_point("task_started")
         try:
-            problem = carry_out(task.commands, files, self._local.machine(files), tools.cancel, report, note)
+            problem = carry_out(
+                self._local.commands(task), files, self._local.machine(files), tools.cancel, report, note
+            )
         except Cancelled:
             return _interrupted(journal, run, task.job_id, tools.cancel_reason)
         except CommandFailed as failed:

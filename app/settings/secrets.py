@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.settings import paths
@@ -19,6 +20,8 @@ _SERVICE = "signalbox"
 CREDENTIALS = "credentials"
 #: What `signalbox connect` asks for.
 _CONNECTED = frozenset({"site.api_key", "slack.token"})
+#: Where systemd puts what a unit loads.
+_CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 #: What a process may be given.
 _GIVEN = ("site.api_key", "cloud.api_key", "slack.token")
 #: Names under which other ftrack and Slack tools expect the same secret.
@@ -67,12 +70,24 @@ def secret(name: str, *, kept: bool = True, settings: Path | None = None) -> str
 def know_given() -> None:
     """Have the secrets this process was given masked from now on, also those it has no use for itself.
 
-    What it starts inherits them.
+    What it starts may inherit them.
     """
     for name in _GIVEN:
         know(_from_credential(name))
-        for variable in (environment_name(name), _ENVIRONMENT.get(name, "")):
+        for variable in _variables(name):
             know(os.environ.get(variable, "").strip())
+
+
+def without_given(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for programs that are not ours: without our secrets, and without the way to the credentials."""
+    ours = {_CREDENTIALS_VARIABLE, *(variable for name in _GIVEN for variable in _variables(name))}
+    return {name: value for name, value in environment.items() if name not in ours}
+
+
+def _variables(name: str) -> tuple[str, ...]:
+    """The variables that may carry a secret; ours goes first."""
+    other = _ENVIRONMENT.get(name)
+    return (environment_name(name), other) if other else (environment_name(name),)
 
 
 def secret_of_environment(variable: str) -> str | None:
@@ -163,7 +178,7 @@ def _to_keyring(name: str, value: str) -> bool:
 
 
 def _from_credential(name: str) -> str | None:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = os.environ.get(_CREDENTIALS_VARIABLE)
     return _from_folder(Path(folder), name) if folder else None
 
 
@@ -177,8 +192,8 @@ def _from_folder(folder: Path, name: str) -> str | None:
 
 
 def _from_environment(name: str) -> str | None:
-    for variable in (environment_name(name), _ENVIRONMENT.get(name)):
-        if variable and (value := os.environ.get(variable, "").strip()):
+    for variable in _variables(name):
+        if value := os.environ.get(variable, "").strip():
             return value
     return None
 

@@ -52,22 +52,50 @@ def test_tasks_run_one_after_the_other_and_their_output_is_kept(jobs: Jobs) -> N
     assert [run.kind for run in runs] == ["task", "task"], "a task is a run"
 
 
-def test_a_program_that_prints_its_environment_tells_no_key_in_the_log(
+def test_a_program_is_given_no_key_of_ours_and_one_it_came_by_is_masked_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = {"FTRACK_API_KEY": "a-key-that-nobody-reads", "SIGNALBOX_SLACK_TOKEN": "a-token-that-nobody-reads"}
-    for name, value in keys.items():
+    keys = {
+        "FTRACK_API_KEY": "a-key-that-nobody-reads",
+        "SIGNALBOX_SITE_API_KEY": "a-key-that-nobody-finds",
+        "SIGNALBOX_CLOUD_API_KEY": "a-key-that-nobody-sees",
+        "SIGNALBOX_SLACK_TOKEN": "a-token-that-nobody-reads",
+        "SLACK_BOT_TOKEN": "a-token-that-nobody-finds",
+    }
+    folder = str(tmp_path / "credentials")
+    for name, value in {**keys, "CREDENTIALS_DIRECTORY": folder, "STUDIO_SHOW": "nightjar"}.items():
         monkeypatch.setenv(name, value)
     room = Jobs(tmp_path)
     try:
-        job = room.submit(script_of("[['exec', {exe: '/usr/bin/env', args: []}]]"))
+        told = "".join(f", ['echo', {{message: '{value}'}}]" for value in keys.values())
+        job = room.submit(script_of(f"[['exec', {{exe: '/usr/bin/env', args: []}}]{told}]"))
         assert room.ended(job).status == "completed"
         log = room.log(job, 1)
     finally:
         room.close()
-    for name, value in keys.items():
-        assert f"{name}=•••\n" in log
+    assert "STUDIO_SHOW=nightjar\n" in log
+    assert log.count('echo: "•••"\n') == len(keys)
+    for name, value in {**keys, "CREDENTIALS_DIRECTORY": folder}.items():
+        assert f"{name}=" not in log
         assert value not in log
+
+
+def test_what_variables_stand_for_is_asked_when_a_task_is_handed_out(tmp_path: Path) -> None:
+    room = Jobs(tmp_path, variables={"show": "/old"})
+    try:
+        job = room.submit(script_of("[['echo', {message: '{show}/a {jobs} {unknown}'}]]"), paused=True)
+        for place in ("/new", "/newest"):
+            room.stop()
+            room.room.store.set("flamenco", "variables", {"show": place})
+            room.start()
+            words = f"{place}/a {room.journal.folder / 'tasks'} {{unknown}}"
+            (shown,) = shown_commands(room.journal, job, room.room.settings("flamenco"))
+            assert shown.text == f"echo '{words}'"
+            room.order("job_resume" if place == "/new" else "job_requeue", job=job)
+            assert room.ended(job).status == "completed"
+            assert f'echo: "{words}"\n' in room.log(job)
+    finally:
+        room.close()
 
 
 def test_a_new_script_waits_until_a_person_has_seen_its_command_lines(tmp_path: Path) -> None:
