@@ -195,7 +195,7 @@ def _sign_in(ground: _Ground, _width: int, _height: int) -> Built:
     desk = ground.desk()
     dialog = SignIn(desk, "https://studio.ftrackapp.com", "ada")
     dialog.show()
-    dialog._refused("https://studio.ftrackapp.com does not accept this user and key: copy the key again.")
+    dialog._refused("https://studio.ftrackapp.com does not accept the API key of user 'ada'")
     turn(200)
 
     def end() -> None:
