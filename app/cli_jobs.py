@@ -7,16 +7,16 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
 from app.rules.words import many
-from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, told
+from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, fail, told
 
-__all__ = ["register", "why_it_waits"]
+__all__ = ["register", "wait_for", "why_it_waits"]
 
 _LOOK_SECONDS = 0.1
 _JOB_FAILED = 1
@@ -46,7 +46,8 @@ def submit_command(
     """Submit a job to this machine's workers, or to the Flamenco Manager. Exit 3: refused."""
     from app.jobs.cli import parse_set
     from app.service.event_server import Installation
-    from app.service.orders import attended, whose
+    from app.service.orders import Attendance, attended, whose
+    from app.settings.models import FlamencoSettings
 
     order: dict[str, Any] = {
         "settings": parse_set(set_ or []),
@@ -58,16 +59,23 @@ def submit_command(
     } | _what(script, name)
     with told():
         installation = Installation.at_work(settings, journal)
+
+        def flamenco() -> FlamencoSettings:
+            return installation.store.section("flamenco", FlamencoSettings)
+
         with attended(installation) as opened:
             answer = _ordered(opened, "submit_job", order, whose())
             if "refused" in answer:
                 _refused(str(answer["refused"]), as_json)
             job = int(answer["job"])
             if opened.job(job).status == "needs-confirmation":
-                _confirm(opened, job, installation, whose(), yes=yes, as_json=as_json)
-            if wait:
-                _wait(opened, job, installation)
-            row = opened.job(job)
+                _confirm(opened, job, flamenco(), whose(), yes=yes, as_json=as_json)
+            try:
+                if wait:
+                    wait_for(opened, job, flamenco, Attendance(opened))
+                row = opened.job(job)
+            except KeyError as error:  # somebody deleted it meanwhile, here or at the Manager
+                fail(str(error.args[0]), _JOB_FAILED)
             _tell(_as_json(row), f"job {row.id} {row.name}: {_in_words(row)}", as_json)
             if wait and row.status != "completed":
                 raise typer.Exit(_JOB_FAILED)
@@ -92,22 +100,16 @@ def _what(script: str, name: str) -> dict[str, Any]:
 
 def _ordered(journal: Any, kind: str, args: Mapping[str, Any], who: str) -> Mapping[str, Any]:
     """Give an order and wait for the answer."""
-    number = journal.order(kind, args, who)
-    until = time.monotonic() + _ANSWER_SECONDS
-    while time.monotonic() < until:
-        row = journal.order_row(number)
-        if row.state != "open":
-            return dict(row.result)
-        threading.Event().wait(_LOOK_SECONDS)
-    return {"refused": f"nobody carried the order out within {_ANSWER_SECONDS:g} s"}
+    from app.service.orders import answer_to
+
+    return answer_to(journal, journal.order(kind, args, who), _ANSWER_SECONDS)
 
 
-def _confirm(journal: Any, job: int, installation: Any, who: str, *, yes: bool, as_json: bool) -> None:
+def _confirm(journal: Any, job: int, settings: Any, who: str, *, yes: bool, as_json: bool) -> None:
     """Before the first run of a script a person sees the exact command lines."""
     from app.jobs.local import shown_commands
-    from app.settings.models import FlamencoSettings
 
-    shown = shown_commands(journal, job, installation.store.section("flamenco", FlamencoSettings))
+    shown = shown_commands(journal, job, settings)
     if not yes:
         typer.echo("This script has not run here before. It will run:", err=True)
         for each in shown:
@@ -123,17 +125,20 @@ def _confirm(journal: Any, job: int, installation: Any, who: str, *, yes: bool, 
         _refused(str(answer["refused"]), as_json)
 
 
-def _wait(journal: Any, job: int, installation: Any) -> None:
-    """Wait for a job's end; what it will not get past without a person is said once."""
+def wait_for(journal: Any, job: int, settings: Callable[[], Any], attendance: Any) -> None:
+    """Wait for a job's end; what it will not get past without a person is said once, and so is that nobody is left."""
     from app.journal.jobs import FINAL_JOB
-    from app.settings.models import FlamencoSettings
 
     said, began, looked = False, time.monotonic(), 0.0
     while (row := journal.job(job)).status not in {*FINAL_JOB, "paused"}:
         now = time.monotonic()
+        if attendance.lost():
+            gone = "the event server has stopped: it goes on when one runs again (signalbox, signalbox serve)"
+            typer.echo(f"signalbox: job {job} {row.name} is not waited for any more, {gone}", err=True)
+            return
         if not said and now - looked > _STUCK_SECONDS:
             looked = now
-            words = why_it_waits(journal, row, installation.store.section("flamenco", FlamencoSettings), now - began)
+            words = why_it_waits(journal, row, settings(), now - began)
             said = bool(words)
             if words:
                 typer.echo(f"signalbox: job {job} {row.name} waits: {words}", err=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from app.journal.rows import JournalBusy
 from app.journal.store import unwritable
 
 _NAME = "journal.lock"
+_TRIES = 10
+_TRY_SECONDS = 0.005
 
 
 class JournalLock:
@@ -33,7 +36,7 @@ class JournalLock:
         path = folder / _NAME
         fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o664)
         try:
-            _lock(fd)
+            _lock_patiently(fd)
         except OSError as error:
             owner = _owner(path)
             os.close(fd)
@@ -113,6 +116,16 @@ class JournalLock:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def _lock_patiently(fd: int) -> None:
+    """Who only asks whether it is held (`JournalLock.is_held`) has it for a moment: that is not somebody at work."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _lock(fd)
+        except OSError:
+            time.sleep(_TRY_SECONDS)
+    return _lock(fd)
 
 
 def _owner(path: Path) -> str:

@@ -19,7 +19,7 @@ from app.rules.words import many
 from app.service.browser import Desk
 from app.service.event_server import Installation
 from app.service.lookups import Below, LookUps, batch_values
-from app.service.orders import attended, whose
+from app.service.orders import STAYS, Attendance, attended, whose
 
 __all__ = ["BatchOutcome", "BatchWanted", "find_parent", "make_batch"]
 
@@ -189,7 +189,8 @@ def _launch(installation: Installation, launch: dict[str, Any], outcome: BatchOu
         deadline = time.monotonic() + wait
         pause = threading.Event()
         run: int | None = None
-        while time.monotonic() < deadline:
+        attendance = Attendance(journal)
+        while time.monotonic() < deadline and not attendance.lost():
             answer = journal.order_row(order)
             if answer.state == "refused":
                 outcome.code, outcome.problem = _REFUSED, str(answer.result.get("refused"))
@@ -200,7 +201,7 @@ def _launch(installation: Installation, launch: dict[str, Any], outcome: BatchOu
                     break
             pause.wait(_LOOK_SECONDS)
         if run is None:
-            outcome.code, outcome.problem = _FAILED, "no event server took the order in time; it stays in the journal"
+            outcome.code, outcome.problem = _FAILED, f"no event server took the order in time: {STAYS}"
             return
         detail = journal.run(run)
         outcome.run, outcome.state, outcome.warnings = run, detail.row.state, list(detail.warnings)

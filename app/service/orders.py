@@ -24,6 +24,10 @@ _ENDED = frozenset(
     {"planned", "done", "skipped", "superseded", "failed", "stopped", "cancelled", "in_doubt", "undone", "waiting"}
 )
 _LOOK_SECONDS = 0.05
+#: A service's supervisor starts it again after five seconds, and it needs some of its own.
+AWAY_SECONDS = 20.0
+_ATTENDED_SECONDS = 1.0
+STAYS = "the order stays in the journal, and is carried out when an event server gets to it"
 _STATUS_SECONDS = 86_400.0
 #: So many of the events that a catch-up found are followed to their end.
 _FOLLOWED = 10_000
@@ -61,6 +65,44 @@ def attended(installation: Installation) -> Iterator[Journal]:
         service.stop()
 
 
+class Attendance:
+    """Whether somebody still carries out what a terminal waits for.
+
+    A service that is started again is away for a moment; one that is away for longer may not come back.
+
+    Args:
+        journal: The journal they work on.
+        away: Seconds without anybody that are borne.
+    """
+
+    def __init__(self, journal: Journal, away: float = AWAY_SECONDS) -> None:
+        self._folder = journal.folder
+        self._away = away
+        self._seen = self._looked = time.monotonic()
+
+    def lost(self) -> bool:
+        """Nobody has worked on the journal for so long."""
+        now = time.monotonic()
+        if now - self._looked > _ATTENDED_SECONDS:
+            self._looked = now
+            if is_running(self._folder):
+                self._seen = now
+        return self._looked - self._seen > self._away
+
+
+def answer_to(journal: Journal, order: int, seconds: float, away: float = AWAY_SECONDS) -> Mapping[str, Any]:
+    """The answer to an order; ``{"refused": why}`` also where none comes within so many seconds, or nobody is left."""
+    until, attendance = time.monotonic() + seconds, Attendance(journal, away)
+    while time.monotonic() < until:
+        row = journal.order_row(order)
+        if row.state != "open":
+            return row.result
+        if attendance.lost():
+            return {"refused": f"the event server has stopped before it answered: {STAYS}"}
+        threading.Event().wait(_LOOK_SECONDS)
+    return {"refused": f"nobody carried the order out within {seconds:g} s: {STAYS}"}
+
+
 def replay_event(
     settings: Path | None, journal: Path | None, event: str, *, dry: bool, handler: str = "", wait: float = 60.0
 ) -> dict[str, Any]:
@@ -93,12 +135,10 @@ def replay_event(
         newest = max((run.id for run in opened.runs(limit=1)), default=0)
         order = opened.order("replay", args, whose())
         deadline = time.monotonic() + wait
-        answer = _answer(opened, order, deadline)
-        if answer is None:
-            return {"refused": f"nobody carried the order out within {wait:g} s", "runs": []}
+        answer = answer_to(opened, order, wait)
         if answer.get("refused"):
             return {"refused": str(answer["refused"]), "runs": []}
-        runs = _until_ended(lambda: [run for run in opened.runs_of_event(row) if run.id > newest], deadline)
+        runs = _until_ended(opened, lambda: [run for run in opened.runs_of_event(row) if run.id > newest], deadline)
         return {"event": row, "dry_run": dry, "runs": [_told(opened, run) for run in runs]}
 
 
@@ -133,15 +173,15 @@ def catch_up(
         newest = opened.last_event_id()
         deadline = time.monotonic() + wait
         order = opened.order("catch_up", {"since": since, "dry": dry, "handler": handler}, whose())
-        answer = _answer(opened, order, deadline)
-        if answer is None or answer.get("refused"):
-            why = str(answer["refused"]) if answer else f"nobody carried the order out within {wait:g} s"
-            return {"refused": why, "looked": [], "runs": []}
-        looked = _until_ended(lambda: [opened.run(run).row for run in answer["runs"]], deadline)
-        while opened.cursor() < opened.last_event_id() and time.monotonic() < deadline:
+        answer = answer_to(opened, order, wait)
+        if answer.get("refused"):
+            return {"refused": str(answer["refused"]), "looked": [], "runs": []}
+        looked = _until_ended(opened, lambda: [opened.run(run).row for run in answer["runs"]], deadline)
+        attendance = Attendance(opened)
+        while opened.cursor() < opened.last_event_id() and time.monotonic() < deadline and not attendance.lost():
             threading.Event().wait(_LOOK_SECONDS)
         found = [event.id for event in opened.stored_events(newest, _FOLLOWED) if event.origin == "catch_up"]
-        runs = _until_ended(lambda: [run for event in found for run in opened.runs_of_event(event)], deadline)
+        runs = _until_ended(opened, lambda: [run for event in found for run in opened.runs_of_event(event)], deadline)
         return {
             "since": since,
             "looked": [{"handler": run.handler, "state": run.state, "reason": run.reason} for run in looked],
@@ -163,20 +203,12 @@ def _row_of(journal: Journal, event: str) -> int | None:
     return int(event)
 
 
-def _answer(journal: Journal, order: int, deadline: float) -> Mapping[str, Any] | None:
-    while time.monotonic() < deadline:
-        row = journal.order_row(order)
-        if row.state != "open":
-            return row.result
-        threading.Event().wait(_LOOK_SECONDS)
-    return None
-
-
-def _until_ended(runs_now: Callable[[], list[RunRow]], deadline: float) -> list[RunRow]:
-    """The runs once all have ended, or as they are when the time is over."""
+def _until_ended(journal: Journal, runs_now: Callable[[], list[RunRow]], deadline: float) -> list[RunRow]:
+    """The runs once all have ended, or as they are when the time is over or nobody works on them any more."""
+    attendance = Attendance(journal)
     while True:
         runs = runs_now()
-        if all(run.state in _ENDED for run in runs) or time.monotonic() >= deadline:
+        if all(run.state in _ENDED for run in runs) or time.monotonic() >= deadline or attendance.lost():
             return runs
         threading.Event().wait(_LOOK_SECONDS)
 
@@ -234,7 +266,6 @@ def set_lever(
         return {"refused": "only the lever of a project can follow the handler's own: name it with --project"}
     installation = Installation.at_work(settings, journal)
     with attended(installation) as opened:
-        deadline = time.monotonic() + wait
         kept = next((one.kept_events for one in opened.levers() if (one.handler, one.project) == (handler, project)), 0)
         move: dict[str, Any] = {"handler": handler, "project": project, "why": why}
         move["position"] = None if position == "follow" else position
@@ -244,10 +275,9 @@ def set_lever(
         if process_kept and position not in ("off", "follow"):
             orders.append(("process_kept", {"handler": handler}))
         for kind, args in orders:
-            answer = _answer(opened, opened.order(kind, args, whose()), deadline)
-            if answer is None or answer.get("refused"):
-                why_not = str(answer["refused"]) if answer else f"nobody carried the order out within {wait:g} s"
-                return {"refused": why_not}
+            answer = answer_to(opened, opened.order(kind, args, whose()), wait)
+            if answer.get("refused"):
+                return {"refused": str(answer["refused"])}
         return {"handler": handler, "project": project, "position": position, "kept_events": kept, "known": known}
 
 

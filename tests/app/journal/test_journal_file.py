@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import apsw
@@ -29,6 +30,24 @@ def test_a_second_instance_on_the_same_journal_is_refused_with_the_process_that_
         Journal.open(tmp_path)
     first.close()
     Journal.open(tmp_path).close()
+
+
+def test_a_server_starts_while_others_ask_whether_one_is_there(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            JournalLock.is_held(tmp_path)
+
+    JournalLock.take(tmp_path).release()
+    asker = threading.Thread(target=ask)
+    asker.start()
+    try:
+        for _ in range(300):
+            JournalLock.take(tmp_path).release()
+    finally:
+        stop.set()
+        asker.join()
 
 
 def test_the_lock_is_free_only_when_host_and_worker_are_both_gone(tmp_path: Path) -> None:
