@@ -121,7 +121,7 @@ def carry_out(
     with TaskLog(files.log, files.log_limit) as log:
         listener = _Listener(log, report)
         if note:
-            log.write(f"--- {note} ---")
+            log.another_attempt(note)
 
         # Without a mark a crash could leave the program behind; that alone is no reason not to work.
         def started(pid: int | None) -> None:
@@ -144,6 +144,7 @@ def carry_out(
         finally:
             with contextlib.suppress(OSError):
                 forget_program(files.mark)
+            log.finish()
             listener.tell()
         return log.problem
 
