@@ -110,6 +110,19 @@ def test_a_failed_run_is_retried_and_the_event_replayed(panel: Panel, day: Day, 
     }
 
 
+def test_a_run_that_waits_for_its_next_attempt_is_tried_at_once(
+    panel: Panel, day: Day, engine: Journal, qtbot: Any
+) -> None:
+    row, run = day.missing_folder
+    engine.set_state([run], "retry", "the site does not answer", due=4_000_000_000.0, failed_attempt=True)
+    panel.go_to_event(row)
+    qtbot.waitUntil(lambda: run in panel.detail._cards)
+    now = panel.detail.findChild(QPushButton, f"retry_{run}")
+    assert now.text() == "Retry now"
+    qtbot.mouseClick(now, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: [(order.kind, order.args) for order in engine.open_orders()] == [("retry", {"run": run})])
+
+
 def test_the_run_that_a_replay_made_is_brought_into_sight(panel: Panel, day: Day, engine: Journal, qtbot: Any) -> None:
     row, run = day.missing_folder
     first = engine.run(run).row

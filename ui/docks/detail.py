@@ -379,6 +379,8 @@ class RunCard(QFrame):
         title = self._title()
         if row.state in _RETRY:
             button("Retry", "Try again from where it stopped", partial(self._order, "retry", f"Retry of {title}"))
+        if row.state == "retry":
+            button("Retry now", "Do not wait for its next attempt", partial(self._order, "retry", f"Retry of {title}"))
         if row.state == "stopped":
             button("Resume", "Go on with the stored plan", partial(self._order, "resume", f"Resuming {title}"))
         if row.state in _OPEN:
