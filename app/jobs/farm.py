@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from app.jobs.manager_client import (
@@ -140,10 +141,7 @@ class Farm:
     def order_task(self, job: JobRow, remote_id: str, order: Literal["cancel", "requeue"], who: str) -> None:
         """Carry an order about a task of a job to the Manager. Raises PlanError, Later."""
         reason = f"{order} by {who} in Signalbox"
-        if order == "cancel":
-            self._ask(lambda link: link.client.set_task_status(remote_id, "canceled", reason))
-        else:
-            self._ask(lambda link: link.requeue_task(job.remote_id, remote_id, reason))
+        self._ask(lambda link: link.order_task(job.remote_id, remote_id, order, reason))
 
     def set_priority(self, job: JobRow, priority: int) -> None:
         """Set a job's priority there. Raises PlanError, Later."""
@@ -151,8 +149,8 @@ class Farm:
 
     def follow_log(self, job_id: int, task: int) -> None:
         """Bring a task's log into its file for the next while; ask again to keep it coming. Raises PlanError."""
-        remote = self._journal.job_task(job_id, task).remote_id
-        self._ask(lambda link: link.follow(job_id, task, remote))
+        job, remote = self._journal.job(job_id).remote_id, self._journal.job_task(job_id, task).remote_id
+        self._ask(lambda link: link.follow(job_id, task, job, remote))
 
     def _ask(self, question: Callable[[_Link], Awaitable[T]], *, doubtful: bool = False) -> T:
         """Have the loop do something with the Manager, and wait for it."""
@@ -214,15 +212,17 @@ class Farm:
         known = ("", 0.0, 0.0)
         while not self._ending.is_set():
             try:
-                known = await self._look_after(known)
+                known = await self._link_to_the_set_one(known)
+                if self._link is not None:
+                    await self._link.tidy()
             except Exception:
                 log.exception("looking after the link to the Flamenco Manager failed, goes on")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _SETTINGS_SECONDS)
         await self._leave()
 
-    async def _look_after(self, known: tuple[str, float, float]) -> tuple[str, float, float]:
-        """One look at settings and link; what the link was made with."""
+    async def _link_to_the_set_one(self, known: tuple[str, float, float]) -> tuple[str, float, float]:
+        """One look at the settings; what the link was made with."""
         settings = self._settings()
         url = settings.manager.strip().rstrip("/")
         wanted = (url, settings.timeout, settings.poll)
@@ -237,8 +237,6 @@ class Farm:
                     self._link = _Link(self._journal, url, settings.timeout, self._compile, rhythm)
                     self._link.start()
                 self._link.keep_time(settings.timeout, rhythm)
-        if self._link is not None:
-            await self._link.tidy()
         return wanted
 
     async def _leave(self) -> None:
@@ -246,6 +244,27 @@ class Farm:
         if link is not None:
             await link.stop()
             self._journal.set_health("flamenco", "off", "no Flamenco Manager is watched")
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A job whose tasks are kept up to date in the journal. Moments are monotonic seconds.
+
+    Attributes:
+        rests_since: When it was seen to have ended, or its last news after that came; never while it has not ended.
+        kept: Its tasks as they were read, once they stand in the journal.
+        needs: Their dependencies, None while they are not known.
+        tried: When the last attempt to keep the tasks began.
+        asked: When the dependencies were last asked for.
+        at_work: Whether such an attempt is under way.
+    """
+
+    rests_since: float
+    kept: list[dict[str, Any]] | None = None
+    needs: list[list[int]] | None = None
+    tried: float = 0.0
+    asked: float = -_NEVER
+    at_work: bool = False
 
 
 class _Link:
@@ -260,22 +279,23 @@ class _Link:
         self._journal = journal
         self._compile = compile_remote
         self._live = ManagerLive(self.client, self._hear, rhythm)
-        self._rest = rhythm.rest
-        self._known_needs: dict[str, list[list[int]]] = {}
+        self._rhythm = rhythm
+        self._watched: dict[str, _Watch] = {}
         self._logs: dict[str, tuple[_FileSink, float]] = {}
-        self._watched: dict[str, float] = {}
-        self._kept_tasks: dict[str, list[dict[str, Any]]] = {}
         self._young: dict[str, float] = {}
+        self._deleted: dict[str, float] = {}
+        self._mirrored_at = 0.0
         self._pictures: dict[str, None] = {}
+        self._missed_pictures: set[str] = set()
+        self._missed_at = 0.0
         self._fetching = False
-        self._deleted: set[str] = set()
         self._behind = False
         self._chores: set[asyncio.Task[None]] = set()
 
     def keep_time(self, timeout: float, rhythm: Rhythm) -> None:
         """Other times, without leaving: a submit that is on its way must not be cut off."""
         self.client.patience = Patience(request=timeout)
-        self._rest = rhythm.rest
+        self._rhythm = rhythm
         self._live.keep_time(rhythm)
 
     def start(self) -> None:
@@ -284,10 +304,10 @@ class _Link:
 
     async def stop(self) -> None:
         """Leave the Manager."""
+        await self._live.stop()  # from here on nothing is heard that makes work
         for chore in list(self._chores):
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
-        await self._live.stop()
         for sink, _ in self._logs.values():
             sink.close()
         await self.client.close()
@@ -317,15 +337,25 @@ class _Link:
 
     async def delete(self, remote_id: str) -> None:
         """Delete a job. The Manager does it in the background, and lists the job until then: here it is gone."""
-        await self.client.delete(remote_id)
-        self._deleted.add(remote_id)
+        try:
+            await self.client.delete(remote_id)
+        except ManagerError as error:
+            if error.status != 404:  # somebody else was faster
+                raise
+        self._deleted[remote_id] = time.monotonic()
 
-    async def requeue_task(self, remote_job: str, remote_id: str, reason: str) -> None:
-        """Queue one task again. The Manager hands out tasks of queued and active jobs only, and queues by itself no
-        job that had failed, was cancelled or paused."""
-        await self.client.set_task_status(remote_id, "queued", reason)
-        if (await self.client.job(remote_job)).get("status") in _HELD:
-            await self.client.set_job_status(remote_job, "queued", reason)
+    async def order_task(
+        self, remote_job: str, remote_id: str, order: Literal["cancel", "requeue"], reason: str
+    ) -> None:
+        """Cancel one task, or queue it again."""
+        try:
+            await self.client.set_task_status(remote_id, "canceled" if order == "cancel" else "queued", reason)
+            # The Manager hands out tasks of queued and active jobs only, and queues by itself no job that had failed,
+            # was cancelled or paused.
+            if order == "requeue" and (await self.client.job(remote_job)).get("status") in _HELD:
+                await self.client.set_job_status(remote_job, "queued", reason)
+        finally:
+            self.look_at(remote_job)
 
     # -- jobs and tasks --------------------------------------------------------------------------------------------
 
@@ -349,51 +379,90 @@ class _Link:
             self._tell_lamp()
             if self._live.mirror.connected:
                 # Pictures told of while the line was down were not heard of.
-                for remote_id, job in self._live.mirror.jobs.items():
-                    if job.get("status") == "active":
-                        self._want_picture(remote_id)
+                for remote_id in self._watched:
+                    self._want_picture(remote_id)
         elif what == "jobs" and which:
             self._want_picture(which)
         elif what == "jobs":
             self._mirror_jobs()
         elif what == "tasks":
-            self._chore(self._mirror_tasks(which))
+            self._chore(self._keep_tasks(which))
 
     def _mirror_jobs(self) -> None:
         mirror = self._live.mirror
-        self._deleted &= set(mirror.jobs)
+        if not mirror.asked_at:
+            return  # nothing is known yet: that is no empty list
+        # What was ordered to be deleted is hidden while an older list may have it, and while the Manager means to.
+        self._deleted = {
+            remote_id: at
+            for remote_id, at in self._deleted.items()
+            if at >= mirror.asked_at or mirror.jobs.get(remote_id, {}).get("delete_requested_at")
+        }
         jobs = [remote_job(job) for remote_id, job in mirror.jobs.items() if remote_id not in self._deleted]
         spared = {remote_id for remote_id, since in self._young.items() if since >= mirror.asked_at}
         changed = self._journal.mirror_jobs(jobs, spared=spared)
         self._young = {remote_id: self._young[remote_id] for remote_id in spared - set(mirror.jobs)}
         settled = self._journal.settled_jobs()
+        for remote_id in set(self._watched) - {job.remote_id for job in jobs}:
+            self._leave(remote_id)
         for job in jobs:
-            final = job.status in FINAL_JOB
-            is_changed = job.remote_id in changed
-            if is_changed and job.remote_id in mirror.tasks:
-                self._chore(self._mirror_tasks(job.remote_id))
-            if is_changed and (final or not mirror.connected):
-                self._want_picture(job.remote_id)  # of its pictures nobody may have told
-            if job.remote_id in self._watched:
-                self._watched[job.remote_id] = min(self._watched[job.remote_id], time.monotonic()) if final else _NEVER
-            elif job.remote_id not in settled:
-                self._watched[job.remote_id] = time.monotonic() if final else _NEVER
-                self._chore(self._live.watch_job(job.remote_id))
+            self._keep_watch(job, changed=job.remote_id in changed, settled=job.remote_id in settled)
+        self._mirrored_at = mirror.asked_at
 
-    async def _mirror_tasks(self, remote_id: str) -> None:
+    def _keep_watch(self, job: RemoteJob, *, changed: bool, settled: bool) -> None:
+        final = job.status in FINAL_JOB
+        watch = self._watched.get(job.remote_id)
+        if watch is None and not settled:
+            self._watch(job.remote_id, final=final)
+            self._want_picture(job.remote_id)
+        elif watch is not None and changed:
+            watch.rests_since = time.monotonic() if final else _NEVER
+            watch.kept = None  # it may stand in the journal anew, without tasks
+            self._chore(self._keep_tasks(job.remote_id))
+        if changed and (final or not self._live.mirror.connected):
+            self._want_picture(job.remote_id)  # of its pictures nobody may have told
+
+    def _watch(self, remote_id: str, *, final: bool) -> None:
+        self._watched[remote_id] = _Watch(time.monotonic() if final else _NEVER)
+        self._chore(self._live.watch_job(remote_id))
+
+    def _leave(self, remote_id: str) -> None:
+        del self._watched[remote_id]
+        self._chore(self._live.leave_job(remote_id))
+
+    def look_at(self, remote_id: str) -> None:
+        """Somebody looks at a job, or changed a task of it: whoever does not watch a job is told of no task."""
         job = self._live.mirror.jobs.get(remote_id)
-        tasks = self._live.mirror.tasks.get(remote_id)
-        if job is None or tasks is None:
+        if job is None or remote_id in self._deleted:
             return
-        needs = await self._needs(job, tasks)
-        # What was read meanwhile is newer than what was heard of.
-        tasks = self._live.mirror.tasks.get(remote_id)
-        job_id = self._journal.job_of_remote(remote_id)
-        if tasks is not None and job_id is not None:
-            found = [remote_task(task, place, needs) for place, task in enumerate(tasks)]
+        final = job.get("status") in FINAL_JOB
+        watch = self._watched.get(remote_id)
+        if watch is None:
             with self._for_later():
-                self._journal.mirror_tasks(job_id, found)
-                self._kept_tasks[remote_id] = tasks
+                self._journal.settle_tasks([remote_id], settled=False)
+            self._watch(remote_id, final=final)
+        elif final:
+            watch.rests_since = time.monotonic()
+
+    async def _keep_tasks(self, remote_id: str) -> None:
+        """Bring a job's tasks into the journal as they were read."""
+        watch, job = self._watched.get(remote_id), self._live.mirror.jobs.get(remote_id)
+        if watch is None or watch.at_work or job is None:
+            return
+        watch.at_work, watch.tried = True, time.monotonic()
+        try:
+            needs = await self._needs(watch, job, self._live.mirror.tasks.get(remote_id) or ())
+            # What was read meanwhile is newer than what was heard of.
+            tasks = self._live.mirror.tasks.get(remote_id)
+            job_id = self._journal.job_of_remote(remote_id)
+            if tasks is not None and tasks is not watch.kept and job_id is not None:
+                found = [remote_task(task, place, needs) for place, task in enumerate(tasks)]
+                with self._for_later():
+                    if self._journal.mirror_tasks(job_id, found) and watch.rests_since < _NEVER:
+                        watch.rests_since = time.monotonic()
+                    watch.kept = tasks
+        finally:
+            watch.at_work = False
 
     def _tell_lamp(self) -> None:
         """Before the first attempt has ended there is nothing to tell. With the line alone nothing is known of jobs."""
@@ -405,50 +474,63 @@ class _Link:
             )
 
     async def tidy(self) -> None:
-        """Renew the lamp; stop looking at jobs that have rested, and fetching logs nobody has asked for."""
+        """Renew the lamp, make up for what could not be kept, leave alone what has rested and what nobody asks for."""
         with self._for_later():
             self._tell_lamp()
-        if self._behind or (self._young and self._live.mirror.read):
+        behind = self._behind
+        if behind or ((self._young or self._deleted) and self._live.mirror.asked_at > self._mirrored_at):
             with self._for_later():
                 self._mirror_jobs()
-                for remote_id in self._live.mirror.tasks if self._behind else ():
-                    self._chore(self._mirror_tasks(remote_id))
                 self._behind = False
-        await self._leave_jobs()
+        self._make_up(everything=behind)
+        self._leave_settled()
         await self._drop_old_logs()
 
-    async def _leave_jobs(self) -> None:
-        """Stop looking at what is gone, and at what has rested for a while and is here as it is there."""
-        mirror = self._live.mirror
-        gone = [remote_id for remote_id in self._watched if remote_id not in mirror.jobs]
-        settled = [remote_id for remote_id, since in self._watched.items() if self._is_settled(remote_id, since)]
+    def _make_up(self, *, everything: bool) -> None:
+        """Try again what failed: from time to time, or all of it now."""
+        now = time.monotonic()
+        for remote_id, tasks in self._live.mirror.tasks.items():
+            watch = self._watched.get(remote_id)
+            if watch is None:
+                continue
+            is_due = everything or now - watch.tried > self._rhythm.resync
+            may_be_known = bool(tasks) and watch.needs is None and now - watch.asked > self._rhythm.rest
+            if (tasks is not watch.kept and is_due) or may_be_known:
+                self._chore(self._keep_tasks(remote_id))
+        if now - self._missed_at > self._rhythm.resync:
+            wanted = self._missed_pictures | set(self._pictures)
+            self._missed_at, self._missed_pictures = now, set()
+            for remote_id in wanted & set(self._live.mirror.jobs):
+                self._want_picture(remote_id)
+
+    def _leave_settled(self) -> None:
+        """Stop looking at what has rested for a while and is here as it is there."""
+        settled = [remote_id for remote_id, watch in self._watched.items() if self._is_settled(remote_id, watch)]
         if settled:
             with self._for_later():
                 self._journal.settle_tasks(settled)
-        for remote_id in gone + settled:
-            del self._watched[remote_id]
-            self._known_needs.pop(remote_id, None)
-            self._kept_tasks.pop(remote_id, None)
-        for remote_id in gone + settled:
-            if remote_id not in self._watched:  # it may have come back while the one before was left
-                await self._live.leave_job(remote_id)
+                for remote_id in settled:
+                    self._leave(remote_id)
 
-    def _is_settled(self, remote_id: str, since: float) -> bool:
+    def _is_settled(self, remote_id: str, watch: _Watch) -> bool:
         read = self._live.tasks_as_read(remote_id)
-        return time.monotonic() - since > self._rest and read is not None and read is self._kept_tasks.get(remote_id)
+        return time.monotonic() - watch.rests_since > self._rhythm.rest and read is not None and read is watch.kept
 
-    async def _needs(self, job: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    async def _needs(
+        self, watch: _Watch, job: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]
+    ) -> list[list[int]]:
         """Dependencies of the same job compiled here; none when it compiles to other tasks (another script)."""
-        remote_id = str(job["id"])
-        if remote_id not in self._known_needs:
+        if watch.needs is None and tasks and time.monotonic() - watch.asked > self._rhythm.rest:
+            watch.asked = time.monotonic()
             try:
                 compiled = await asyncio.to_thread(self._compile, job)
             except (PlanError, OSError, KeyError) as error:
-                log.debug("dependencies of the Manager's job %s are not known: %s", remote_id, error)
-                compiled = ()
-            same = [task.get("name") for task in compiled] == [task.get("name") for task in tasks]
-            self._known_needs[remote_id] = [list(task["dependencies"]) for task in compiled] if same else []
-        return self._known_needs[remote_id]
+                log.debug("dependencies of the Manager's job %s are not known: %s", job["id"], error)
+            else:
+                same = [task.get("name") for task in compiled] == [task.get("name") for task in tasks]
+                watch.needs = [list(task["dependencies"]) for task in compiled] if same else []
+                watch.kept = None
+        return watch.needs or []
 
     def _want_picture(self, remote_id: str) -> None:
         """Fetched one after the other: a Manager with hundreds of jobs is not asked for all of them at once."""
@@ -470,11 +552,14 @@ class _Link:
         """The last picture a job rendered, beside the logs."""
         job_id = self._journal.job_of_remote(remote_id)
         if job_id is None:
+            self._missed_pictures.add(remote_id)
             return
         try:
             data = await self.client.picture(remote_id)
         except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
             log.debug("the last picture of job %s: %s", remote_id, error)
+            if not isinstance(error, ManagerError):
+                self._missed_pictures.add(remote_id)
             return
         if not data:
             return
@@ -486,21 +571,27 @@ class _Link:
             fresh.replace(target)
         except OSError as error:
             log.warning("the last picture of job %s cannot be kept: %s", remote_id, error)
+            self._missed_pictures.add(remote_id)
             return
+        is_kept = False
         with self._for_later():
             self._journal.set_last_rendered(job_id, str(target))
+            is_kept = True
+        if not is_kept:
+            self._missed_pictures.add(remote_id)
 
     # -- logs ------------------------------------------------------------------------------------------------------
 
-    async def follow(self, job_id: int, task: int, remote_id: str) -> None:
-        """Bring a task's log into its file."""
+    async def follow(self, job_id: int, task: int, remote_job: str, remote_id: str) -> None:
+        """Bring a task's log into its file, and its job up to date."""
+        self.look_at(remote_job)
         now = time.monotonic()
         known = self._logs.get(remote_id)
-        if known is not None and not known[0].problem:
+        if known is not None and not known[0].problem and known[0].place == (job_id, task):
             self._logs[remote_id] = (known[0], now)
             return
         if known is not None:
-            known[0].close()  # the disk was full; perhaps it is no longer
+            known[0].close()  # the disk was full, perhaps it is no longer; or the job came back under another number
         sink = _FileSink(self._journal, job_id, task)
         self._logs[remote_id] = (sink, now)
         await self._live.follow_log(remote_id, sink)
@@ -531,6 +622,7 @@ class _FileSink:
     _LIMIT = 1 << 30
 
     def __init__(self, journal: Journal, job_id: int, task: int) -> None:
+        self.place = (job_id, task)
         self._log = TaskLog(journal.task_log_path(job_id, task), self._LIMIT)
         self._log.start_over()
 

@@ -221,14 +221,15 @@ class JobOrders:
         return {"job": job.id, "priority": priority}
 
     def _order_job_delete(self, order: OrderRow) -> dict[str, Any]:
-        self._of_manager(order, "delete", lambda _: None)
+        job_id = int(order.args["job"])
+        # Once the Manager has no such job, it is forgotten here too, perhaps before its answer is.
+        of_manager = self._of_manager(order, "delete", lambda _: None)
         with self._journal.write():
-            job = self._job(order)
-            if job.engine == "local" and job.active:
+            if not of_manager and (job := self._job(order)).active:
                 raise Refused(f"the job {job.name} is at work: cancel it first")
-            self._journal.delete_job(job.id)
-        self.remove_files(job.id)
-        return {"job": job.id}
+            self._journal.delete_job(job_id)
+        self.remove_files(job_id)
+        return {"job": job_id}
 
     def remove_files(self, job_id: int) -> None:
         """Remove the logs and the scratch folder of a job that was deleted."""

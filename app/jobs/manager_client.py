@@ -191,6 +191,9 @@ class ManagerClient:
                     self._unanswered[dedupe] = time.monotonic() + self.patience.unanswered
             except ManagerNonsense:
                 pass  # a half answer: the job may be there
+            except asyncio.CancelledError:  # whoever asked waits no longer
+                self._unanswered[dedupe] = time.monotonic() + self.patience.unanswered
+                raise
             await self._rest(attempt, asked)
         found = await self.find(dedupe)
         if found is not None:

@@ -34,11 +34,11 @@ class Rhythm:
         silence: A line on which nothing came for so long is given up.
         reconnect: Pause before the line is tried again; doubled each time.
         longest_reconnect: Its upper bound.
-        resync: Everything is read again although nothing was heard.
+        resync: Everything is read again so often, whatever was heard.
         poll: The same while the line is down; and for more of a followed log.
         breath: Between two reads: a storm of updates is read once, and the Manager's database is not kept busy.
-        rest: A job that has ended is looked at for so long: the last news of its tasks may come after its own. Longer
-            than `resync`, so that its tasks are read once more whatever was lost.
+        rest: A job that has ended is looked at for so long after its last news, which may be of its tasks. Longer than
+            `resync`, so that these are read once more whatever was lost.
     """
 
     ping: float = 20.0
@@ -90,6 +90,8 @@ class ManagerLive:
         self._rhythm = rhythm or Rhythm()
         self._stale_jobs = asyncio.Event()
         self._stale_tasks: set[str] = set()
+        self._reading = ""
+        self._all_read = time.monotonic()
         self._watched: set[str] = set()
         self._logs: dict[str, LogFollower] = {}
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -121,8 +123,8 @@ class ManagerLive:
         await self._subscribe("subscribe", "job", job_id)
 
     def tasks_as_read(self, job_id: str) -> list[dict[str, Any]] | None:
-        """The tasks of a watched job; None while they are to be read (again)."""
-        return None if job_id in self._stale_tasks else self.mirror.tasks.get(job_id)
+        """The tasks of a watched job; None while they are to be read (again), or are being read."""
+        return None if job_id in self._stale_tasks or job_id == self._reading else self.mirror.tasks.get(job_id)
 
     async def leave_job(self, job_id: str) -> None:
         self._watched.discard(job_id)
@@ -215,7 +217,7 @@ class ManagerLive:
         if name in ("/jobs", "/task"):
             self._stale_tasks |= {job} & self._watched
             self._stale_jobs.set()
-        elif name == "/last-rendered":
+        elif name == "/last-rendered" and job:
             self._listener("jobs", job)
         follower = self._logs.get(str(facts.get("task_id" if name == "/tasklog" else "id", "")))
         if follower is not None:
@@ -241,14 +243,16 @@ class ManagerLive:
     # The truth
 
     async def _read(self) -> None:
-        """Read again whatever was announced as stale; everything when nothing was heard for a while."""
+        """Read again whatever was announced as stale; everything from time to time, however much is announced."""
         while True:
             wait = self._rhythm.resync if self.mirror.connected else self._rhythm.poll
-            try:
-                await asyncio.wait_for(self._stale_jobs.wait(), wait)
-            except TimeoutError:
-                self._stale_tasks |= self._watched
+            left = self._all_read + wait - time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stale_jobs.wait(), left)
             self._stale_jobs.clear()
+            whole = time.monotonic() - self._all_read >= wait
+            if whole:
+                self._stale_tasks |= self._watched
             try:
                 await self._read_jobs()
                 await self._read_tasks()
@@ -260,6 +264,8 @@ class ManagerLive:
             else:
                 self._tell_trouble("")
                 await asyncio.sleep(self._rhythm.breath)
+            if whole:
+                self._all_read = time.monotonic()
 
     async def _not_read(self, why: str) -> None:
         """All of it again, a moment later."""
@@ -280,11 +286,12 @@ class ManagerLive:
         jobs = {job["id"]: job for job in await self._client.jobs()}
         self.mirror.asked_at = asked_at
         if jobs != self.mirror.jobs or not self.mirror.read:
-            gone = set(self.mirror.jobs) - set(jobs)
-            self.mirror.jobs, self.mirror.read = jobs, False
-            for job_id in gone:
+            known = self.mirror.jobs
+            # What changed may have other tasks too, and so may what is gone, should it come back.
+            self._stale_tasks |= {each for each in self._watched if known.get(each) != jobs.get(each)}
+            for job_id in set(known) - set(jobs):
                 self.mirror.tasks.pop(job_id, None)
-            self._stale_tasks |= gone & self._watched  # should it come back
+            self.mirror.jobs, self.mirror.read = jobs, False
             self._listener("jobs", "")
             self.mirror.read = True
 
@@ -297,6 +304,7 @@ class ManagerLive:
         problem: ManagerError | ManagerNonsense | None = None
         for job_id in self._stale_tasks & set(self.mirror.jobs):
             self._stale_tasks.discard(job_id)
+            self._reading = job_id
             try:
                 tasks = await self._client.tasks(job_id)
             except ManagerError as error:
@@ -312,6 +320,8 @@ class ManagerLive:
             else:
                 self._take_tasks(job_id, tasks)
                 continue
+            finally:
+                self._reading = ""
             self._stale_tasks.add(job_id)
         if problem is not None:
             raise problem

@@ -22,10 +22,10 @@ _NEW = """INSERT INTO jobs(engine, remote_id, name, type, priority, status, acti
     :created, :updated, :finished, :done, :total)"""
 _CHANGED = """UPDATE jobs SET name = :name, priority = :priority, status = :status, activity = :activity,
     settings = :settings, metadata = :metadata, finished = :finished, steps_done = :done, steps_total = :total,
-    updated = :updated, tasks_settled = 0
+    updated = :updated, dedupe = :dedupe, tasks_settled = 0
     WHERE remote_id = :remote AND remote_id != ''
-    AND (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total)
-    IS NOT (:name, :priority, :status, :activity, :settings, :metadata, :finished, :done, :total)"""
+    AND (name, priority, status, activity, settings, metadata, finished, steps_done, steps_total, dedupe)
+    IS NOT (:name, :priority, :status, :activity, :settings, :metadata, :finished, :done, :total, :dedupe)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ class FarmJobs(Jobs):
             rows: list[Row] = db.execute(_NUMBER, (job.remote_id,)).fetchall()
         return int(rows[0][0])
 
-    def settle_tasks(self, remote_ids: Collection[str]) -> None:
-        """The tasks of these jobs are here as they are there, and are not read again until the job changes."""
+    def settle_tasks(self, remote_ids: Collection[str], *, settled: bool = True) -> None:
+        """The tasks of these jobs are here as they are there, and are not read again until the job changes; or not."""
         with self.write() as db:
             db.executemany(
-                "UPDATE jobs SET tasks_settled = 1 WHERE remote_id = ? AND remote_id != ''",
-                [(one,) for one in remote_ids],
+                "UPDATE jobs SET tasks_settled = ? WHERE remote_id = ? AND remote_id != ''",
+                [(settled, one) for one in remote_ids],
             )
 
     def settled_jobs(self) -> set[str]:
@@ -173,8 +173,8 @@ class FarmJobs(Jobs):
 
     def _mirror_task(self, db: apsw.Connection, job_id: int, task: RemoteTask) -> int:
         known: list[Row] = db.execute(
-            "SELECT id, status, remote_id, name, priority, activity, worker, steps_done, steps_total, started, type "
-            "FROM tasks WHERE job_id = ? AND idx = ?",
+            "SELECT id, status, remote_id, name, priority, activity, worker, steps_done, steps_total, finished, "
+            "started FROM tasks WHERE job_id = ? AND idx = ?",
             (job_id, task.index),
         ).fetchall()
         at_work = task.status == "active"
@@ -188,20 +188,21 @@ class FarmJobs(Jobs):
             task.worker,
             task.steps_done,
             task.steps_total,
+            ended,
         )
         if not known:
             db.execute(
                 """INSERT INTO tasks(status, remote_id, name, priority, activity, worker, steps_done, steps_total,
-                started, finished, job_id, idx, type) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)""",
-                (*fresh, task.updated if at_work else None, ended, job_id, task.index, task.type),
+                finished, started, job_id, idx, type) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)""",
+                (*fresh, task.updated if at_work else None, job_id, task.index, task.type),
             )
             return db.last_insert_rowid()
-        if tuple(known[0][1:9]) != fresh:
-            started = task.updated if at_work and known[0][1] != "active" else known[0][9]
+        if tuple(known[0][1:10]) != fresh:
+            started = task.updated if at_work and known[0][1] != "active" else known[0][10]
             db.execute(
                 """UPDATE tasks SET status = ?, remote_id = ?, name = ?, priority = ?, activity = ?, worker = ?,
-                steps_done = ?, steps_total = ?, started = ?, finished = ? WHERE id = ?""",
-                (*fresh, started, ended, known[0][0]),
+                steps_done = ?, steps_total = ?, finished = ?, started = ? WHERE id = ?""",
+                (*fresh, started, known[0][0]),
             )
         return int(known[0][0])
 

@@ -51,6 +51,7 @@ class Jobs:
         self.room = Room(folder)
         self.journal = self.room.journal
         self.confirmed = confirmed
+        self.rhythm = QUICK
         given = {"task_pause": 0.0, "allow_any_program": True, "local_workers": 2, "manager": manager} | settings
         for name, value in given.items():
             self.room.store.set("flamenco", name, value)
@@ -59,7 +60,7 @@ class Jobs:
 
     def start(self) -> None:
         recover_runs(self.journal)
-        self.jobs = JobRoom(self.journal, self.room.doors, QUICK)
+        self.jobs = JobRoom(self.journal, self.room.doors, self.rhythm)
         self.jobs.start()
 
     def stop(self) -> None:

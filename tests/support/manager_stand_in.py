@@ -79,6 +79,7 @@ class Chaos:
     die_in_submit: str = ""  # the Manager is killed "before" it stores the next submit, or "after"
     retry_after: str = "0.05"
     slow_submit: float = 0.0  # seconds that the next submits are compiled for
+    slow_delete: float = 0.0  # seconds until an order to delete is answered
     any_order: bool = False  # jobs are listed in another order each time
     #: What is answered instead of the Manager's own, None for that.
     instead: Callable[[web.Request], web.StreamResponse | None] = lambda _: None
@@ -250,6 +251,7 @@ class ManagerStandIn:
         """A job's status follows its tasks'."""
         job = self.jobs[job_id]
         states = [task["status"] for task in self.tasks.values() if task["job_id"] == job_id]
+        before = job["status"]
         if states and all(state == "completed" for state in states):
             job["status"] = "completed"
         elif any(state == "failed" for state in states):
@@ -257,7 +259,8 @@ class ManagerStandIn:
         elif any(state == "active" for state in states):
             job["status"] = "active"
         job["steps_completed"] = sum(t["steps_completed"] for t in self.tasks.values() if t["job_id"] == job_id)
-        job["updated"] = _now()
+        if job["status"] != before:  # a job's own moment does not move with its tasks
+            job["updated"] = _now()
         if announce:
             self._send("/jobs", _job_news(job), "allJobs")
 
@@ -434,7 +437,9 @@ class ManagerStandIn:
             asyncio.get_running_loop().call_later(_DELETE_SECONDS, self._deleted, job["id"])
             return _empty()
 
-        return _found(self.jobs, request.match_info["job"], "job", delete)
+        answer = _found(self.jobs, request.match_info["job"], "job", delete)
+        await asyncio.sleep(self.chaos.slow_delete)
+        return answer
 
     def _deleted(self, job_id: str) -> None:
         self._forget(job_id)

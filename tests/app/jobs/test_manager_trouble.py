@@ -110,6 +110,21 @@ def test_a_submit_that_the_manager_answers_too_late_is_not_sent_again(manager: M
     assert manager.requests.count("POST /api/v3/jobs") == 1
 
 
+def test_a_submit_for_whose_answer_nobody_waited_is_not_sent_again(manager: ManagerStandIn) -> None:
+    manager.chaos.slow_submit = 0.4
+
+    async def story(client: ManagerClient) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.submit(JOB, "shot-10"), 0.2)
+        with pytest.raises(ManagerUnreachable, match="may still be at work on the job"):
+            await client.submit(JOB, "shot-10")
+        await until(lambda: len(manager.jobs) == 1)
+        assert (await client.submit(JOB, "shot-10"))["id"] in manager.jobs
+
+    run(manager.url, story)
+    assert manager.requests.count("POST /api/v3/jobs") == 1
+
+
 def test_a_job_on_its_way_out_is_not_taken_for_the_one_submitted_again(manager: ManagerStandIn) -> None:
     async def story(client: ManagerClient) -> None:
         first = await client.submit(JOB, "shot-10")
@@ -329,6 +344,76 @@ def test_a_job_whose_tasks_cannot_be_told_keeps_no_other_from_being_read(manager
         await live.stop()
 
     run(manager.url, story)
+
+
+# What nobody tells
+
+
+async def watched_jobs(client: ManagerClient, live: ManagerLive) -> tuple[str, str]:
+    """Two jobs at work, whose tasks have been read."""
+    jobs = [(await client.submit(JOB, f"k{number}"))["id"] for number in range(2)]
+    live.start()
+    for job in jobs:
+        await live.watch_job(job)
+    await until(lambda: live.mirror.connected and all(live.tasks_as_read(job) is not None for job in jobs))
+    return jobs[0], jobs[1]
+
+
+def only_task(manager: ManagerStandIn, job: str) -> str:
+    return next(task["id"] for task in manager.tasks.values() if task["job_id"] == job)
+
+
+def test_news_without_end_of_one_job_keep_no_other_from_being_read_again(manager: ManagerStandIn) -> None:
+    async def story(client: ManagerClient) -> None:
+        live = ManagerLive(client, lambda *_: None, LIVELY)
+        quiet, loud = await watched_jobs(client, live)
+        manager.work(only_task(manager, quiet), "active")
+        await until(lambda: live.mirror.jobs[quiet]["status"] == "active")
+        manager.work(only_task(manager, quiet), "soft-failed", announce=False)
+        ends = time.monotonic() + 20 * LIVELY.resync
+        while live.mirror.tasks[quiet][0]["status"] != "soft-failed":
+            assert time.monotonic() < ends, "what nobody told is not seen while there is other news"
+            manager.work(only_task(manager, loud), "active")
+            await asyncio.sleep(0.01)
+        await live.stop()
+
+    run(manager.url, story)
+
+
+def test_the_tasks_of_a_job_that_is_seen_to_have_changed_are_read_though_nobody_told_of_them(
+    manager: ManagerStandIn,
+) -> None:
+    async def story(client: ManagerClient) -> None:
+        live = ManagerLive(client, lambda *_: None, Rhythm(reconnect=0.02, resync=3600.0, breath=0.01))
+        quiet, loud = await watched_jobs(client, live)
+        manager.work(only_task(manager, quiet), "completed", announce=False)
+        manager.work(only_task(manager, loud), "active")
+        await until(lambda: live.mirror.jobs[quiet]["status"] == "completed")
+        await until(lambda: live.mirror.tasks[quiet][0]["status"] == "completed")
+        await live.stop()
+
+    run(manager.url, story)
+
+
+def test_tasks_that_are_just_being_read_again_are_not_yet_as_read(manager: ManagerStandIn) -> None:
+    """Whoever took them for that would leave the job, and miss what is on its way."""
+    told: list[object] = []
+
+    async def story(client: ManagerClient) -> None:
+        live = ManagerLive(client, lambda *_: None, LIVELY)
+        job, _ = await watched_jobs(client, live)
+
+        def instead(request: web.Request) -> None:
+            if request.path == f"/api/v3/jobs/{job}/tasks":
+                told.append(live.tasks_as_read(job))
+
+        manager.chaos.instead = instead
+        manager.work(only_task(manager, job), "active")
+        await until(lambda: len(told) > 2)
+        await live.stop()
+
+    run(manager.url, story)
+    assert set(told) == {None}
 
 
 # Busy

@@ -214,6 +214,24 @@ def test_tasks_are_settled_until_their_job_changes(journal: Journal) -> None:
     assert journal.settled_jobs() == set()
 
 
+def test_of_two_jobs_with_one_key_the_one_that_stays_is_found_by_it(journal: Journal) -> None:
+    """Two hosts submitted it at the same moment, and one has taken its own back."""
+    ours, theirs = remote("queued"), remote("queued", remote_id="u-2")
+    journal.mirror_jobs([ours, theirs])
+    assert (found := journal.job_of_dedupe("key")) is not None
+    assert found.remote_id == "u-1"
+    assert list(journal.mirror_jobs([theirs])) == ["u-2"]
+    assert (found := journal.job_of_dedupe("key")) is not None
+    assert found.remote_id == "u-2"
+
+
+def test_a_task_that_is_done_again_with_the_same_end_ended_when_it_last_did(journal: Journal) -> None:
+    (job,) = journal.mirror_jobs([remote("failed")]).values()
+    for moment in (210.0, 220.0):
+        journal.mirror_tasks(job, [RemoteTask("t-1", 1, "say", "misc", 50, "failed", "no disk", "w", moment, 0, 1)])
+        assert [task.finished for task in journal.job_tasks(job)] == [moment]
+
+
 def test_old_jobs_are_forgotten_with_their_tasks(journal: Journal) -> None:
     job, _ = journal.add_job(NewJob("one", "t", [NewTask("a", "misc", ECHO)]))
     work(journal)
@@ -245,7 +263,20 @@ def test_five_thousand_tasks_are_claimed_one_by_one_without_delay(journal: Journ
 def test_a_farm_with_thousands_of_jobs_is_looked_at_again_without_delay(journal: Journal) -> None:
     """Each of its jobs is found by an index; without it 5,000 of them held the engine's transactions for 6 s a look."""
     values = dict.fromkeys(
-        ("name", "priority", "status", "activity", "settings", "metadata", "finished", "done", "total", "updated"), 0
+        (
+            "name",
+            "priority",
+            "status",
+            "activity",
+            "settings",
+            "metadata",
+            "finished",
+            "done",
+            "total",
+            "updated",
+            "dedupe",
+        ),
+        0,
     )
     for sql, given in ((farm_jobs._NUMBER, ("u-1",)), (farm_jobs._CHANGED, {**values, "remote": "u-1"})):
         with journal.write() as db:
