@@ -37,10 +37,16 @@ apt_install() {
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } || return 1
 }
 
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+
 system_packages() {
     command -v dpkg-query >/dev/null 2>&1 || return 0
     missing=""
     for package in $PACKAGES; do installed "$package" || missing="$missing $package"; done
+    # Debian keeps ensurepip in a package of its own.
+    case "$1" in
+        /usr/bin/* | /bin/*) "$1" -c 'import ensurepip' 2>/dev/null || missing="$missing python$(version_of "$1")-venv" ;;
+    esac
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" = 0 ]; then
         # shellcheck disable=SC2086
@@ -65,18 +71,12 @@ find_python() {
 make_venv() {
     rm -rf "$VENV"
     if "$1" -c 'import ensurepip, venv' 2>/dev/null && "$1" -m venv "$VENV" >/dev/null 2>&1; then return 0; fi
-    # Debian keeps ensurepip in a package of its own.
-    version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        apt_install "python$version-venv" || apt_install python3-venv || true
-        rm -rf "$VENV"
-        if "$1" -m venv "$VENV"; then return 0; fi
-    fi
     rm -rf "$VENV"
     if "$1" -m pip --version >/dev/null 2>&1 && "$1" -m venv --without-pip "$VENV"; then
         "$1" -m pip --python "$VENV/bin/python" install -q pip && return 0
     fi
     rm -rf "$VENV"
+    version=$(version_of "$1")
     fail "this Python cannot make an environment. Install python$version-venv (apt-get install python$version-venv)"
 }
 
@@ -84,8 +84,8 @@ if [ -x "$VENV/bin/signalbox" ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(w
     exit 0
 fi
 
-system_packages
 python=$(find_python) || fail "Python 3.11 or newer is needed (apt-get install python3 python3-venv, or set PYTHON)"
+system_packages "$python"
 if ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1 ||
     ! "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     [ "$(cd "$VENV" && pwd)" != "$("$VENV/bin/python" -c 'import sys; print(sys.prefix)')" ]; then
