@@ -229,8 +229,8 @@ class Run:
     def trace(self) -> None:
         """Run once more, noting where tasks were made, when a finding of the first run has no place."""
         wanted = any("stack" not in finding for finding in self.header["findings"])
-        count = (self.header.get("summary") or {}).get("tasks", 0)
-        if not wanted or self.request.get("trace") or not 0 < count <= _TRACED_TASKS or self.left() < 0.5:
+        count = max((self.header.get("summary") or {}).get("tasks", 0), self.header.get("made", 0))
+        if not wanted or self.request.get("trace") or count > _TRACED_TASKS or self.left() < 0.5:
             return
         traced = World(self.engine.prelude)
         request = {**self.request, "trace": True}
@@ -258,7 +258,7 @@ class Run:
         """No script provides the job type."""
         name = self.request["job_type"]
         ignored = "; ".join(f"{file}: {why}" for file, why in self.request["ignored"].items())
-        hint = f"No script makes {name!r}. {ignored}".strip()
+        hint = f"None of the scripts makes the job type {name!r}. {ignored}".strip()
         self.header |= {
             "outcome": "error",
             "error": {"message": outcomes.UNKNOWN_TYPE, "kind": "unknown_type", "hint": hint},
@@ -412,7 +412,7 @@ class Run:
             job["settings_error"] = head["settings_error"]
         job["metadata"] = json.loads(head["metadata"])
         self.header |= {
-            key: head[key] for key in ("summary", "findings", "events", "modules", "declared", "milliseconds")
+            key: head[key] for key in ("summary", "findings", "events", "modules", "declared", "made", "milliseconds")
         }
         self.header["job"] = job
         if head["too_deep"]:

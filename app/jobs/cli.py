@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -22,6 +24,7 @@ from app.rules.words import many
 from app.settings.models import FlamencoSettings
 from app.settings.paths import settings_path
 from app.settings.store import SettingsError, SettingsStore
+from app.terminal import given_path, path_option
 
 USAGE = 2
 MANAGER_VARIABLE = "SIGNALBOX_MANAGER_URL"
@@ -54,20 +57,38 @@ def _version(given: str | None, manager: str | None = None) -> str:
     return version
 
 
+def _why(error: OSError) -> str:
+    """What the system says, and of which file, in a form people read."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _json(text: str, **more: Any) -> Any:
+    """ValueError for what is not JSON, or nested too deeply to be read."""
+    try:
+        return json.loads(text, **more)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def _read_script(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(loader.MAX_FILE + 1)
     except OSError as error:
         _usage(f"cannot read {path}: {error.strerror}; give the path of a job compiler script")
+    if len(data) > loader.MAX_FILE:
+        _usage(f"{path} is larger than {loader.MAX_FILE >> 20} MB; give the path of a job compiler script")
+    return data
 
 
 def _read_job(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        job = json.loads(path.read_text("utf-8"))
+        job = _json(path.read_text("utf-8-sig"))
     except OSError as error:
-        _usage(f"cannot read {path}: {error.strerror}")
+        _usage(f"cannot read {path}: {error.strerror}; give a file that holds a job")
     except ValueError as error:
         _usage(f"{path} is not JSON: {error}; a job looks like the body of POST /api/v3/jobs")
     if not isinstance(job, dict):
@@ -83,10 +104,15 @@ def parse_set(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not key:
             _usage(f"--set {pair}: write KEY=VALUE")
         try:
-            settings[key] = json.loads(value)
+            settings[key] = _json(value, parse_constant=_not_json)
         except ValueError:
             settings[key] = value
     return settings
+
+
+def _not_json(word: str) -> NoReturn:
+    """NaN and Infinity, which only Python takes for JSON."""
+    raise ValueError(word)
 
 
 def _scripts(script: Path, scripts_dir: Path | None) -> dict[str, str | bytes]:
@@ -95,7 +121,7 @@ def _scripts(script: Path, scripts_dir: Path | None) -> dict[str, str | bytes]:
         try:
             files.update(loader.read_folder(scripts_dir))
         except OSError as error:
-            _usage(f"cannot read {scripts_dir}: {error.strerror}")
+            _usage(f"cannot read {scripts_dir}: {error.strerror}; give a folder of scripts")
     else:
         files.update(helpers_of(script))
     files[script.name] = _read_script(script)
@@ -116,8 +142,10 @@ def _complete_job(job: dict[str, Any] | None, script: Path, settings: dict[str, 
     complete.setdefault("name", "preview")
     complete.setdefault("type", loader.job_type_name(script.name))
     complete.setdefault("submitter_platform", "linux")
-    if settings:
-        complete["settings"] = {**(complete.get("settings") or {}), **settings}
+    given = complete.get("settings") or {}
+    # A job whose settings are no object is refused as the Manager refuses it, whatever is added to them.
+    if settings and isinstance(given, dict):
+        complete["settings"] = {**given, **settings}
     return complete
 
 
@@ -127,25 +155,20 @@ def _with_defaults(pool: CompilerPool, request: CompileRequest, settings: dict[s
     if first.job_type is None:
         return request
     defaults = settings_form.submitted_defaults(first.job_type)
-    job = {**request.job, "settings": {**defaults, **settings}}
-    return CompileRequest(
-        scripts=request.scripts,
-        job=job,
-        created=request.created,
-        timezone=request.timezone,
-        manager_version=request.manager_version,
-    )
+    return replace(request, job={**request.job, "settings": {**defaults, **settings}})
 
 
 def compile_command(
-    script: Annotated[Path | None, typer.Argument(metavar="SCRIPT.js", help="The job compiler script.")] = None,
-    job: Annotated[Path | None, typer.Option("--job", help="A job: the body of POST /api/v3/jobs.")] = None,
+    script: Annotated[
+        Path | None, typer.Argument(metavar="SCRIPT.js", parser=given_path, help="The job compiler script.")
+    ] = None,
+    job: Annotated[Path | None, path_option("--job", "A job: the body of POST /api/v3/jobs.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of a setting; VALUE may be JSON.")] = None,
     zone: Annotated[str, typer.Option("--zone", help="The Manager's time zone.")] = "UTC",
     created: Annotated[str | None, typer.Option("--created", help="job.created, ISO; now when absent.")] = None,
-    scripts_dir: Annotated[Path | None, typer.Option("--scripts-dir", help="Scripts folder for helpers.")] = None,
+    scripts_dir: Annotated[Path | None, path_option("--scripts-dir", "Scripts folder for helpers.")] = None,
     manager_version: Annotated[str | None, typer.Option("--manager-version", help="e.g. 3.8.5")] = None,
-    batch: Annotated[Path | None, typer.Option("--batch", help="JSON lines: one case a line.")] = None,
+    batch: Annotated[Path | None, path_option("--batch", "JSON lines: one case a line.")] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
 ) -> None:
     """Show exactly what a Flamenco Manager would make of a job. Exit 0: ok, 1: anything else, 2: usage."""
@@ -160,8 +183,10 @@ def compile_command(
     given = _read_job(job)
     try:
         zones.to_epoch(created, zone)
+    except zones.UnknownZone as error:
+        _usage(f"--zone {zone}: {error}")
     except ValueError as error:
-        _usage(f"--zone {zone}, --created {created}: {error}")
+        _usage(f"--created {created}: {error}; write a date and time like 2026-01-02T03:04:05")
     request = CompileRequest(
         scripts=_scripts(script, scripts_dir),
         script=script.name,
@@ -193,10 +218,10 @@ def _show(pool: CompilerPool, result: CompileResult) -> None:
         )
         for task in pool.pages(result.result_id, 0, 20):
             after = ", ".join(str(index + 1) for index in task["dependencies"])
-            commands = ", ".join(command["name"] for command in task["commands"])
+            commands = ", ".join(command["name"] for command in task["commands"]) or "(no commands)"
             typer.echo(f"  {task['name']} [{task['type']}] {commands}" + (f"  after {after}" if after else ""))
         if summary.tasks > 20:
-            typer.echo(f"  ... and {summary.tasks - 20} more")
+            typer.echo(f"  ... and {summary.tasks - 20:,} more")
     for line in result.prints:
         typer.echo(f"print: {line.text}")
     if result.error is not None:
@@ -219,21 +244,32 @@ def _lines(path: Path) -> Iterator[str]:
         yield from sys.stdin
         return
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             yield from file
-    except (OSError, UnicodeDecodeError) as error:
-        _usage(f"cannot read {path}: {error}")
+    except OSError as error:
+        _usage(f"cannot read {path}: {error.strerror}; give a file with one case a line")
+    except UnicodeDecodeError as error:
+        _usage(f"cannot read {path}: {error}; save it as UTF-8")
+
+
+_CASE_TEXTS = ("created_local", "created", "timezone", "manager_version", "platform")
 
 
 def _case_request(line: str, version: str) -> CompileRequest:
-    case = json.loads(line)
-    if not isinstance(case, dict) or not isinstance(case.get("scripts", {}), dict):
+    case = _json(line)
+    if not isinstance(case, dict):
         raise ValueError('a case is a JSON object with "scripts", "job", "created_local", "timezone"')
+    scripts = case.get("scripts", {})
+    if not isinstance(scripts, dict) or not all(isinstance(text, str) for text in scripts.values()):
+        raise ValueError('"scripts" must hold the text of each script by its file name')
     job = case.get("job", {})
     if not isinstance(job, dict):
         raise ValueError('"job" must be a JSON object')
+    for key in _CASE_TEXTS:
+        if not isinstance(case.get(key) or "", str):
+            raise ValueError(f'"{key}" must be a string')
     return CompileRequest(
-        scripts=case.get("scripts", {}),
+        scripts=scripts,
         job=job,
         created=case.get("created_local") or case.get("created"),
         timezone=case.get("timezone") or "UTC",
@@ -263,7 +299,7 @@ def _batch(path: Path, version: str) -> int:
             try:
                 ahead.append(pool.submit(_case_request(line, version), channel=""))
             except (ValueError, TypeError) as error:
-                ahead.append(f"this line is no case: {error}")
+                ahead.append(f"this line is not a case: {error}")
             # Fewer in flight than results the pool keeps.
             if len(ahead) >= _AHEAD - 1:
                 _write_answer(pool, ahead.popleft())
@@ -274,9 +310,9 @@ def _batch(path: Path, version: str) -> int:
 
 # ------------------------------------------------------------------------------------------------ lint
 def lint_command(
-    script: Annotated[Path, typer.Argument(metavar="SCRIPT.js", help="The job compiler script.")],
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT.js", parser=given_path, help="The job compiler script.")],
     manager_version: Annotated[str | None, typer.Option("--manager-version", help="e.g. 3.8.5")] = None,
-    scripts_dir: Annotated[Path | None, typer.Option("--scripts-dir", help="Scripts folder for helpers.")] = None,
+    scripts_dir: Annotated[Path | None, path_option("--scripts-dir", "Scripts folder for helpers.")] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
 ) -> None:
     """Findings about a script: what the Manager refuses or silently gets wrong. Exit 1 when one is an error."""
@@ -287,12 +323,7 @@ def lint_command(
     )
     with CompilerPool() as pool:
         result = pool.compile(_with_defaults(pool, request, {}))
-    findings = list(result.lint)
-    if result.outcome is not OutcomeKind.OK and result.error is not None and result.error.kind != "syntax":
-        error = result.error
-        code = "compile-" + error.kind
-        place = (error.line, error.column)
-        findings.append(Diagnostic(Severity.WARNING, code, error.message, *place, file=script.name))
+    findings = [*result.lint, *_outcome_finding(result, script.name)]
     if as_json_:
         typer.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False))
     else:
@@ -303,10 +334,24 @@ def lint_command(
     raise typer.Exit(1 if any(finding.severity is Severity.ERROR for finding in findings) else 0)
 
 
+def _outcome_finding(result: CompileResult, file: str) -> list[Diagnostic]:
+    """What came of a job with the form's defaults.
+
+    A script that refuses them may want others: a warning. One that is no job type, or hangs the Manager, is an error.
+    """
+    error = result.error
+    if result.outcome is OutcomeKind.OK or error is None or error.kind == "syntax":
+        return []
+    grave = result.job_type is None or result.outcome is OutcomeKind.MANAGER_HANGS
+    text = f"{error.message}. {error.hint}" if error.kind == "unknown_type" else error.message
+    severity = Severity.ERROR if grave else Severity.WARNING
+    return [Diagnostic(severity, "compile-" + error.kind, text, error.line, error.column, file=file)]
+
+
 # ------------------------------------------------------------------------------------------------ deploy
 def deploy_command(
-    script: Annotated[Path, typer.Argument(metavar="SCRIPT.js", help="The job compiler script.")],
-    to: Annotated[Path, typer.Option("--to", help="The Manager's scripts folder.")],
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT.js", parser=given_path, help="The job compiler script.")],
+    to: Annotated[Path, path_option("--to", "The Manager's scripts folder.")],
     manager: Annotated[str | None, typer.Option("--manager", help="The Manager's address, to verify.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show the diff; touch nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Deploy in spite of failed checks.")] = False,
@@ -317,11 +362,16 @@ def deploy_command(
 
     version = _version(manager_version, manager)
     text = loader.decode(_read_script(script))
-    if not to.is_dir():
-        _usage(f"{to} is no folder; give the scripts folder next to the Manager's program")
+    _must_be_folder(to)
     with CompilerPool() as pool:
         deployer = Deployer(to, pool, manager_url=manager, manager_version=version)
-        plan = deployer.plan(script.name, text)
+        try:
+            plan = deployer.plan(script.name, text)
+        except ValueError as error:
+            _usage(f"{error}; rename the file")
+        except OSError as error:
+            typer.echo(f"not deployed, {to} cannot be read: {_why(error)}; mend that and deploy again", err=True)
+            raise typer.Exit(1) from error
         for check in plan.checks:
             mark = "ok" if check.ok else "FAILED" if check.blocking else "note"
             typer.echo(f"{mark:6} {check.name}: {check.detail}")
@@ -337,12 +387,23 @@ def deploy_command(
             typer.echo(f"not deployed: {refused}", err=True)
             raise typer.Exit(1) from refused
         except OSError as error:
-            typer.echo(f"not deployed, {plan.target} is as it was: {error}", err=True)
+            typer.echo(f"not deployed, {plan.target} is as it was: {_why(error)}; mend that and deploy again", err=True)
             raise typer.Exit(1) from error
     typer.echo(f"deployed {report.target}; {report.verification}")
     if report.restart:
         typer.echo(report.restart)
     raise typer.Exit(1 if report.verified is False else 0)
+
+
+def _must_be_folder(path: Path) -> None:
+    problem = ""
+    try:
+        if not stat.S_ISDIR(path.stat().st_mode):
+            problem = "it is a file"
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        _usage(f"cannot deploy to {path}: {problem}; give the scripts folder next to the Manager's program")
 
 
 def register(app: typer.Typer) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import time
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from app.jobs.files import crash_point
 from app.jobs.model import (
     DEFAULT_MANAGER_VERSION,
     CompileRequest,
+    CompileResult,
     DeployCheck,
     DeployPlan,
     DeployReport,
@@ -78,7 +80,7 @@ class Deployer:
         Raises ValueError for a name that is no script's, OSError when the folder cannot be read.
         """
         if "/" in script or "\\" in script or not script.endswith(".js") or script.startswith("."):
-            raise ValueError(f"{script!r} is no script name; the Manager reads NAME.js in the folder itself")
+            raise ValueError(f"{script!r} cannot be the name of a script; the Manager reads files like my_job.js")
         target = self.target_dir / script
         old = self._read(target)
         old_text = None if old is None else loader.decode(old)
@@ -173,23 +175,32 @@ class Deployer:
         detail = f"job type {first.job_type['name']}, etag {first.job_type['etag']}" if first.job_type else ""
         if not loads and first.error is not None:
             place = f" ({first.error.file}:{first.error.line}:{first.error.column})" if first.error.line else ""
-            detail = first.error.message + place
+            why = f". {first.error.hint}" if first.error.kind == "unknown_type" else ""
+            detail = first.error.message + place + why
         checks.append(DeployCheck("the Manager can load it", ok=loads, blocking=True, detail=detail))
         if first.outcome is OutcomeKind.MANAGER_HANGS and first.error is not None:
             checks.append(DeployCheck("does not hang the Manager", ok=False, blocking=True, detail=first.error.message))
-        for sample in self.samples:
-            checks.append(self._sample_check(script, text, sample))
-        if not self.samples and first.job_type is not None:
-            defaults = {"name": "defaults", "settings": submitted_defaults(first.job_type)}
-            checks.append(self._sample_check(script, text, SampleJob("the defaults", script, defaults), blocking=False))
-        errors = [finding for finding in first.lint if finding.severity is Severity.ERROR]
-        warnings = sum(1 for finding in first.lint if finding.severity is Severity.WARNING)
-        detail = "; ".join(f"{e.line}:{e.column} {e.message}" for e in errors[:5]) or many(warnings, "warning")
-        checks.append(DeployCheck("lint", ok=not errors, blocking=False, detail=detail))
+        tried = [(sample, self.pool.compile(self._request(script, text, sample))) for sample in self.samples]
+        if not tried and first.job_type is not None:
+            settings = submitted_defaults(first.job_type)
+            defaults = SampleJob("the defaults", script, {"name": "defaults", "settings": settings})
+            tried = [(defaults, self.pool.compile(self._request(script, text, defaults)))]
+        checks += [self._sample_check(sample, result, blocking=bool(self.samples)) for sample, result in tried]
+        # The first compile had no settings at all: what it did with them is nobody's job.
+        checks.append(self._lint_check([result for _sample, result in tried] or [first]))
         return checks
 
-    def _sample_check(self, script: str, text: str, sample: SampleJob, *, blocking: bool = True) -> DeployCheck:
-        result = self.pool.compile(self._request(script, text, sample))
+    @staticmethod
+    def _lint_check(results: Sequence[CompileResult]) -> DeployCheck:
+        findings = list(dict.fromkeys(finding for result in results for finding in result.lint))
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
+        told = "; ".join(f"{one.line}:{one.column} {one.message}" for one in (errors or warnings)[:5])
+        detail = told if errors else many(len(warnings), "warning") + (f": {told}" if told else "")
+        return DeployCheck("lint", ok=not errors, blocking=False, detail=detail)
+
+    @staticmethod
+    def _sample_check(sample: SampleJob, result: CompileResult, *, blocking: bool) -> DeployCheck:
         detail = many(result.summary.tasks, "task") if result.ok else ""
         if result.error is not None:
             detail = f"{result.outcome}: {result.error.message}"
@@ -229,9 +240,10 @@ class Deployer:
     def _verify(self, script: str, text: str) -> tuple[bool | None, str]:
         """Whether the Manager now answers with this script's etag."""
         if not self.manager_url:
-            return None, "not verified: no Manager was named"
+            return None, "not verified: no address of a Manager was given"
         expected = self.pool.compile(self._request(script, text, None)).job_type
-        url = f"{self.manager_url.rstrip('/')}/api/v3/jobs/type/{loader.job_type_name(script)}"
+        name = urllib.parse.quote(loader.job_type_name(script), safe="", errors="surrogatepass")
+        url = f"{self.manager_url.rstrip('/')}/api/v3/jobs/type/{name}"
         try:
             answer = get_json(url)
         except ManagerUnclear as error:

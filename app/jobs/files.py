@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -63,10 +64,10 @@ def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system can."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        return  # some network file systems cannot; the rename is still atomic
-    finally:
-        os.close(descriptor)
+    # Some network file systems cannot, nor can who may write but not read there; the rename is done all the same.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -106,7 +106,7 @@ class ScriptLibrary:
 
     def _file(self, name: str) -> Path:
         if "/" in name or "\\" in name or not name.endswith(".js"):
-            raise ValueError(f"{name!r} is no script name; it looks like my_job.js")
+            raise ValueError(f"{name!r} cannot be the name of a script; a name looks like my_job.js")
         return self.drafts_dir / (name + ".draft.json")
 
     def autosave(self, name: str, text: str, base_sha256: str = "") -> Draft:
@@ -143,6 +143,6 @@ class ScriptLibrary:
         """A fresh draft. KeyError for the template, FileExistsError when a script of that name exists, ValueError."""
         text = TEMPLATES[template].text
         if self.path_of(name) is not None or self._draft(name) is not None:
-            raise FileExistsError(f"there is a script named {name}; choose another name")
+            raise FileExistsError(f"a script named {name} exists already; choose another name")
         self.autosave(name, text)
         return ScriptText(name, text, "", None)

@@ -47,7 +47,7 @@ def from_analysis(analysis: dict[str, Any], file: str, version: str, helpers: Se
         Diagnostic(
             Severity.ERROR,
             "helper-missing",
-            f'require("{entry["name"]}"): there is no such file in the scripts folder',
+            f'require("{entry["name"]}"): the scripts folder holds no such file',
             entry["line"],
             entry["column"],
             file=file,
@@ -182,8 +182,9 @@ _RUN_TEXTS = {
 
 
 def _position(stack: str) -> tuple[int, int]:
-    at = next(iter(outcomes.frames(stack or "")), None)
-    return (at.line, at.column) if at is not None and at.file == "sb0.js" else (0, 0)
+    """The innermost place in the script itself; what happens in a helper is told where the script called it."""
+    at = next((frame for frame in outcomes.frames(stack or "") if frame.file == "sb0.js"), None)
+    return (at.line, at.column) if at is not None else (0, 0)
 
 
 def _from_run(header: dict[str, Any], sent: dict[str, Any]) -> list[Diagnostic]:
@@ -195,6 +196,9 @@ def _from_run(header: dict[str, Any], sent: dict[str, Any]) -> list[Diagnostic]:
         code = raw["code"]
         if code == "setting-missing":
             found += _missing_setting(raw, header, sent)
+            continue
+        if code == "task-not-added":
+            found += _not_added(raw, header, file)
             continue
         severity, text = _RUN_TEXTS[code]
         line, column = _position(raw.get("stack", "")) if raw.get("stack") else _placed(raw, places)
@@ -218,9 +222,25 @@ def _placed(raw: dict[str, Any], places: dict[str, Any]) -> tuple[int, int]:
 
 def _call_site(header: dict[str, Any], code: str) -> tuple[int, int]:
     """The only call that can be meant, when there is just one."""
-    wanted = "addTask" if code == "duplicate-task" else "addDependency"
+    wanted = {"duplicate-task": "addTask", "task-not-added": "Task"}.get(code, "addDependency")
     calls = [call for call in header.get("analysis", {}).get("calls", ()) if call["name"] == wanted]
-    return (calls[0]["line"], calls[0]["column"]) if calls else (0, 0)
+    return (calls[0]["line"], calls[0]["column"]) if len(calls) == 1 else (0, 0)
+
+
+def _not_added(raw: dict[str, Any], header: dict[str, Any], file: str) -> list[Diagnostic]:
+    """Tasks that were made and never put into the job: one finding for each place of the script that made some."""
+    stacks = (header.get("places") or {}).get("made", ())
+    by_place: dict[tuple[int, int], list[str]] = {}
+    for number, name in raw["tasks"]:
+        place = _position(stacks[number]) if number < len(stacks) else (0, 0)
+        by_place.setdefault(place if place[0] else _call_site(header, "task-not-added"), []).append(name)
+    found = []
+    for place, names in by_place.items():
+        count = len(names) if len(by_place) > 1 else raw["total"]
+        what = f'the task "{names[0]}" is' if count == 1 else f'{count:,} tasks ("{names[0]}", ...) are'
+        text = f"{what} made but never added to the job: the Manager drops what job.addTask() was not called with"
+        found.append(Diagnostic(Severity.WARNING, "task-not-added", text, *place, file=file))
+    return found
 
 
 def _missing_setting(raw: dict[str, Any], header: dict[str, Any], sent: dict[str, Any]) -> list[Diagnostic]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 TINY = 8
 """Files of fewer bytes are ignored by the Manager."""
-_MAX_FILE = 16 * 1024 * 1024
+MAX_FILE = 16 * 1024 * 1024
+"""Larger files are not read: nobody wrote them as scripts. The Manager has no such limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,11 @@ def job_type_name(file: str) -> str:
 
 def decode(source: str | bytes) -> str:
     """Script text as the engine reads it: bad bytes become U+FFFD, a byte order mark is dropped."""
-    text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
+    if isinstance(source, str):
+        if source.isascii():
+            return source
+        source = source.encode("utf-8", "surrogatepass")
+    text = source.decode("utf-8", "replace")
     return text.removeprefix("\ufeff")
 
 
@@ -71,11 +76,11 @@ def read_folder(folder: Path) -> dict[str, str | bytes]:
     found: dict[str, str | bytes] = {}
     for path in sorted(folder.iterdir()):
         mode = path.lstat().st_mode
-        if stat.S_ISREG(mode) and path.suffix in {".js", ".json"} and path.stat().st_size <= _MAX_FILE:
+        if stat.S_ISREG(mode) and path.suffix in {".js", ".json"} and path.stat().st_size <= MAX_FILE:
             _read_into(found, folder, path)
         elif stat.S_ISDIR(mode):
             for helper in sorted(path.rglob("*")):
-                if helper.suffix in {".js", ".json"} and helper.is_file() and helper.stat().st_size <= _MAX_FILE:
+                if helper.suffix in {".js", ".json"} and helper.is_file() and helper.stat().st_size <= MAX_FILE:
                     _read_into(found, folder, helper)
     return found
 

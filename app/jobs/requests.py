@@ -161,7 +161,10 @@ def prepare(request: CompileRequest) -> dict[str, Any]:
 
 
 def _json_map(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(key): _as_json_value(value) for key, value in values.items()}
+    try:
+        return {str(key): _as_json_value(value) for key, value in values.items()}
+    except RecursionError as error:
+        raise ValueError("a value of the job is nested too deeply for the preview; send it flatter") from error
 
 
 _CAUSE = re.compile(r"\bcause\b")

@@ -72,7 +72,7 @@ class SampleJobs:
 
 def _sample(raw: dict[str, Any]) -> SampleJob:
     if not isinstance(raw["job"], dict):
-        raise TypeError("its job is no JSON object")
+        raise TypeError('"job" must hold a JSON object')
     return SampleJob(
         name=str(raw["name"]),
         script=str(raw["script"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.jobs.model import DEFAULT_MANAGER_VERSION
 
-_VERSION = re.compile(r"^v?(\d+)(?:\.(\d+))?")
+_VERSION = re.compile(r"^v?(\d{1,4})(?!\d)(?:\.(\d{1,4}))?(?!\d)")
 
 TASK_TYPES = ("blender", "ffmpeg", "file-management", "misc")
 """Task types a Worker accepts by its default configuration; others need a configured Worker."""
@@ -23,7 +23,7 @@ def parse_version(text: str) -> tuple[int, int]:
     """``(3, 8)`` of "3.8.5", "v3.9-beta1", "3.7"; ValueError for anything else."""
     match = _VERSION.match(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no Flamenco version; use one like {DEFAULT_MANAGER_VERSION}")
+        raise ValueError(f"{text!r} is not a version of Flamenco; use one like {DEFAULT_MANAGER_VERSION}")
     return int(match[1]), int(match[2] or 0)
 
 

@@ -19,7 +19,7 @@ class ManagerUnclear(ConnectionError):
 def get_json(url: str, timeout: float = 5.0) -> object:
     """The JSON a Manager answers to a GET. Raises ManagerUnclear."""
     if not url.startswith(("http://", "https://")):
-        raise ManagerUnclear(f"{url} is no address of a Manager; it looks like http://host:8080")
+        raise ManagerUnclear(f"{url} is not the address of a Manager; an address looks like http://host:8080")
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310
             body = answer.read(_MAX_ANSWER + 1)

@@ -23,22 +23,26 @@ class UnknownZone(ValueError):
 
 def _zone_bytes(name: str) -> bytes:
     if not name or name.startswith(("/", ".")) or ".." in name.split("/"):
-        raise UnknownZone(f"{name!r} is no time zone name; use one like Europe/Amsterdam or UTC")
-    for root in zoneinfo.TZPATH:
-        path = Path(root) / name
-        if path.is_file():
-            return path.read_bytes()
+        raise UnknownZone(f"{name!r} is not the name of a time zone; use one like Europe/Amsterdam or UTC")
     try:
+        for root in zoneinfo.TZPATH:
+            path = Path(root) / name
+            if path.is_file():
+                return path.read_bytes()
         package = "tzdata.zoneinfo" + "".join("." + part for part in name.split("/")[:-1])
         return (importlib.resources.files(package) / name.rsplit("/", maxsplit=1)[-1]).read_bytes()
     except (ModuleNotFoundError, OSError) as error:
-        raise UnknownZone(f"this machine knows no time zone {name!r}; use one like Europe/Amsterdam or UTC") from error
+        raise UnknownZone(
+            f"this machine does not know the time zone {name!r}; use one like Europe/Amsterdam or UTC"
+        ) from error
 
 
 def _parse(data: bytes) -> tuple[list[int], list[tuple[int, bool, str]], list[int]]:
     """Transitions, local time types and the type in force after each transition of a TZif file."""
     if data[:4] != b"TZif":
-        raise UnknownZone("the zone file is damaged")
+        raise UnknownZone(
+            "what this machine has under that name is not a time zone; use one like Europe/Amsterdam or UTC"
+        )
     version = data[4:5]
     offset, size, pattern = 0, 4, "i"
     header = struct.unpack(">6I", data[20:44])

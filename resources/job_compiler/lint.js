@@ -197,7 +197,12 @@
       if (!element || element.type !== "ObjectExpression") { complete = false; continue; }
       if (element.properties.some((p) => p.type !== "Property")) complete = false;
       const key = literal(propertyOf(element, "key"));
-      if (typeof key !== "string") { complete = false; continue; }
+      if (typeof key !== "string") {
+        const spread = element.properties.some((p) => keyOf(p) === null);
+        if (propertyOf(element, "key") === null && !spread) report.add("warning", "setting-key-missing", "this setting has no key: no script can read it", element);
+        complete = false;
+        continue;
+      }
       if (keys.has(key)) report.add("warning", "setting-twice", `the setting "${key}" is declared twice`, element);
       keys.set(key, element);
       checkSetting(element, key, report);
@@ -208,15 +213,29 @@
     const node = propertyOf(element, field);
     const value = literal(node);
     if (typeof value === "string" && !allowed.includes(value)) {
-      report.add("warning", "setting-" + field, `"${value}" is no ${field} of a setting (${allowed.join(", ")}); the Manager takes it, the Blender add-on does not know it`, node);
+      report.add("warning", "setting-" + field, `the setting "${key}" has ${field}: "${value}"; the Manager takes it, but the Blender add-on only knows ${allowed.join(", ")}`, node);
     }
     return value;
+  }
+  const SHAPES = [["choices", "a list"], ["propargs", "an object"], ["evalInfo", "an object"]];
+  /** What keeps the Manager from reading the whole JOB_TYPE; its own message names no place. */
+  function checkShapes(element, key, report) {
+    for (const [field, wanted] of SHAPES) {
+      const node = propertyOf(element, field);
+      if (typeof literal(node) === "string") report.add("error", "setting-shape", `${field} of the setting "${key}" must be ${wanted}: the Manager refuses the whole job type`, node);
+    }
+    const given = propertyOf(element, "default");
+    const number = given && given.type === "UnaryExpression" ? given.argument : given;
+    if (number && ((number.type === "Identifier" && (number.name === "NaN" || number.name === "Infinity")) || /FunctionExpression$/.test(number.type))) {
+      report.add("error", "setting-shape", `the default of the setting "${key}" cannot be written as JSON: the Manager refuses the whole job type`, given);
+    }
   }
   function checkSetting(element, key, report) {
     const type = oneOf(element, "type", SETTING_TYPES, key, report);
     if (propertyOf(element, "type") === null) report.add("warning", "setting-type", `the setting "${key}" has no type`, element);
     oneOf(element, "subtype", SUBTYPES, key, report);
     oneOf(element, "visible", VISIBILITIES, key, report);
+    checkShapes(element, key, report);
     const choices = propertyOf(element, "choices");
     const value = literal(propertyOf(element, "default"));
     if (choices && choices.type === "ArrayExpression") {
@@ -225,7 +244,7 @@
       if (value !== undefined && !allowed.includes(undefined) && !allowed.includes(value)) report.add("warning", "setting-default", `the default of "${key}" is not among its choices`, propertyOf(element, "default"));
     }
     if (value !== undefined && ((type === "int32" && !Number.isInteger(value)) || (type === "float" && typeof value !== "number") || (type === "bool" && typeof value !== "boolean"))) {
-      report.add("warning", "setting-default", `the default of "${key}" is no ${type}`, propertyOf(element, "default"));
+      report.add("warning", "setting-default", `the default of "${key}" does not fit its type ${type}`, propertyOf(element, "default"));
     }
     for (const p of element.properties) {
       const name = keyOf(p);
@@ -316,6 +335,7 @@
       const type = literal(node.arguments[1]);
       if (typeof type === "string") report.taskTypes.push({ type, line: report.place(node.loc.start)[0], column: report.place(node.loc.start)[1] });
       if (node.arguments.length < 2) report.add("error", "task-type-missing", "author.Task(name, type) needs both", node);
+      report.calls.push({ name: "Task", line: report.place(node.loc.start)[0], column: report.place(node.loc.start)[1] });
     }
     if (isMember(callee, "author", "Command")) {
       const name = literal(node.arguments[0]);

@@ -435,7 +435,8 @@
     get(m, key) {
       if (typeof key === "string" && hasOwn(m, key)) return wrap(m[key]);
       if (key === BEHIND) return m;
-      if (typeof key === "string" && !(key in ObjProto)) notice("setting-missing", key, { key });
+      // toJSON is read by JSON.stringify(job.settings), not by the script.
+      if (typeof key === "string" && key !== "toJSON" && !(key in ObjProto)) notice("setting-missing", key, { key });
       return reflectGet(ObjProto, key, weakGet(proxyOfMap, m));
     },
     set(m, key, value) {
@@ -779,6 +780,7 @@
     while (end > start && isSpace(charCode(text, end - 1))) end -= 1;
     return start === 0 && end === text.length ? text : substring(text, start, end);
   }
+  const made = [];                   // tasks of author.Task, for lint: which of them the job never got
   function authorTask(name, type) {
     const goName = trimGo(toGoString(name));
     const goType = trimGo(toGoString(type));
@@ -787,6 +789,7 @@
     serial += 1;
     const record = newTask(serial, goName, goType, 50);
     if (config.trace) record.at = stackText();
+    if (config.lint && made.length < config.limits.max_tasks) push(made, record);
     return structProxy(record, taskTraps);
   }
   function authorCommand(name, parameters, steps) {
@@ -1963,7 +1966,7 @@
     const head = {
       job: { name: job.name, type: job.jobType, priority: job.priority, worker_tag: job.workerTagUUID, shaman: job.storage.shamanCheckoutID },
       settings: settings.text, settings_error: settings.error, metadata: metadata.text, prints, panic: panicText,
-      modules: usedModules, declared,
+      modules: usedModules, declared, made: made.length,
     };
     const scan = scanTasks();
     head.store_error = settings.error || scan.store_error;
@@ -2039,8 +2042,25 @@
       storedEdges[i] = list;
     }
     findCycle(n, a, note);
+    const unadded = neverAdded((id) => (typeof id === "number" ? bySerial[id] !== undefined : mapHas(byText, id)));
+    if (unadded.total > 0) note("task-not-added", unadded);
     return { store_error: storeError, null_dependency: nullDependency, findings,
       summary: { tasks: n, by_type: byType, commands: byCommand, dependencies: edges, lost_dependencies: lost, steps } };
+  }
+  /**
+   * Tasks that were made and are not in the job: how many, and of the first of them [place among the made ones, name].
+   * One that was added and taken away again is meant so.
+   */
+  function neverAdded(inJob) {
+    const tasks = [];
+    let total = 0;
+    for (let i = 0; i < made.length; i += 1) {
+      const t = made[i];
+      if (t.added || inJob(t.id)) continue;
+      total += 1;
+      if (total <= 5000) push(tasks, [i, t.name]);
+    }
+    return { tasks, total };
   }
   function findCycle(n, a, note) {
     const state = new Uint8Array(n);
@@ -2058,12 +2078,19 @@
         if (state[target] === 1) {
           const names = [];
           for (let i = stack.length - 1; i >= 0; i -= 1) { push(names, a[stack[i]].name); if (stack[i] === target || names.length > 8) break; }
-          note("cycle", { index: node, task: a[node].name, names });
+          note("cycle", { index: node, task: a[node].name, names, place: placeOf(a[node], a[target].id) });
           return;
         }
         if (state[target] === 0) { state[target] = 1; push(stack, target); push(next, 0); }
       }
     }
+  }
+
+  /** Which of a task's dependencies is on the task of that identity. */
+  function placeOf(task, id) {
+    const { a, n } = task.dependencies;
+    for (let j = 0; j < n; j += 1) if (a[j] !== null && a[j].id === id) return j;
+    return -1;
   }
 
   /** Tasks [start, end) as a JSON array. */
@@ -2147,9 +2174,10 @@
   }
   /** Where tasks and dependencies were made: only filled in a traced run. */
   function places() {
-    const out = { tasks: [], dependencies: [] };
+    const out = { tasks: [], dependencies: [], made: [] };
     const { a, n } = job.tasks;
     for (let i = 0; i < n && i < 5000; i += 1) out.tasks[i] = a[i].at;
+    for (let i = 0; i < made.length && i < 5000; i += 1) out.made[i] = made[i].at;
     for (let i = 0; i < dependencyPlaces.length && i < 5000; i += 1) {
       const p = dependencyPlaces[i];
       out.dependencies[i] = [p.task.name, p.index, p.stack];

@@ -124,8 +124,25 @@ def test_a_script_that_hides_a_built_in_is_told(pool, scripts, tmp_path) -> None
 def test_names_that_leave_the_folder_are_refused(pool, scripts, tmp_path) -> None:
     door = deployer(scripts, pool, tmp_path)
     for name in ("../x.js", "a/b.js", "x.txt", ".x.js"):
-        with pytest.raises(ValueError, match="script name"):
+        with pytest.raises(ValueError, match="name of a script"):
             door.plan(name, NEW)
+
+
+def test_a_deployment_is_linted_with_what_the_form_would_send(pool, scripts, tmp_path) -> None:
+    """Without any settings the built-in script would give its Worker no duration."""
+    checks = {check.name: check for check in deployer(scripts, pool, tmp_path).plan("log.js", NEW).checks}
+    assert (checks["lint"].ok, checks["lint"].detail) == (True, "0 warnings")
+
+
+def test_a_deployment_is_linted_with_every_sample_job(pool, scripts, tmp_path) -> None:
+    samples = [
+        SampleJob("good", "log.js", {"settings": {"message": "a", "sleep_duration_seconds": 1}}),
+        SampleJob("bad", "log.js", {"settings": {"message": "a", "sleep_duration_seconds": "long"}}),
+    ]
+    plan = deployer(scripts, pool, tmp_path, samples=samples).plan("log.js", NEW)
+    found = next(check for check in plan.checks if check.name == "lint")
+    assert not found.ok
+    assert "must be a number, not string" in found.detail
 
 
 def test_an_old_manager_must_be_restarted(pool, scripts, tmp_path) -> None:
@@ -146,6 +163,20 @@ def test_a_full_disk_leaves_the_old_script(pool, scripts, tmp_path, monkeypatch:
         door.apply(plan)
     assert (scripts / "log.js").read_text() == OLD
     assert [path.name for path in scripts.iterdir()] == ["log.js"]
+
+
+def test_a_folder_that_may_be_written_but_not_read_does_not_make_a_written_script_a_failure(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(path: object, flags: int, *more: int, **named: int) -> int:
+        if path == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, *more, **named)
+
+    opened = os.open
+    monkeypatch.setattr(os, "open", unreadable)
+    files.write_atomically(tmp_path / "log.js", b"new")
+    assert (tmp_path / "log.js").read_bytes() == b"new"
 
 
 class _Manager(http.server.BaseHTTPRequestHandler):
@@ -182,6 +213,15 @@ def test_the_managers_etag_verifies_a_deployment(pool, scripts, tmp_path, manage
     plan = door.plan("log.js", NEW)
     etag = next(check.detail for check in plan.checks if "etag" in check.detail).split()[-1]
     handler.answer = json.dumps({"name": "log", "etag": etag}).encode()
+    assert door.apply(plan).verified is True
+
+
+def test_a_script_with_a_name_of_any_alphabet_is_verified(pool, scripts, tmp_path, manager) -> None:
+    handler, url = manager
+    door = deployer(scripts, pool, tmp_path, manager_url=url)
+    plan = door.plan("Größe 前.js", NEW)
+    etag = next(check.detail for check in plan.checks if "etag" in check.detail).split()[-1]
+    handler.answer = json.dumps({"etag": etag}).encode()
     assert door.apply(plan).verified is True
 
 

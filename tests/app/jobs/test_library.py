@@ -101,7 +101,7 @@ def test_a_new_script_starts_from_a_template_and_never_replaces_another(library:
     assert opened.text == TEMPLATES["empty"].text
     with pytest.raises(FileExistsError):
         library.new_from_template("empty", "mine.js")
-    with pytest.raises(ValueError, match="script name"):
+    with pytest.raises(ValueError, match="name of a script"):
         library.new_from_template("empty", "../mine.js")
 
 

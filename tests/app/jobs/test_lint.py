@@ -94,6 +94,7 @@ WARNED = {
     "command-parameter": "author.Command('exec', {args: ['x']})",
     "command-parameter-unknown": "author.Command('echo', {message: 'x', colour: 'red'})",
     "frame-chunker-size": "try { frameChunker('1-3') } catch (e) {}",
+    "task-not-added": "author.Task('a', 'misc')",
     "require-outside": "try { require('../x.js') } catch (e) {}",
 }
 
@@ -142,6 +143,67 @@ def test_a_dependency_on_a_task_never_added_is_found_where_it_was_made(pool: Com
     assert result.summary.lost_dependencies == 2
 
 
+def test_each_place_that_makes_tasks_for_nothing_is_found_once(pool: CompilerPool) -> None:
+    script = in_job(
+        "for (let i = 0; i < 3; i++) author.Task('chunk ' + i, 'misc');\n"
+        "const { make } = require('./lib/make');\n"
+        "const lost = make();\n"
+        "job.addTask(author.Task('a', 'misc'), author.Task('second argument', 'misc'));"
+    )
+    helper = {"lib/make.js": "exports.make = () => author.Task('from a helper', 'misc');"}
+    findings = [one for one in compiled(pool, script, scripts=helper).lint if one.code == "task-not-added"]
+    assert [one.line for one in findings] == [3, 5, 6]
+    assert findings[0].message.startswith('3 tasks ("chunk 0", ...) are made but never added')
+    assert findings[1].message.startswith('the task "from a helper" is made but never added')
+
+
+def test_more_tasks_made_for_nothing_than_are_traced_are_counted(pool: CompilerPool) -> None:
+    script = in_job("for (let i = 0; i < 6000; i++) author.Task('chunk ' + i, 'misc');")
+    finding = found(compiled(pool, script), "task-not-added")
+    assert finding.message.startswith('6,000 tasks ("chunk 0", ...) are made')
+    assert finding.line == 3
+
+
+def test_a_task_that_comes_into_the_job_another_way_or_is_taken_out_again_is_not_found(pool: CompilerPool) -> None:
+    script = in_job(
+        "job.addTask(author.Task('taken out', 'misc')); job.tasks = [];\n"
+        "job.tasks.push(author.Task('pushed', 'misc'));\n"
+        "job.addTask({...author.Task('spread', 'misc')});\n"
+        "const own = author.Task('own id', 'misc'); own.uUID = 'mine'; job.tasks.push(own);"
+    )
+    result = compiled(pool, script)
+    assert result.summary.tasks == 3
+    assert [one.message for one in result.lint if one.code == "task-not-added"] == []
+
+
+UNREADABLE = [
+    "evalInfo: 'yes'",
+    "choices: 'a'",
+    "propargs: 'min'",
+    "default: NaN",
+    "default: -Infinity",
+    "default: () => 1",
+]
+
+
+@pytest.mark.parametrize("part", UNREADABLE)
+def test_a_setting_that_spoils_the_whole_job_type_is_found_with_its_line(pool: CompilerPool, part: str) -> None:
+    text = f"const JOB_TYPE = {{settings: [\n{{key: 'a', type: 'string', {part}}}]}};\nfunction compileJob() {{}}"
+    result = compiled(pool, text)
+    assert result.job_type is None
+    assert (found(result, "setting-shape").severity, found(result, "setting-shape").line) == ("error", 2)
+
+
+def test_a_setting_without_a_key_is_found(pool: CompilerPool) -> None:
+    text = "const JOB_TYPE = {settings: [{key: 'a', type: 'string'},\n{type: 'string'}]};\nfunction compileJob() {}"
+    assert found(compiled(pool, text), "setting-key-missing").line == 2
+
+
+def test_a_script_that_prints_its_settings_reads_no_setting_of_that_name(pool: CompilerPool) -> None:
+    result = compiled(pool, in_job("print(JSON.stringify(job.settings))"))
+    assert [one.as_json() for one in result.lint] == []
+
+
 def test_a_task_changed_after_it_was_added_is_found(pool: CompilerPool) -> None:
     script = in_job(
         "const a = author.Task('a', 'misc');\njob.addTask(a);\na.addCommand(author.Command('echo', {message: 'lost'}));"
@@ -157,8 +219,9 @@ def test_duplicates_and_cycles_are_found(pool: CompilerPool) -> None:
     added = compiled(pool, in_job(tasks + "job.addTask(a);\njob.addTask(a);"))
     assert added.outcome == "store_error"
     assert found(added, "duplicate-task").severity == "error"
-    cycle = compiled(pool, in_job(tasks + "a.addDependency(b); b.addDependency(a); job.addTask(a); job.addTask(b);"))
+    cycle = compiled(pool, in_job(tasks + "a.addDependency(b);\nb.addDependency(a); job.addTask(a); job.addTask(b);"))
     assert cycle.ok
+    assert found(cycle, "cycle").line == 5, "where the ring closes"
     assert "a -> b" in found(cycle, "cycle").message or "b -> a" in found(cycle, "cycle").message
 
 
