@@ -227,7 +227,7 @@ class JobOrders:
         with self._journal.write():
             if not of_manager and (job := self._job(order)).active:
                 raise Refused(f"the job {job.name} is at work: cancel it first")
-            self._journal.delete_job(job_id)
+            self._journal.delete_job(job_id, order.who)
         self.remove_files(job_id)
         return {"job": job_id}
 

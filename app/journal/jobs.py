@@ -377,9 +377,13 @@ class Jobs(JobRows):
         with self.write() as db:
             db.execute("UPDATE jobs SET last_rendered = ?, updated = ? WHERE id = ?", (path, self.now(), job_id))
 
-    def delete_job(self, job_id: int) -> None:
+    def delete_job(self, job_id: int, who: str = "") -> None:
         """Forget a job and its tasks with their runs; the caller removes its files."""
         with self.write() as db:
+            rows: list[Row] = db.execute("SELECT dedupe, status FROM jobs WHERE id = ?", (job_id,)).fetchall()
+            for dedupe, status in rows:
+                if dedupe and status not in FINAL_JOB:
+                    self._tell_submitter(db, dedupe, "gone", f"deleted by {who}" if who else "deleted")
             db.execute("DELETE FROM runs WHERE id IN (SELECT run_id FROM tasks WHERE job_id = ?)", (job_id,))
             db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 

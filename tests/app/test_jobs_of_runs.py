@@ -88,6 +88,18 @@ def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -
         jobs.close()
 
 
+def test_a_run_whose_job_a_person_deleted_before_its_end_says_so(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path, local_workers=0)
+    try:
+        run = started(jobs, submits("log-and-sleep", {}, "local"))
+        (job,) = jobs.journal.jobs(JobFilter(run_id=run))
+        jobs.order("job_delete", job=job.id)
+        after = jobs.journal.run(run).effects[0].after or {}
+        assert (after["status"], after["activity"]) == ("gone", "deleted by td")
+    finally:
+        jobs.close()
+
+
 def test_a_job_that_a_run_sent_to_the_farm_is_shown_with_the_run_to_its_end(
     farm_room: Jobs, manager: ManagerStandIn
 ) -> None:
