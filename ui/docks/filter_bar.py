@@ -177,9 +177,11 @@ class FilterBar(QFrame):
 
     def _needs(self) -> tuple[int, int]:
         """Pixels that the search line with its tools, and the choices, need."""
-        items = (self._row.itemAt(place) for place in range(self._row.count()))
-        widgets = [widget for item in items if item is not None and (widget := item.widget()) is not None]
-        tools = [widget for widget in widgets if widget not in self._choices.values() and not widget.isHidden()]
+        # Not by the row's `itemAt`: Qt deletes the item of a widget that moves to the other row, and Python keeps a
+        # wrapper at its address. What was made there next was taken for it: a list that was then cleared crashed.
+        inside = self.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        in_row = (one for one in inside if self._row.indexOf(one) >= 0 and not one.isHidden())
+        tools = [one for one in in_row if one not in self._choices.values()]
         return _side_by_side(tools, self._row.spacing()), _side_by_side(self._choices.values(), self._row.spacing())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
