@@ -32,6 +32,7 @@ from app.process.signals import SignalInbox
 from app.settings.paths import state_folder
 from app.settings.redact import redact
 from ui import theme
+from ui.theme import Role
 
 if TYPE_CHECKING:
     from PySide6.QtNetwork import QLocalServer
@@ -71,6 +72,7 @@ def make_app(arguments: Sequence[str] = (), *, sheet: bool = True) -> QApplicati
     app.setQuitOnLastWindowClosed(False)
     choice = str(_memory().value("theme", "dark"))
     theme.apply(app, cast(theme.Choice, choice) if choice in {"dark", "light", "system"} else "dark", sheet=sheet)
+    app.setWindowIcon(theme.icon("signalbox", Role.ACCENT))
     return app
 
 

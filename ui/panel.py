@@ -122,7 +122,6 @@ class Panel(QMainWindow):
         self._jobs: JobsDock | None = None
         self._tray: QSystemTrayIcon | None = None
         self._wishes: PanelSettings | None = None
-        self.setWindowIcon(theme.icon("signalbox", Role.ACCENT))
         self._build()
         self._wire()
         theme.wear_sheet()
