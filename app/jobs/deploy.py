@@ -230,8 +230,7 @@ class Deployer:
         backup = None if old is None else self._keep(plan.script, old, "replaced")
         crash_point("deploy.backup")
         data = plan.text.encode("utf-8", "surrogatepass")
-        if plan.target.is_symlink():
-            plan.target.unlink()
+        # A symbolic link there is replaced by the rename itself: whatever fails before leaves it.
         files.write_atomically(plan.target, data, lambda stage: crash_point("deploy." + stage))
         crash_point("deploy.done")
         verified, verification = self._verify(plan.script, plan.text)

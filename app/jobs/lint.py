@@ -143,9 +143,14 @@ def collect(header: dict[str, Any], sent: dict[str, Any]) -> list[Diagnostic]:
 
 
 def _from_folder(sent: dict[str, Any]) -> list[Diagnostic]:
-    """Names that get in each other's way."""
+    """Names that get in each other's way, and bytes the Manager cannot read."""
     found = []
     script = sent["script"]
+    before, unreadable, _after = sent["files"].get(script, "").partition("\ufffd")
+    if unreadable:
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        text = "this is not UTF-8: the Manager reads \ufffd in its place; save the script as UTF-8"
+        found.append(Diagnostic(Severity.WARNING, "not-utf8", text, line, column, file=script))
     for loser, winner in sent["shadowed"].items():
         text = f"{loser} and {winner} are the same job type; the Manager takes {winner}"
         found.append(Diagnostic(Severity.WARNING, "same-job-type", text, file=script or winner))

@@ -165,6 +165,27 @@ def test_a_full_disk_leaves_the_old_script(pool, scripts, tmp_path, monkeypatch:
     assert [path.name for path in scripts.iterdir()] == ["log.js"]
 
 
+def test_a_link_in_the_scripts_folder_is_replaced_by_a_file_and_left_by_a_full_disk(
+    pool, scripts, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere.js").write_text(OLD)
+    (scripts / "log.js").symlink_to(tmp_path / "elsewhere.js")
+    door = deployer(scripts, pool, tmp_path)
+    plan = door.plan("log.js", NEW)
+
+    def full(_source: object, _target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "replace", full)
+        with pytest.raises(OSError, match="No space"):
+            door.apply(plan)
+    assert (scripts / "log.js").is_symlink()
+    door.apply(plan)
+    assert not (scripts / "log.js").is_symlink()
+    assert ((scripts / "log.js").read_text(), (tmp_path / "elsewhere.js").read_text()) == (NEW, OLD)
+
+
 def test_a_folder_that_may_be_written_but_not_read_does_not_make_a_written_script_a_failure(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,9 @@ def in_job(body: str) -> str:
     return HEAD + "function compileJob(job) {\n" + body + "\n}"
 
 
-def compiled(pool: CompilerPool, script: str, version: str = "3.8.5", name: str = "t.js", **more) -> CompileResult:
+def compiled(
+    pool: CompilerPool, script: str | bytes, version: str = "3.8.5", name: str = "t.js", **more
+) -> CompileResult:
     settings = more.pop("settings", {"message": "hi"})
     job = {
         "name": "x",
@@ -192,6 +194,13 @@ def test_a_setting_that_spoils_the_whole_job_type_is_found_with_its_line(pool: C
     result = compiled(pool, text)
     assert result.job_type is None
     assert (found(result, "setting-shape").severity, found(result, "setting-shape").line) == ("error", 2)
+
+
+def test_a_script_that_was_not_saved_as_utf8_is_found_where_it_is_not(pool: CompilerPool) -> None:
+    text = 'const JOB_TYPE = {settings: [], label: "Wörter"};\nfunction compileJob() {} // größer'.encode("latin-1")
+    result = compiled(pool, text)
+    assert result.ok
+    assert (found(result, "not-utf8").line, found(result, "not-utf8").column) == (1, 42)
 
 
 def test_a_setting_without_a_key_is_found(pool: CompilerPool) -> None:
