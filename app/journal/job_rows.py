@@ -81,7 +81,10 @@ class JobRows(Queue):
     def job_tasks(self, job_id: int) -> list[TaskRow]:
         """A job's tasks in its order, without their commands."""
         sql = f"SELECT {_TASK} FROM tasks t LEFT JOIN runs r ON r.id = t.run_id WHERE t.job_id = ? ORDER BY t.idx"
-        return [_task_row(row) for row in self.read(sql, (job_id,))]
+        rows = self.read(sql, (job_id,))
+        # Hundreds of tasks wait for the same ones: what they need is made out once.
+        needs = {text: tuple(json.loads(text)) for text in {row[16] for row in rows}}
+        return [TaskRow(*row[:16], needs[row[16]]) for row in rows]
 
     def job_task(self, job_id: int, task: int) -> TaskRow:
         """One task with its commands.

@@ -10,8 +10,8 @@ from app.rules.words import many
 from ui import theme
 from ui.compiler.background import Background
 from ui.compiler.parts import bar, label, tool_button
-from ui.graph.canvas import GraphCanvas
-from ui.graph.layout import ALONE_LIMIT, Graph, build_graph
+from ui.graph.canvas import Drawing, GraphCanvas, draw_up
+from ui.graph.layout import ALONE_LIMIT, build_graph
 
 
 class GraphView(QWidget):
@@ -69,13 +69,14 @@ class GraphView(QWidget):
         self.group.setEnabled(count <= ALONE_LIMIT)
         group: bool | None = None if self.group.isChecked() or count > ALONE_LIMIT else False
 
-        def work(_still_wanted: object) -> Graph:
-            return build_graph(columns.names, columns.types, columns.dependencies, group=group)
+        def work(_still_wanted: object) -> Drawing:
+            return draw_up(build_graph(columns.names, columns.types, columns.dependencies, group=group))
 
-        self._background.run(work, lambda graph: self._show(columns, graph), slot="graph")
+        self._background.run(work, lambda drawing: self._show(columns, drawing), slot="graph")
 
-    def _show(self, columns: TaskColumns, graph: Graph) -> None:
-        self.canvas.show_graph(graph, columns.names, columns.types)
+    def _show(self, columns: TaskColumns, drawing: Drawing) -> None:
+        graph = drawing.graph
+        self.canvas.show_graph(drawing, columns.names, columns.types)
         edges = sum(graph.edges.values())
         tasks = many(len(columns.names), "task")
         cards = f"{tasks} on {many(len(graph.cards), 'card')}" if graph.grouped else ""

@@ -24,6 +24,9 @@ from ui.models.jobs import (
 from ui.models.words import many
 from ui.theme import Role
 
+LISTED = 200
+"""Nobody reads more names than this before a click, and thousands keep the window for a fifth of a second."""
+
 
 @dataclass(frozen=True)
 class JobAction:
@@ -86,11 +89,17 @@ def allowed(action: JobAction, row: JobRow) -> bool:
     return row.status in action.statuses
 
 
+def listed(items: Sequence[str]) -> list[str]:
+    """What a dialog lists of these: of thousands the first ones, and how many there are besides."""
+    more = len(items) - LISTED
+    return [*items[:LISTED], f"and {many(more, 'more', 'more')}"] if more > 0 else list(items)
+
+
 def ask(parent: QWidget, action: JobAction, items: Sequence[str], accepted: Callable[[], None]) -> Confirm:
     """Open the dialog that lists what an action is done to."""
     what = many(len(items), action.thing)
     dialog = Confirm(
-        f"{action.words} {what}?", action.tip, items, f"{action.words} {what}", parent, danger=action.danger
+        f"{action.words} {what}?", action.tip, listed(items), f"{action.words} {what}", parent, danger=action.danger
     )
     dialog.setObjectName(f"confirm_{action.kind}")
     if action.danger:
@@ -118,7 +127,8 @@ class PriorityDialog(Dialog):
         )
         self.setObjectName("priority_dialog")
         listing = ItemList("Jobs")
-        listing.fill([("job", f"{row.name}  ({ENGINES[row.engine]}, now {row.priority})", Role.MUTED) for row in rows])
+        names = listed([f"{row.name}  ({ENGINES[row.engine]}, now {row.priority})" for row in rows])
+        listing.fill([("job", name, Role.MUTED) for name in names])
         self.body.addWidget(listing)
         line = QHBoxLayout()
         name = QLabel("Priority")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QPoint, QSettings, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QImage, QImageReader, QPainter, QPaintEvent, QResizeEvent, QShowEvent
@@ -34,7 +34,7 @@ from ui.docks.filter_bar import FilterBar
 from ui.docks.lamps import Lamp
 from ui.docks.table_view import TableView
 from ui.docks.task_log import TaskLogPane
-from ui.graph.canvas import GraphCanvas
+from ui.graph.canvas import Drawing, GraphCanvas, draw_up
 from ui.graph.layout import ALONE_LIMIT, Graph, build_graph
 from ui.models.hub import Hub
 from ui.models.jobs import (
@@ -46,6 +46,7 @@ from ui.models.jobs import (
     TASK_LOOKS,
     Table,
     job_look,
+    with_known,
 )
 from ui.models.words import amount, many, span
 from ui.theme import Role
@@ -55,6 +56,11 @@ if TYPE_CHECKING:
 
 READ_MS = 250
 """Least pause between two readings of the list."""
+PAGE = 500
+"""So many jobs are read at first, the newest, and so many more each time the list is scrolled down to the last one."""
+ORDERS_A_TURN = 100
+GRAPH_MS = 40
+"""Pause between tasks that were read and the graph of them."""
 TICK_MS = 1_000
 FOLLOW_SECONDS = 30
 """A farm task's log is asked for so often while it is looked at; the engine forgets after 90 s."""
@@ -62,6 +68,7 @@ _NO_JOBS = (
     "No jobs yet.\n\nOpen a script in the Job compiler and press Run…, or let a handler submit a job. "
     "Jobs of the Flamenco Manager appear when its address is in the settings."
 )
+_NO_JOB = "Choose a job to see its tasks."
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,20 @@ class _Structure:
     types: tuple[str, ...]
     needs: tuple[tuple[int, ...], ...]
     grouped: bool
+
+    def drawing(self) -> Drawing:
+        """The graph, and where everything of it lies: milliseconds for thousands of tasks."""
+        waits = [[need - 1 for need in needs] for needs in self.needs]
+        group = None if self.grouped else False
+        return draw_up(build_graph(self.names, self.types, waits, group=group))
+
+
+class _Tasks(NamedTuple):
+    """A job's tasks as they were read, and the place of the one to show first."""
+
+    job: int
+    rows: Sequence[TaskRow]
+    worth_a_look: int
 
 
 class JobsDock(QWidget):
@@ -91,6 +112,7 @@ class JobsDock(QWidget):
         self.setObjectName("jobs_dock")
         self._hub = hub
         self._settings = settings
+        self._limit = PAGE
         self._wanted = 0
         self._confirm_wanted = False
         self._auto_task = True
@@ -102,6 +124,7 @@ class JobsDock(QWidget):
         self.tasks: Table[TaskRow] = Table(TASK_COLUMNS, self)
         self._build()
         self._wire()
+        self._say_empty(_NO_JOB)
         self._show_job(None)
 
     # Building
@@ -183,11 +206,10 @@ class JobsDock(QWidget):
 
     def _build_left(self) -> QWidget:
         self.task_list = TableView(self.tasks, "tasks")
-        self.task_list.set_empty_text("Choose a job to see its tasks.")
         self.canvas = GraphCanvas()
         self.group = QCheckBox("Group like tasks")
         self.group.setChecked(True)
-        self.group.toggled.connect(lambda _on: self._lay_out(again=True))
+        self.group.toggled.connect(lambda _on: self._show_graph())
         graph = QWidget()
         column = QVBoxLayout(graph)
         column.setContentsMargins(0, 0, 0, 0)
@@ -215,6 +237,7 @@ class JobsDock(QWidget):
         self.left.addTab(self.task_list, "Tasks")
         self.left.addTab(graph, "Graph")
         self.left.setMinimumWidth(330)
+        self.left.currentChanged.connect(lambda _tab: self._show_graph())
         return self.left
 
     def _build_right(self) -> QWidget:
@@ -232,6 +255,8 @@ class JobsDock(QWidget):
     def _wire(self) -> None:
         self._pause = QTimer(self, singleShot=True, interval=READ_MS)
         self._pause.timeout.connect(self._read_if_dirty)
+        self._graph_pause = QTimer(self, singleShot=True, interval=GRAPH_MS)
+        self._graph_pause.timeout.connect(self._draw_up_graph)
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self._ticked)
         self._again = QTimer(self, interval=FOLLOW_SECONDS * 1_000)
@@ -240,6 +265,7 @@ class JobsDock(QWidget):
         self.list.chosen.connect(self._job_chosen)
         self.list.selectionModel().selectionChanged.connect(lambda *_: self._show_actions())
         self.list.menu_wanted.connect(self._job_menu)
+        self.list.verticalScrollBar().valueChanged.connect(self._read_on)
         self.task_list.chosen.connect(self._task_chosen)
         self.task_list.pressed.connect(lambda _index: self._by_hand())
         self.task_list.menu_wanted.connect(self._task_menu)
@@ -264,8 +290,23 @@ class JobsDock(QWidget):
     def read(self) -> None:
         """Read the list, and the chosen job's tasks, now."""
         self._dirty = False
-        wanted = self.filter()
-        self._hub.journal.ask("jobs", lambda journal: journal.jobs(wanted), self._take_jobs, owner=self)
+        wanted, goal = replace(self.filter(), limit=self._limit), self._wanted
+        known = list(self.jobs.rows())
+
+        def question(journal: Journal) -> list[JobRow]:
+            rows = journal.jobs(wanted)
+            if rows and 0 < goal < rows[-1].id:
+                # An older job is led to: as far down as it may stand.
+                rows = journal.jobs(replace(wanted, limit=rows[0].id - goal + 1))
+            return with_known(known, rows)
+
+        self._hub.journal.ask("jobs", question, self._take_jobs, owner=self)
+
+    def _read_on(self, place: int) -> None:
+        """Who scrolls down to the oldest job that was read gets those before it."""
+        if place >= self.list.verticalScrollBar().maximum() - 1 and len(self.jobs.rows()) >= self._limit:
+            self._limit += PAGE
+            self.read()
 
     def filter(self) -> JobFilter:
         """The filter that the bar describes."""
@@ -276,10 +317,12 @@ class JobsDock(QWidget):
     def _filter(self) -> None:
         filtered = self.filter() != JobFilter()
         self.list.set_empty_text("No job passes this filter." if filtered else _NO_JOBS)
+        self._limit = PAGE
         self.read()
 
     def _take_jobs(self, rows: list[JobRow]) -> None:
         self.jobs.set_rows(rows)
+        self._limit = max(self._limit, len(rows))
         if self._wanted and self.list.select_id(self._wanted):
             self._wanted = 0
             chosen = self.job()
@@ -296,22 +339,28 @@ class JobsDock(QWidget):
             # Another of the selected jobs may have moved on.
             self._show_actions()
 
+    def _say_empty(self, words: str) -> None:
+        self.task_list.set_empty_text(words)
+        self.canvas.set_empty_text(words)
+
     def _read_tasks(self, job: JobRow) -> None:
-        def question(journal: Journal) -> tuple[int, list[TaskRow]]:
-            return job.id, journal.job_tasks(job.id)
+        known = list(self.tasks.rows())
+
+        def question(journal: Journal) -> _Tasks:
+            rows = with_known(known, journal.job_tasks(job.id))
+            return _Tasks(job.id, rows, _worth_a_look(rows))
 
         self._hub.journal.ask("job.tasks", question, self._take_tasks, owner=self)
 
-    def _take_tasks(self, found: tuple[int, list[TaskRow]]) -> None:
-        job_id, rows = found
+    def _take_tasks(self, found: _Tasks) -> None:
         job = self.job()
-        if job is None or job.id != job_id:
+        if job is None or job.id != found.job:
             return
-        self.tasks.set_rows(rows)
-        self._lay_out()
-        self.canvas.show_states([row.status for row in rows], TASK_LOOKS)
+        self._say_empty(_no_tasks(job))
+        self.tasks.set_rows(found.rows)
+        self._show_graph()
         if self._auto_task or not self.task_list.current_id():
-            self._choose_task(rows)
+            self._choose_task(found.worth_a_look)
         self._show_log()
 
     def job(self) -> JobRow | None:
@@ -335,6 +384,8 @@ class JobsDock(QWidget):
         job = self.job()
         self._auto_task = True
         self.tasks.set_rows([])
+        self._clear_graph()
+        self._say_empty("Reading the tasks…" if job is not None else _NO_JOB)
         self._show_job(job)
         self._show_log()
         if job is not None:
@@ -344,7 +395,6 @@ class JobsDock(QWidget):
         self._shown_updated = (job.id, job.updated) if job is not None else (0, 0.0)
         look = job_look(job) if job is not None else None
         self.lamp.setVisible(look is not None)
-        self.task_list.set_empty_text("Reading the tasks…" if job is not None else "Choose a job to see its tasks.")
         if job is None or look is None:
             self.title.say("No job chosen")
             self.activity.say("")
@@ -397,20 +447,10 @@ class JobsDock(QWidget):
 
     # Tasks and their logs
 
-    def _choose_task(self, rows: Sequence[TaskRow]) -> None:
-        """Until a hand chooses, the task that is worth a look: what failed, else what runs, else what ran last."""
-        best = -1
-        for status in ("failed", "active", "soft-failed"):
-            places = [place for place, row in enumerate(rows) if row.status == status]
-            if places:
-                best = places[0] if status == "failed" else places[-1]
-                break
-        if best < 0:
-            ended = [(row.finished or 0.0, place) for place, row in enumerate(rows) if row.started]
-            best = max(ended)[1] if ended else 0 if rows else -1
-        if best >= 0 and best != self.task_list.currentIndex().row():
-            self.task_list.selectRow(best)
-            self.task_list.scrollTo(self.tasks.index(best, 0))
+    def _choose_task(self, place: int) -> None:
+        if place >= 0 and place != self.task_list.currentIndex().row():
+            self.task_list.selectRow(place)
+            self.task_list.scrollTo(self.tasks.index(place, 0))
 
     def _by_hand(self) -> None:
         self._auto_task = False
@@ -445,39 +485,53 @@ class JobsDock(QWidget):
             self.task_list.selectRow(places[0])
             self.task_list.scrollTo(self.tasks.index(places[0], 0))
 
-    def _lay_out(self, *, again: bool = False) -> None:
-        rows, job = self.tasks.rows(), self.job()
-        if job is None:
-            return
-        count = len(rows)
-        self.group.setEnabled(count <= ALONE_LIMIT)
-        always = f"Jobs of more than {amount(ALONE_LIMIT)} tasks are always grouped"
-        self.group.setToolTip(always if count > ALONE_LIMIT else "")
-        wanted = _Structure(
-            job.id,
-            tuple(row.name for row in rows),
-            tuple(row.type for row in rows),
-            tuple(tuple(need - 1 for need in row.dependencies) for row in rows),
-            self.group.isChecked() or count > ALONE_LIMIT,
-        )
-        if wanted == self._structure and not again:
-            return
-        self._structure = wanted
+    # The graph
 
-        def question(_store: object) -> tuple[_Structure, Graph]:
-            group = None if wanted.grouped else False
-            return wanted, build_graph(wanted.names, wanted.types, wanted.needs, group=group)
+    def _clear_graph(self) -> None:
+        self._structure = None
+        self.canvas.show_graph(draw_up(Graph([], {})), (), ())
+
+    def _show_graph(self) -> None:
+        """Bring the graph up to date, where it is seen, once what has changed beside it is painted.
+
+        A graph of thousands of tasks keeps Python busy for two frames: nobody who looks at the tables waits for it.
+        """
+        if self.canvas.isVisible():
+            self._graph_pause.start()
+
+    def _draw_up_graph(self) -> None:
+        rows, job = list(self.tasks.rows()), self.job()
+        if job is None or not self.canvas.isVisible():
+            return
+        self.group.setEnabled(len(rows) <= ALONE_LIMIT)
+        always = f"Jobs of more than {amount(ALONE_LIMIT)} tasks are always grouped"
+        self.group.setToolTip("" if self.group.isEnabled() else always)
+        grouped, before = self.group.isChecked() or not self.group.isEnabled(), self._structure
+
+        def question(_store: object) -> tuple[_Structure, Drawing | None]:
+            wanted = _Structure(
+                job.id,
+                tuple([row.name for row in rows]),
+                tuple([row.type for row in rows]),
+                tuple([row.dependencies for row in rows]),
+                grouped,
+            )
+            return wanted, wanted.drawing() if wanted != before else None
 
         self.log.reader.ask("graph", question, self._take_graph, owner=self)
 
-    def _take_graph(self, found: tuple[_Structure, Graph]) -> None:
-        structure, graph = found
-        if structure != self._structure:
+    def _take_graph(self, found: tuple[_Structure, Drawing | None]) -> None:
+        structure, drawing = found
+        job = self.job()
+        if job is None or job.id != structure.job:
             return
-        self.canvas.show_graph(graph, structure.names, structure.types)
+        if drawing is not None:
+            self._structure = structure
+            self.canvas.show_graph(drawing, structure.names, structure.types)
         self.canvas.show_states([row.status for row in self.tasks.rows()], TASK_LOOKS)
-        task = self.task()
-        self.canvas.select_task(task.index - 1 if task is not None else -1)
+        if drawing is not None:
+            task = self.task()
+            self.canvas.select_task(task.index - 1 if task is not None else -1)
 
     # Orders
 
@@ -493,13 +547,18 @@ class JobsDock(QWidget):
         ask(self, action, [f"{row.name}  ({ENGINES[row.engine]})" for row in rows], lambda: self._order(action, rows))
 
     def _order(self, action: JobAction, rows: Sequence[JobRow]) -> None:
-        for row in rows:
-            self._hub.order(action.kind, {"job": row.id}, f"{action.words} {row.name}")
+        self._give([(action.kind, {"job": row.id}, f"{action.words} {row.name}") for row in rows])
 
     def _set_priority(self, rows: Sequence[JobRow], priority: int) -> None:
-        for row in rows:
-            args = {"job": row.id, "priority": priority}
-            self._hub.order("job_priority", args, f"Priority {priority} for {row.name}")
+        words = f"Priority {priority} for"
+        self._give([("job_priority", {"job": row.id, "priority": priority}, f"{words} {row.name}") for row in rows])
+
+    def _give(self, orders: Sequence[tuple[str, Mapping[str, int], str]]) -> None:
+        """Give orders, thousands of them in several turns of the event loop."""
+        for kind, args, words in orders[:ORDERS_A_TURN]:
+            self._hub.order(kind, args, words)
+        if orders[ORDERS_A_TURN:]:
+            QTimer.singleShot(0, self, partial(self._give, orders[ORDERS_A_TURN:]))
 
     def _ask_confirm(self) -> None:
         job = self.job()
@@ -543,12 +602,9 @@ class JobsDock(QWidget):
         """Ask, then order something for the selected tasks."""
         rows = [row for row in self.task_list.selected() if row.status in action.statuses]
 
-        def order() -> None:
-            for row in rows:
-                self._hub.order(action.kind, {"job": row.job_id, "task": row.index}, f"{action.words} {row.name}")
-
+        orders = [(action.kind, {"job": row.job_id, "task": row.index}, f"{action.words} {row.name}") for row in rows]
         if rows:
-            ask(self, action, [row.name for row in rows], order)
+            ask(self, action, [row.name for row in rows], partial(self._give, orders))
 
     # Coming and going
 
@@ -565,6 +621,7 @@ class JobsDock(QWidget):
         self._again.start()
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
         self.read()
+        self._show_graph()
         self._ask_for_log()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -592,11 +649,25 @@ class JobsDock(QWidget):
         self.log.close_file()
 
 
+def _worth_a_look(rows: Sequence[TaskRow]) -> int:
+    """The task that is shown until a hand chooses one: what failed, else what runs, else what ran last. -1 of none."""
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.status, []).append(place)
+    if places.get("failed"):
+        return places["failed"][0]
+    for status in ("active", "soft-failed"):
+        if places.get(status):
+            return places[status][-1]
+    ended = [(row.finished or 0.0, place) for place, row in enumerate(rows) if row.started]
+    return max(ended)[1] if ended else 0 if rows else -1
+
+
 def _story(job: JobRow) -> str:
     """What a job is at, in a line."""
     if job.activity:
         return job.activity[:1].upper() + job.activity[1:]
-    parts = [f"{job.completed:,} of {many(job.tasks, 'task')} done"]
+    parts = [f"{job.completed:,} of {many(job.tasks, 'task')} done" if job.tasks else "No tasks"]
     if job.failed:
         parts.append(f"{job.failed:,} failed")
     if job.active:
@@ -604,6 +675,13 @@ def _story(job: JobRow) -> str:
     if job.started and job.finished:
         parts.append(f"took {span(job.finished - job.started)}")
     return ", ".join(parts)
+
+
+def _no_tasks(job: JobRow) -> str:
+    """What stands where the tasks would be."""
+    if job.engine == "manager":
+        return "No tasks have come from the Flamenco Manager yet."
+    return "This job has no tasks."
 
 
 def _empty_log(job: JobRow, task: TaskRow) -> str:

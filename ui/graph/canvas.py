@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -34,9 +36,13 @@ GAP_ALONG, GAP_ACROSS = 64.0, 16.0
 """Between layers and between cards of a layer."""
 MARGIN = 28.0
 MIN_SCALE, MAX_SCALE, READABLE = 0.01, 2.5, 0.7
+CARDS_DRAWN, SMALL_DRAWN = 500, 120
+"""More cards at once are plain blocks; so are fewer where they are too small for words."""
+WORDS_FROM = 0.28
+"""The scale from which on cards have words."""
 EDGES_CURVED = 400
 """More arrows than this are straight lines."""
-EDGES_SHOWN = 6000
+EDGES_SHOWN = 2_000
 
 _TYPE_ROLES = (Role.ACCENT, Role.INFO, Role.WARNING, Role.DRY, Role.OK, Role.ERROR)
 
@@ -45,6 +51,35 @@ def type_roles(types: Sequence[str]) -> dict[str, Role]:
     """A colour role per task type, by first appearance."""
     seen = dict.fromkeys(types)
     return {name: _TYPE_ROLES[at % len(_TYPE_ROLES)] for at, name in enumerate(seen)}
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Where the cards of a graph lie, its layers running one way.
+
+    Attributes:
+        places: One a card.
+        bounds: Around them all.
+        lines: The arrows, where they are too many for curves.
+    """
+
+    places: list[QRectF]
+    bounds: QRectF
+    lines: list[QLineF]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A graph with all places that painting it needs: layers from left to right, and from top to bottom."""
+
+    graph: Graph
+    across: Spread
+    down: Spread
+
+
+def draw_up(graph: Graph) -> Drawing:
+    """Work out where everything lies. Takes milliseconds for a thousand cards: may be called on any thread."""
+    return Drawing(graph, _spread(graph, down=False), _spread(graph, down=True))
 
 
 class GraphCanvas(QWidget):
@@ -58,10 +93,8 @@ class GraphCanvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.graph = Graph([], {})
-        self._places: list[QRectF] = []
-        self._bounds = QRectF()
-        self._lines: list[QLineF] = []
+        self._drawing = draw_up(Graph([], {}))
+        self._empty = "No tasks yet"
         self._roles: dict[str, Role] = {}
         self._names: Sequence[str] = ()
         self._states: Sequence[str] = ()
@@ -85,14 +118,34 @@ class GraphCanvas(QWidget):
 
     # -- content -----------------------------------------------------------------------------------------------------
 
-    def show_graph(self, graph: Graph, names: Sequence[str], types: Sequence[str]) -> None:
+    @property
+    def graph(self) -> Graph:
+        """What is shown."""
+        return self._drawing.graph
+
+    @property
+    def _spread(self) -> Spread:
+        return self._drawing.down if self._down else self._drawing.across
+
+    @property
+    def _places(self) -> list[QRectF]:
+        return self._spread.places
+
+    @property
+    def _bounds(self) -> QRectF:
+        return self._spread.bounds
+
+    def set_empty_text(self, text: str) -> None:
+        """What a graph without cards says."""
+        self._empty = text
+        self.update()
+
+    def show_graph(self, drawing: Drawing, names: Sequence[str], types: Sequence[str]) -> None:
         """Show another graph; the view is kept when a person has moved it, fitted otherwise."""
-        self.graph, self._names = graph, names
+        self._drawing, self._names = drawing, names
         self._roles = type_roles(types)
         self._count_states()
         self._hover = self._current = -1
-        self._down = self._better_downwards() if self._fitted else self._down
-        self._arrange()
         if self._fitted or not self._visible_cards():
             self.fit()
         self.update()
@@ -115,7 +168,7 @@ class GraphCanvas(QWidget):
             return
         order = {state: place for place, state in enumerate(self._looks)}
         for card in self.graph.cards:
-            counted = Counter(self._states[task] for task in card.tasks)
+            counted = Counter([self._states[task] for task in card.tasks])
             self._parts.append(sorted(counted.items(), key=lambda part: order.get(part[0], len(order))))
 
     def _role_of(self, number: int) -> Role:
@@ -130,15 +183,9 @@ class GraphCanvas(QWidget):
             self.fit()
         self.update()
 
-    def _arrange(self) -> None:
-        self._places = place(self.graph, down=self._down)
-        self._bounds = _bounds(self._places)
-        many = len(self.graph.edges) > EDGES_CURVED
-        self._lines = [QLineF(*self._ends(*edge)) for edge in list(self.graph.edges)[:EDGES_SHOWN]] if many else []
-
     def _better_downwards(self) -> bool:
         """Whether layers from top to bottom fill the room better than layers from left to right."""
-        across, down = (self._fit_scale(_bounds(place(self.graph, down=way))) for way in (False, True))
+        across, down = self._fit_scale(self._drawing.across.bounds), self._fit_scale(self._drawing.down.bounds)
         return down > across * 1.15
 
     def _fit_scale(self, bounds: QRectF) -> float:
@@ -152,10 +199,7 @@ class GraphCanvas(QWidget):
     def fit(self) -> None:
         """Show everything, never larger than life."""
         self._fitted = True
-        down = self._better_downwards()
-        if down != self._down:
-            self._down = down
-            self._arrange()
+        self._down = self._better_downwards()
         if self._bounds.isEmpty():
             return
         # A row of some cards is shown from its start at a size that can be read, not as a hair line.
@@ -206,7 +250,7 @@ class GraphCanvas(QWidget):
         painter.fillRect(event.rect(), look.colour(Role.SUNKEN))
         if not self.graph.cards:
             painter.setPen(look.colour(Role.MUTED))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No tasks yet")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._empty)
             painter.end()
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -214,10 +258,10 @@ class GraphCanvas(QWidget):
         painter.scale(self._scale, self._scale)
         shown = self._visible_cards()
         self._paint_edges(painter)
-        if len(shown) > 500:
+        detail = self._scale > WORDS_FROM
+        if len(shown) > (CARDS_DRAWN if detail else SMALL_DRAWN):
             self._paint_blocks(painter, shown)
         else:
-            detail = self._scale > 0.28
             for number in shown:
                 self._paint_card(painter, number, detail=detail)
         painter.end()
@@ -243,7 +287,7 @@ class GraphCanvas(QWidget):
             edges = [edge for edge in edges if focus in edge][:EDGES_CURVED] if focus >= 0 else []
         labels: list[tuple[QPointF, str]] = []
         for source, target in edges:
-            first, last = self._ends(source, target)
+            first, last = _ends(self._places[source], self._places[target], down=self._down)
             path = _curve(first, last, down=self._down)
             painter.setPen(loud if focus in (source, target) else quiet)
             painter.drawPath(path)
@@ -262,14 +306,8 @@ class GraphCanvas(QWidget):
         pen.setCosmetic(True)
         pen.setWidthF(1.0)
         painter.setPen(pen)
-        painter.drawLines(self._lines)
+        painter.drawLines(self._spread.lines)
         painter.restore()
-
-    def _ends(self, source: int, target: int) -> tuple[QPointF, QPointF]:
-        start, end = self._places[source], self._places[target]
-        if self._down:
-            return QPointF(start.center().x(), start.bottom()), QPointF(end.center().x(), end.top())
-        return QPointF(start.right(), start.center().y()), QPointF(end.left(), end.center().y())
 
     def _paint_labels(self, painter: QPainter, labels: list[tuple[QPointF, str]]) -> None:
         look, font = theme.current(), theme.ui_font(-1.5)
@@ -445,8 +483,8 @@ class GraphCanvas(QWidget):
         return f"{card.type}: " + "\n".join(names) + more + at
 
 
-def place(graph: Graph, *, down: bool) -> list[QRectF]:
-    """Where each card lies, layers from left to right or from top to bottom, each centred on the longest one."""
+def _spread(graph: Graph, *, down: bool) -> Spread:
+    """Layers from left to right or from top to bottom, each centred on the longest one."""
     size, step = (CARD_W, CARD_H + GAP_ALONG * 0.7) if down else (CARD_H, CARD_W + GAP_ALONG)
     longest = max((len(layer) for layer in graph.layers), default=0) * (size + GAP_ACROSS) - GAP_ACROSS
     places = [QRectF()] * len(graph.cards)
@@ -455,14 +493,20 @@ def place(graph: Graph, *, down: bool) -> list[QRectF]:
         for row, number in enumerate(layer):
             across, along = start + row * (size + GAP_ACROSS), depth * step
             places[number] = QRectF(across if down else along, along if down else across, CARD_W, CARD_H)
-    return places
+    if not places:
+        return Spread([], QRectF(), [])
+    deep = (len(graph.layers) - 1) * step + (CARD_H if down else CARD_W)
+    bounds = QRectF(0, 0, longest, deep) if down else QRectF(0, 0, deep, longest)
+    shown = islice(graph.edges, EDGES_SHOWN) if len(graph.edges) > EDGES_CURVED else ()
+    lines = [QLineF(*_ends(places[source], places[target], down=down)) for source, target in shown]
+    return Spread(places, bounds, lines)
 
 
-def _bounds(places: Sequence[QRectF]) -> QRectF:
-    whole = QRectF()
-    for area in places:
-        whole = whole.united(area)
-    return whole
+def _ends(start: QRectF, end: QRectF, *, down: bool) -> tuple[QPointF, QPointF]:
+    """Where an arrow between two cards begins and ends."""
+    if down:
+        return QPointF(start.center().x(), start.bottom()), QPointF(end.center().x(), end.top())
+    return QPointF(start.right(), start.center().y()), QPointF(end.left(), end.center().y())
 
 
 def _curve(start: QPointF, end: QPointF, *, down: bool) -> QPainterPath:

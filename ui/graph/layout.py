@@ -16,7 +16,9 @@ _DIGITS = re.compile(r"\d+")
 ALONE_UP_TO = 14
 """Jobs of at most so many tasks are drawn task by task."""
 MAX_CARDS = 400
-"""More cards than this are merged by type and layer."""
+"""More cards than this are merged by type and layer, of a deep job by type and some layers."""
+MAX_LAYERS = 60
+"""Deeper jobs that are merged have some layers in one: a row of more cards is a line on any screen."""
 ALONE_LIMIT = 1500
 """More tasks than this are always grouped."""
 
@@ -90,8 +92,7 @@ def build_graph(
     valid = [[other for other in waits if 0 <= other < count] for waits in dependencies]
     keys: Sequence[Hashable] = _alike(names, types, valid) if grouped else range(count)
     if grouped and len(set(keys)) > MAX_CARDS:
-        depth = _layers(count, valid)
-        keys = list(zip(types, depth, strict=True))
+        keys = _by_layer(types, _layers(count, valid))
     cards, card_of = _cards(names, types, keys)
     edges: Counter[tuple[int, int]] = Counter()
     for task, waits in enumerate(valid):
@@ -128,6 +129,16 @@ def _alike(
         (kind[task], frozenset(kind[other] for other in dependencies[task]), frozenset(waited[task]))
         for task in range(len(names))
     ]
+
+
+def _by_layer(types: Sequence[str], layers: Sequence[int]) -> list[tuple[object, ...]]:
+    """A key per task: type and layer; of a deep job as many layers in a row share one as it takes."""
+    together = 1
+    while True:
+        keys: list[tuple[object, ...]] = [(kind, layer // together) for kind, layer in zip(types, layers, strict=True)]
+        if together > max(layers) or (max(layers) // together < MAX_LAYERS and len(set(keys)) <= MAX_CARDS):
+            return keys
+        together *= 2
 
 
 def _cards(names: Sequence[str], types: Sequence[str], keys: Sequence[Hashable]) -> tuple[list[Card], list[int]]:

@@ -106,11 +106,14 @@ class Table(QAbstractTableModel, Generic[R]):
         return next((place for place, row in enumerate(self._rows) if row.id == row_id), -1)
 
     def set_rows(self, rows: Sequence[R]) -> None:
-        """Show these rows; those that stay keep their place on the screen."""
+        """Show these rows; those that stay keep their place on the screen.
+
+        A row that did not change had best be the very same (`with_known`): what is another one is painted anew.
+        """
         self._now = time.time()
         before, after = [row.id for row in self._rows], [row.id for row in rows]
         if before == after:
-            changed = [place for place, row in enumerate(rows) if row != self._rows[place]]
+            changed = [place for place, (row, old) in enumerate(zip(rows, self._rows, strict=True)) if row is not old]
             self._rows = list(rows)
             if changed:
                 self._tell(changed[0], changed[-1])
@@ -122,17 +125,15 @@ class Table(QAbstractTableModel, Generic[R]):
             self._merge(rows, set(after))
 
     def _merge(self, rows: Sequence[R], stay: set[int]) -> None:
-        for place in range(len(self._rows) - 1, -1, -1):
-            if self._rows[place].id not in stay:
-                self.beginRemoveRows(QModelIndex(), place, place)
-                del self._rows[place]
-                self.endRemoveRows()
+        for first, last in reversed(_runs([place for place, row in enumerate(self._rows) if row.id not in stay])):
+            self.beginRemoveRows(QModelIndex(), first, last)
+            del self._rows[first : last + 1]
+            self.endRemoveRows()
         known = {row.id for row in self._rows}
-        for place, row in enumerate(rows):
-            if row.id not in known:
-                self.beginInsertRows(QModelIndex(), place, place)
-                self._rows.insert(place, row)
-                self.endInsertRows()
+        for first, last in _runs([place for place, row in enumerate(rows) if row.id not in known]):
+            self.beginInsertRows(QModelIndex(), first, last)
+            self._rows[first:first] = rows[first : last + 1]
+            self.endInsertRows()
         self._rows = list(rows)
         self._tell(0, len(rows) - 1)
 
@@ -174,6 +175,23 @@ class Table(QAbstractTableModel, Generic[R]):
         if role == Qt.ItemDataRole.TextAlignmentRole and column.right:
             return int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
         return None
+
+
+def with_known(known: Sequence[R], rows: Sequence[R]) -> list[R]:
+    """The rows, with those that are as they were known being the very same ones. May be called on any thread."""
+    before = {row.id: row for row in known}
+    return [old if (old := before.get(row.id)) == row else row for row in rows]
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of those that follow each other: a view takes a row as long as a hundred in a row."""
+    found: list[tuple[int, int]] = []
+    for place in places:
+        if found and found[-1][1] == place - 1:
+            found[-1] = (found[-1][0], place)
+        else:
+            found.append((place, place))
+    return found
 
 
 def job_look(row: JobRow) -> StateLook:

@@ -6,7 +6,7 @@ import random
 
 from PySide6.QtCore import QPointF
 
-from ui.graph.canvas import GraphCanvas
+from ui.graph.canvas import GraphCanvas, draw_up
 from ui.graph.layout import MAX_CARDS, build_graph
 
 
@@ -82,7 +82,7 @@ def test_a_long_job_stands_upright_in_a_narrow_window_and_lies_in_a_wide_one(qtb
     shapes = []
     for size in ((400, 700), (1600, 300)):
         canvas.resize(*size)
-        canvas.show_graph(graph, names, ["x"] * 8)
+        canvas.show_graph(draw_up(graph), names, ["x"] * 8)
         shapes.append(canvas._bounds.width() > canvas._bounds.height())
     assert shapes == [False, True]
 
@@ -91,7 +91,7 @@ def test_zooming_keeps_the_point_under_the_pointer(qtbot, dark: None) -> None:
     canvas = GraphCanvas()
     qtbot.addWidget(canvas)
     canvas.resize(600, 400)
-    canvas.show_graph(build_graph(["a", "b"], ["x", "x"], [[], [0]]), ["a", "b"], ["x", "x"])
+    canvas.show_graph(draw_up(build_graph(["a", "b"], ["x", "x"], [[], [0]])), ["a", "b"], ["x", "x"])
     at = QPointF(211, 97)
     before = canvas._to_scene(at)
     canvas.zoom(1.7, at)
