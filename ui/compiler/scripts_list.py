@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import (
     QComboBox,
@@ -14,8 +14,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
+    QListView,
     QMenu,
     QStyle,
     QStyledItemDelegate,
@@ -40,6 +39,7 @@ STATES: Mapping[ScriptState, tuple[str, Role, str]] = {
 }
 _INFO = Qt.ItemDataRole.UserRole
 _HEIGHT = 44
+Index = QModelIndex | QPersistentModelIndex
 
 
 class TemplateLike(Protocol):
@@ -55,6 +55,32 @@ class TemplateLike(Protocol):
     def file_name(self) -> str: ...
 
 
+class _Listed(QAbstractListModel):
+    """The scripts that the filter lets through."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.infos: Sequence[ScriptInfo] = ()
+
+    def show_scripts(self, infos: Sequence[ScriptInfo]) -> None:
+        self.beginResetModel()
+        self.infos = infos
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's signature
+        return 0 if parent.isValid() else len(self.infos)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        info = self.infos[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return info.name
+        if role == _INFO:
+            return info
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tip("\n".join(part for part in (str(info.path or "a draft"), info.problem) if part))
+        return None
+
+
 class _Row(QStyledItemDelegate):
     """Two lines and a lamp: name, job type and state."""
 
@@ -64,12 +90,10 @@ class _Row(QStyledItemDelegate):
         super().__init__(parent)
         self.broken = set()
 
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex) -> QSize:
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
         return QSize(120, _HEIGHT)
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         info: ScriptInfo = index.data(_INFO)
         look = theme.current()
         area: QRect = option.rect
@@ -122,7 +146,9 @@ class ScriptsList(QWidget):
         self.filter = QLineEdit(placeholderText="Filter scripts")
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(lambda _text: self._fill())
-        self.list = QListWidget()
+        self.list = QListView()
+        self._listed = _Listed(self.list)
+        self.list.setModel(self._listed)
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setMouseTracking(True)
         self.list.setUniformItemSizes(True)
@@ -130,8 +156,9 @@ class ScriptsList(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._rows = _Row(self.list)
         self.list.setItemDelegate(self._rows)
-        # Not the current item: the list gives itself one when it gets the focus, and nobody chose that.
-        self.list.itemSelectionChanged.connect(self._chosen)
+        # Not the current row: the list gives itself one when it gets the focus, and nobody chose that.
+        self._filling = False
+        self.list.selectionModel().selectionChanged.connect(self._chosen)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._menu)
         self.new_button = tool_button("new", "New script from a template", self.new_wanted.emit, role=Role.TEXT)
@@ -162,7 +189,7 @@ class ScriptsList(QWidget):
 
     def names(self) -> list[str]:
         """Names listed, in order."""
-        return [self.list.item(row).data(_INFO).name for row in range(self.list.count())]
+        return [info.name for info in self._listed.infos]
 
     def info(self, name: str) -> ScriptInfo | None:
         """The row of a script, None when it is not known."""
@@ -173,33 +200,28 @@ class ScriptsList(QWidget):
         self._fill(name)
 
     def _fill(self, current: str = "") -> None:
-        item = self.list.currentItem()
-        wanted = current or (item.data(_INFO).name if item is not None else "")
+        row = self.list.currentIndex().row()
+        wanted = current or (self._listed.infos[row].name if row >= 0 else "")
         needle = self.filter.text().strip().lower()
-        blocked = self.list.blockSignals(True)
-        self.list.clear()
-        for info in self._infos:
-            if needle and needle not in info.name.lower() and needle not in info.job_type.lower():
-                continue
-            made = QListWidgetItem(info.name)
-            made.setData(_INFO, info)
-            made.setToolTip(tip("\n".join(part for part in (str(info.path or "a draft"), info.problem) if part)))
-            self.list.addItem(made)
-            if info.name == wanted:
-                self.list.setCurrentItem(made)
-        self.list.blockSignals(blocked)
+        shown = [info for info in self._infos if needle in info.name.lower() or needle in info.job_type.lower()]
+        self._filling = True
+        self._listed.show_scripts(shown)
+        if (place := next((at for at, info in enumerate(shown) if info.name == wanted), -1)) >= 0:
+            self.list.setCurrentIndex(self._listed.index(place))
+        self._filling = False
         self.empty.setVisible(not self._infos)
         self._filter_bar.setVisible(len(self._infos) > 8 or bool(needle))
 
     def _chosen(self) -> None:
-        for item in self.list.selectedItems():
-            self.opened.emit(item.data(_INFO).name)
+        if not self._filling:
+            for index in self.list.selectedIndexes():
+                self.opened.emit(self._listed.infos[index.row()].name)
 
     def _menu(self, at: QPoint) -> None:
-        item = self.list.itemAt(at)
-        if item is None:
+        index = self.list.indexAt(at)
+        if not index.isValid():
             return
-        info: ScriptInfo = item.data(_INFO)
+        info = self._listed.infos[index.row()]
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         discard = menu.addAction("Discard draft")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QListWidget
+from PySide6.QtWidgets import QApplication, QLabel, QListView
 from workbench_tools import BROKEN, SEQUENCE, Clicks, typed
 
 from ui.compiler.deploy import DeployDialog
@@ -16,9 +16,9 @@ from ui.compiler.workbench import Workbench
 Open = Callable[..., Workbench]
 
 
-def click_row(clicks: Clicks, view: QListWidget, words: str) -> None:
-    row = next(at for at in range(view.count()) if words in view.item(at).text())
-    clicks(view.viewport(), view.visualItemRect(view.item(row)).center())
+def click_row(clicks: Clicks, view: QListView, words: str) -> None:
+    rows = [view.model().index(at, 0) for at in range(view.model().rowCount())]
+    clicks(view.viewport(), view.visualRect(next(row for row in rows if words in row.data())).center())
 
 
 def test_from_a_broken_deployed_script_to_its_line_in_two_clicks(
