@@ -163,10 +163,18 @@ def _keep_in_scratch(commands: Sequence[Command], scratch: Path) -> None:
             command.name, ()
         ):
             target = command.parameters.get(key)
-            if isinstance(target, str) and target and not Path(inside, target).resolve().is_relative_to(inside):
+            if isinstance(target, str) and target and not _lies_in(inside, target):
                 raise CommandFailed(
                     f"{REFUSED}{command.name}: this is a try-out, and {target} is not in its scratch folder {scratch}"
                 )
+
+
+def _lies_in(folder: Path, target: str) -> bool:
+    """Whether a path is in a folder; one that is none (a NUL byte, links that lead in a circle) is in no folder."""
+    try:
+        return Path(folder, target).resolve().is_relative_to(folder)
+    except (ValueError, RuntimeError, OSError):
+        return False
 
 
 def allowed_programs(allowed: Sequence[str], *, everything: bool) -> Callable[[Sequence[str]], str]:

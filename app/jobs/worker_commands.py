@@ -162,7 +162,11 @@ class _Parameters:
 
     def _takeable(self, key: str, text: str) -> str:
         """The text, unless no system call would take it."""
-        if "\0" in text:
+        try:
+            taken = b"\0" not in os.fsencode(text)
+        except UnicodeEncodeError:
+            taken = False
+        if not taken:
             raise self.invalid(key, "invalid argument")
         return text
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.jobs.task_runs import allowed_programs
+from app.jobs.task_runs import TaskFiles, allowed_programs, carry_out
 from app.jobs.worker_commands import CommandFailed, Machine, argument_list, run_task, split_words
 from app.jobs.worker_format import number, plain, quoted
 from app.process import Cancelled
@@ -232,11 +232,24 @@ def test_a_program_that_is_named_is_the_machines_own_and_never_one_of_the_tasks_
         ("make-directory", {"path": "/tmp/\0"}, "path"),
         ("copy-file", {"src": "/bin/true", "dest": "/tmp/\0"}, "dest"),
         ("move-directory", {"src": "/tmp/\0", "dest": "/tmp/a"}, "src"),
+        ("make-directory", {"path": "/tmp/\ud800"}, "path"),
+        ("exec", {"exe": "/bin/true", "args": ["\ud800"]}, "args"),
     ],
 )
 def test_a_text_that_no_system_call_takes_is_refused_by_name(name: str, parameters: dict[str, Any], key: str) -> None:
     with pytest.raises(CommandFailed, match=f'parameter "{key}" has invalid value .*: invalid argument'):
         run_task([Spec(name, parameters)], Ear(), Machine(lambda: Path("f")), threading.Event())
+
+
+def test_a_try_out_goes_nowhere_by_a_path_that_is_none(tmp_path: Path) -> None:
+    (scratch := tmp_path / "scratch").mkdir()
+    (scratch / "circle").symlink_to(scratch / "circle")
+    files = TaskFiles(tmp_path / "1.log", 1 << 20, scratch)
+    for path in ("a\0b", "circle/a", "../a"):
+        command = {"name": "make-directory", "parameters": {"path": path}}
+        machine = Machine(lambda: Path("f"), folder=scratch)
+        with pytest.raises(CommandFailed, match="is not in its scratch folder"):
+            carry_out([command], files, machine, threading.Event(), lambda steps, picture: None)
 
 
 def test_what_the_disk_refuses_fails_the_task_softly_with_the_systems_words(stage: Path) -> None:
