@@ -53,6 +53,8 @@ _HELD = ("failed", "canceled", "paused")
 _ANSWER_SECONDS = 120.0
 #: A Manager that is away and did not say for how long.
 _LATER_SECONDS = 30.0
+#: A job that may be on its way is looked for so often.
+_LOOK_SECONDS = 2.0
 _STOP_SECONDS = 10.0
 _LINK_SECONDS = 20.0
 _LINK_LOOK_SECONDS = 0.02
@@ -94,6 +96,7 @@ class Farm:
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="farm", daemon=True)
         self._link: _Link | None = None
+        self._has_lamp = False
 
     def start(self) -> None:
         """Start the thread."""
@@ -121,7 +124,10 @@ class Farm:
         """
         # Where not even the type is told, nothing was submitted: there is no doubt.
         job_type = self._ask(lambda link: link.client.job_type(str(body["type"])))
-        return self._shown(self._ask(lambda link: link.submit(body, job_type, dedupe), doubtful=True))
+        try:
+            return self._shown(self._ask(lambda link: link.submit(body, job_type, dedupe), doubtful=True))
+        except JournalUnwritable as error:
+            raise JobInDoubt(str(error), _LATER_SECONDS) from error
 
     def find(self, dedupe: str) -> dict[str, Any] | None:
         """The job with this key, None when the Manager has none. Raises PlanError, Later."""
@@ -242,8 +248,11 @@ class Farm:
     async def _leave(self) -> None:
         link, self._link = self._link, None
         if link is not None:
+            self._has_lamp = True
             await link.stop()
+        if self._has_lamp:
             self._journal.set_health("flamenco", "off", "no Flamenco Manager is watched")
+            self._has_lamp = False
 
 
 @dataclass(slots=True)
@@ -280,6 +289,8 @@ class _Link:
         self._compile = compile_remote
         self._live = ManagerLive(self.client, self._hear, rhythm)
         self._rhythm = rhythm
+        self._since = time.monotonic()
+        self._submitted: set[str] = set()
         self._watched: dict[str, _Watch] = {}
         self._logs: dict[str, tuple[_FileSink, float]] = {}
         self._young: dict[str, float] = {}
@@ -319,15 +330,24 @@ class _Link:
         """
         settings = {**submitted_defaults(job_type), **body.get("settings", {})}
         etag = str(job_type.get("etag", ""))
+        self._submitted.add(dedupe)
         job = await self.client.submit({**body, "settings": settings, "type_etag": etag}, dedupe)
         self._know(job)
         return job
 
     async def find(self, dedupe: str) -> dict[str, Any] | None:
-        """The job with this key, None when the Manager has none."""
+        """The job with this key, None when the Manager has none.
+
+        What the program submitted before it was killed and started anew may still be on its way: for as long as an
+        answer may take, that is not yet none.
+        """
         job = await self.client.find(dedupe)
+        left = self._since + self.client.patience.request - time.monotonic()
         if job is not None:
             self._know(job)
+        elif left > 0 and dedupe not in self._submitted:
+            words = f"The Flamenco Manager at {self.client.url} may still be at work on a job submitted before."
+            raise ManagerUnreachable(words, min(left, _LOOK_SECONDS))
         return job
 
     def _know(self, job: Mapping[str, Any]) -> None:

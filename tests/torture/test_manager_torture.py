@@ -1,5 +1,5 @@
-"""Five minutes against a Manager that is busy, drops lines, answers halves and is restarted: what the window reads ends
-identical to the Manager's own, job by job, task by task, log by log.
+"""Five minutes against a Manager that is busy, drops lines, answers halves and is restarted, as the program is: what
+the window reads ends identical to the Manager's own, job by job, task by task, log by log, picture by picture.
 
 ``SIGNALBOX_TORTURE_SECONDS`` shortens it.
 """
@@ -40,11 +40,20 @@ class Farmhands:
 
     def turn(self) -> None:
         """One thing happens."""
-        act = self.dice.choices(
-            [self.work, self.submit, self.order, self.follow, self.drop, self.restart, self.forget, self.shrink],
-            [60, 4, 6, 8, 3, 0.4, 0.5, 1],
-        )[0]
-        act()
+        acts = {
+            self.work: 60,
+            self.submit: 4,
+            self.order: 6,
+            self.order_task: 3,
+            self.follow: 8,
+            self.render: 3,
+            self.drop: 3,
+            self.restart: 0.4,
+            self.again: 0.2,
+            self.forget: 0.5,
+            self.shrink: 1,
+        }
+        self.dice.choices(list(acts), list(acts.values()))[0]()
 
     def _task(self) -> str | None:
         ids = sorted(self.manager.tasks)
@@ -55,7 +64,7 @@ class Farmhands:
         if task is None:
             return
         self.written += 1
-        state = self.dice.choice(["active", "active", "completed", "failed", "soft-failed"])
+        state = self.dice.choice(["active", "active", "completed", "failed", "soft-failed", "queued"])
         line = f"line {self.written} é🎬 {'x' * self.dice.randrange(200)}\n".encode()
         cut = self.dice.randrange(len(line) + 1)
         self.manager.work(task, state, line[:cut], announce=self.dice.random() < 0.5)
@@ -75,8 +84,22 @@ class Farmhands:
         rows = self.jobs.journal.jobs(JobFilter(engine="manager"))
         if rows:
             job = self.dice.choice(rows).id
-            kind = self.dice.choice(["job_cancel", "job_pause", "job_requeue", "job_priority"])
+            kind = self.dice.choices(
+                ["job_cancel", "job_pause", "job_requeue", "job_priority", "job_delete"], [4, 4, 4, 4, 1]
+            )[0]
             self.orders.append(self.jobs.journal.order(kind, {"job": job, "priority": self.dice.randrange(101)}, "td"))
+
+    def order_task(self) -> None:
+        rows = self.jobs.journal.jobs(JobFilter(engine="manager"))
+        if rows:
+            args = {"job": self.dice.choice(rows).id, "task": self.dice.randrange(1, 5)}
+            kind = self.dice.choice(["task_cancel", "task_requeue"])
+            self.orders.append(self.jobs.journal.order(kind, args, "td"))
+
+    def render(self) -> None:
+        if self.manager.jobs:
+            self.written += 1
+            self.manager.render(self.dice.choice(sorted(self.manager.jobs)), b"picture %d" % self.written)
 
     def follow(self) -> None:
         rows = self.jobs.journal.jobs(JobFilter(engine="manager"))
@@ -92,6 +115,12 @@ class Farmhands:
         self.manager.stop()
         self.work()
         self.manager.start()
+
+    def again(self) -> None:
+        """The program is stopped and started."""
+        self.jobs.stop()
+        self.work()
+        self.jobs.start()
 
     def forget(self) -> None:
         if len(self.manager.jobs) > KEPT_JOBS // 2:
@@ -123,6 +152,9 @@ def differences(jobs: Jobs, manager: ManagerStandIn, followed: set[tuple[int, in
         }
         if here != there:
             found.append(f"tasks of job {row.id}: {here} {there}")
+        picture = Path(row.last_rendered).read_bytes() if row.last_rendered else None
+        if picture != manager.pictures.get(remote_id):
+            found.append(f"picture of job {row.id}: {picture!r}, there {manager.pictures.get(remote_id)!r}")
         for task in jobs.journal.job_tasks(row.id):
             if (row.id, task.index) in followed:
                 log = jobs.journal.task_log(row.id, task.index, limit=1 << 24)[0]

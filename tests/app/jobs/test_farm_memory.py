@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from disk import Disk
 from job_room import QUICK, Jobs
 from manager_stand_in import ManagerStandIn
 
-from app.jobs.farm import Farm
+from app.jobs.farm import Farm, JobInDoubt
 from app.journal.rows import JobFilter, JobRow
+from app.rules.outcomes import Later
 
 ECHO = {"message": "hi", "sleep_repeats": 2, "sleep_duration_seconds": 1}
 RESTLESS = replace(QUICK, rest=0.4)
@@ -56,7 +58,6 @@ def test_a_task_that_is_cancelled_in_a_job_at_rest_is_seen_to_be(farm_room: Jobs
     row = failed_and_at_rest(farm_room, manager)
     farm_room.order("task_cancel", job=row.id, task=2)
     farm_room.wait(lambda: farm_room.states(row.id) == ["failed", "canceled", "queued"])
-    farm_room.wait(lambda: farm_room.journal.settled_jobs() == {row.remote_id})
 
 
 def test_what_became_of_the_tasks_of_a_job_at_rest_is_there_once_somebody_looks_at_it(
@@ -73,11 +74,64 @@ def test_a_job_rests_from_the_last_news_of_its_tasks_on(farm_room: Jobs, manager
     row = failed_and_at_rest(farm_room, manager)
     farm_room.order("task_log_follow", job=row.id, task=1)
     farm_room.wait(lambda: farm_room.journal.settled_jobs() == set())
-    for number in range(4):
+    for number in range(3):
         status = ("active", "soft-failed")[number % 2]
         manager.work(remote(farm_room, row, 2), status, announce=False)
         farm_room.wait(lambda status=status: farm_room.states(row.id)[1] == status)
     assert farm_room.journal.job(row.id).status == "failed"
+
+
+# Submitting
+
+
+def test_a_job_that_was_on_its_way_when_the_program_was_killed_is_not_submitted_again(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    """The program is back before the Manager has compiled it; a job that never left is submitted all the same."""
+    manager.chaos.slow_submit = 1.0
+    assert farm_room.jobs is not None
+    body = {"name": "late", "type": "echo-sleep-test", "submitter_platform": "linux", "settings": ECHO}
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(farm_room.jobs.farm.submit, body, "late")
+        farm_room.wait(lambda: "POST /api/v3/jobs" in manager.requests)
+        farm_room.stop()
+        assert isinstance(answer.exception(5), JobInDoubt)
+    farm_room.room.store.set("flamenco", "timeout", 2.0)
+    farm_room.start()
+    found: dict[str, list[object]] = {"late": [], "never sent": []}
+
+    def looked(key: str) -> bool:
+        try:
+            found[key].append(farm_room.jobs.farm.find(key))  # type: ignore[union-attr]
+        except Later:
+            return False
+        return True
+
+    farm_room.wait(lambda: looked("late"))
+    farm_room.wait(lambda: looked("never sent"))
+    assert [job["remote_id"] for job in found["late"]] == list(manager.jobs)  # type: ignore[index]
+    assert found["never sent"] == [None]
+
+
+def test_a_job_that_was_submitted_while_the_journals_disk_got_full_is_in_doubt_and_there_once_there_is_room(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    assert farm_room.jobs is not None
+    disk = Disk()
+
+    def instead(request: web.Request) -> None:
+        if request.method == "POST":
+            disk.fill()
+
+    manager.chaos.instead = instead
+    body = {"name": "late", "type": "echo-sleep-test", "submitter_platform": "linux", "settings": ECHO}
+    try:
+        with pytest.raises(JobInDoubt, match="make room on its disk"):
+            farm_room.jobs.farm.submit(body, "late")
+    finally:
+        disk.make_room()
+    farm_room.wait(lambda: [job.remote_id for job in farm_room.journal.jobs()] == list(manager.jobs))
+    assert len(manager.jobs) == 1
 
 
 # Deleting
@@ -247,3 +301,20 @@ def test_the_picture_that_the_manager_had_ready_only_after_the_job_had_ended_is_
     manager.has_live_line = True
     farm_room.wait(lambda: farm_room.journal.job(row.id).last_rendered != "")
     assert Path(farm_room.journal.job(row.id).last_rendered).read_bytes() == b"late picture"
+
+
+def test_the_lamp_of_a_manager_that_is_no_longer_set_goes_out_once_the_disk_has_room(
+    farm_room: Jobs, manager: ManagerStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lamp() -> list[str]:
+        return [one.state for one in farm_room.journal.health() if one.name == "flamenco"]
+
+    disk = Disk()
+    farm_room.wait(lambda: lamp() == ["ok"])
+    disk.fill()
+    try:
+        farm_room.room.store.set("flamenco", "manager", "")
+        farm_room.wait(lambda: "looking after the link to the Flamenco Manager failed" in caplog.text)
+    finally:
+        disk.make_room()
+    farm_room.wait(lambda: lamp() == ["off"])
