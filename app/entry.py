@@ -5,6 +5,7 @@ Making ready for commands and their options takes a third of the time to the win
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -12,6 +13,7 @@ import sys
 def main() -> None:
     """The program."""
     _local_without_proxy()
+    _any_name_can_be_written()
     if len(sys.argv) == 1 and has_display():
         from ui.start import run_panel
 
@@ -33,6 +35,12 @@ def _local_without_proxy() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         exempt = [one for one in os.environ.get(name, "").split(",") if one.strip()]
         os.environ[name] = ",".join([*exempt, *(one for one in ("127.0.0.1", "localhost") if one not in exempt)])
+
+
+def _any_name_can_be_written() -> None:
+    """A terminal or pipe that knows no Japanese gets the numbers of such letters, as on stderr, not a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":
