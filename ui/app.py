@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import gc
 import logging
 import os
 import signal
@@ -32,6 +31,7 @@ from app.process.signals import SignalInbox
 from app.settings.paths import state_folder
 from app.settings.redact import redact
 from ui import theme
+from ui.collector import Collector, calm_collector
 from ui.theme import Role
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ qt_log = logging.getLogger("signalbox.qt")
 
 SWITCH_SECONDS = 0.001
 """How long a Python thread may keep the window waiting: five times less than Python's own habit."""
-COLLECTOR = (20_000, 10, 20)
-"""Objects before a round of the garbage collector, and how often a round goes deeper; Python's own habit is 700."""
 _LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -66,6 +64,7 @@ def make_app(arguments: Sequence[str] = (), *, sheet: bool = True) -> QApplicati
     calm_collector()
     qInstallMessageHandler(_qt_says)
     app = QApplication([*sys.argv[:1], *arguments])
+    Collector(app)
     app.setApplicationName("Signalbox")
     app.setApplicationDisplayName("Signalbox")
     app.setDesktopFileName("signalbox")
@@ -91,16 +90,6 @@ def when_told_to_end(end: Callable[[], object]) -> Iterator[None]:
             yield
         finally:
             notifier.setEnabled(False)
-
-
-def calm_collector() -> None:
-    """Take what is there now out of the garbage collector's rounds, and let those come seldom.
-
-    A full round over everything that was imported holds the window for some 40 ms. Called when the application is made,
-    and again when what runs behind the window has been loaded.
-    """
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR)
 
 
 def _memory() -> QSettings:

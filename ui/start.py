@@ -19,7 +19,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QDialog
 
 from app.settings.paths import SERVICE_STATE, home, journal_folder, state_folder, use_settings
-from ui.app import CrashHook, SingleInstance, calm_collector, make_app, when_told_to_end
+from ui.app import CrashHook, SingleInstance, make_app, when_told_to_end
+from ui.collector import calm_collector
 from ui.models.desk import SiteDesk
 from ui.models.words import sentence
 from ui.panel import Panel, PanelSite, read_wishes

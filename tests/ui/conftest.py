@@ -17,6 +17,7 @@ from shiboken6 import isValid
 
 from app.journal.journal import Journal
 from ui import theme
+from ui.collector import Collector
 from ui.sample_day import Day, write_day
 
 PATIENCE = 90_000
@@ -57,6 +58,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     # Thousands of tests leave millions of objects in a process: these are neither searched nor collected.
     gc.freeze()
+    collector = Collector()
     windows, running = set(_windows()), _running()
     yield
     app = QApplication.instance()
@@ -71,6 +73,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, f"windows left behind: {[f'{type(w).__name__} {w.objectName()}' for w in left]}"
     assert not runs, f"left running: {sorted(runs)}"
     gc.collect()
+    collector.close()
 
 
 def _windows() -> list[QWidget]:

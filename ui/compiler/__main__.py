@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.settings.models import FlamencoSettings
 from ui import theme
+from ui.collector import Collector
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     # First paint first: V8, HTTP and validation are imported after the application is there.
     sys.setswitchinterval(0.001)
     app = QApplication(sys.argv[:1])
+    Collector(app)
     theme.apply(app, given.theme)
     from ui.compiler.standard import standard_doors
     from ui.compiler.workbench import Workbench
