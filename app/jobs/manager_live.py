@@ -238,7 +238,14 @@ class ManagerLive:
             self.mirror.connected, self.mirror.problem = connected, problem
             if problem:
                 log.warning("%s; trying again", problem)
-            self._listener("connection", problem)
+            self._tell(problem)
+
+    def _tell(self, words: str) -> None:
+        """Whoever cannot take what is told of line and trouble ends neither the line nor the reading."""
+        try:
+            self._listener("connection", words)
+        except Exception:
+            log.exception("what is told of %s could not be taken", self._client.url)
 
     # The truth
 
@@ -279,7 +286,7 @@ class ManagerLive:
             self.mirror.trouble = why
             if why:
                 log.warning("%s", why)
-            self._listener("connection", why)
+            self._tell(why)
 
     async def _read_jobs(self) -> None:
         asked_at = time.monotonic()
