@@ -125,14 +125,13 @@ class Farm:
         # Where not even the type is told, nothing was submitted: there is no doubt.
         job_type = self._ask(lambda link: link.client.job_type(str(body["type"])))
         try:
-            return self._shown(self._ask(lambda link: link.submit(body, job_type, dedupe), doubtful=True))
+            return self._ask(lambda link: link.submit(body, job_type, dedupe), doubtful=True)
         except JournalUnwritable as error:
             raise JobInDoubt(str(error), _LATER_SECONDS) from error
 
     def find(self, dedupe: str) -> dict[str, Any] | None:
         """The job with this key, None when the Manager has none. Raises PlanError, Later."""
-        found = self._ask(lambda link: link.find(dedupe))
-        return self._shown(found) if found is not None else None
+        return self._ask(lambda link: link.find(dedupe))
 
     def order(self, job: JobRow, order: ManagerOrder, who: str) -> None:
         """Carry an order about a job to the Manager. Raises PlanError, Later."""
@@ -192,11 +191,6 @@ class Farm:
                 raise Later("the link to the Flamenco Manager is not up yet", _LATER_SECONDS)
             threading.Event().wait(_LINK_LOOK_SECONDS)
         return link
-
-    def _shown(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """The job as the effect keeps it."""
-        job_id = self._journal.know_job(remote_job(job))
-        return {"job": job_id, "remote_id": job["id"], "engine": "manager", "status": job.get("status", "queued")}
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -326,17 +320,16 @@ class _Link:
     async def submit(self, body: Mapping[str, Any], job_type: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
         """Submit as the Blender add-on does: what is left out gets the job type's default, as the type is there.
 
-        Its etag goes with the settings, so that the Manager refuses them should the type change in between.
+        Its etag goes with the settings, so that the Manager refuses them should the type change in between. Returns the
+        job as the effect keeps it.
         """
         settings = {**submitted_defaults(job_type), **body.get("settings", {})}
         etag = str(job_type.get("etag", ""))
         self._submitted.add(dedupe)
-        job = await self.client.submit({**body, "settings": settings, "type_etag": etag}, dedupe)
-        self._know(job)
-        return job
+        return self._know(await self.client.submit({**body, "settings": settings, "type_etag": etag}, dedupe))
 
     async def find(self, dedupe: str) -> dict[str, Any] | None:
-        """The job with this key, None when the Manager has none.
+        """The job with this key as the effect keeps it, None when the Manager has none.
 
         What the program submitted before it was killed and started anew may still be on its way: for as long as an
         answer may take, that is not yet none.
@@ -344,16 +337,17 @@ class _Link:
         job = await self.client.find(dedupe)
         left = self._since + self.client.patience.request - time.monotonic()
         if job is not None:
-            self._know(job)
-        elif left > 0 and dedupe not in self._submitted:
+            return self._know(job)
+        if left > 0 and dedupe not in self._submitted:
             words = f"The Flamenco Manager at {self.client.url} may still be at work on a job submitted before."
             raise ManagerUnreachable(words, min(left, _LOOK_SECONDS))
-        return job
+        return None
 
-    def _know(self, job: Mapping[str, Any]) -> None:
+    def _know(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """A list that was asked for before may not have this job: that is no reason to forget it."""
         self._young[str(job["id"])] = time.monotonic()
-        self._journal.know_job(remote_job(job))
+        job_id = self._journal.know_job(remote_job(job))
+        return {"job": job_id, "remote_id": job["id"], "engine": "manager", "status": job.get("status", "queued")}
 
     async def delete(self, remote_id: str) -> None:
         """Delete a job. The Manager does it in the background, and lists the job until then: here it is gone."""
