@@ -1,4 +1,4 @@
-"""Commands about jobs: ``submit`` and ``jobs``. Orders go through the journal, as the window's do."""
+"""Commands about jobs: ``submit``, ``jobs`` and ``job``. Orders go through the journal, as the window's do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
@@ -20,6 +20,15 @@ __all__ = ["register", "wait_for", "why_it_waits"]
 
 _LOOK_SECONDS = 0.1
 _JOB_FAILED = 1
+_FAILURES = 3
+#: What `signalbox job` does; those with tasks do it to one task too.
+ACTIONS = ("cancel", "pause", "resume", "requeue", "confirm", "priority", "delete", "log")
+_OF_TASKS = ("cancel", "requeue", "log")
+_AT_WORK = ("queued", "active", "soft-failed")
+#: A Manager's log is fetched for 90 s when somebody asks; its beginning is waited for, and what follows at once on it.
+_FETCH_AGAIN_SECONDS = 60.0
+_FIRST_SECONDS = 10.0
+_NEXT_SECONDS = 2.0
 _ANSWER_SECONDS = 150.0
 _STUCK_SECONDS = 1.0
 #: A farm of which no Worker has taken a task for so long is told of.
@@ -69,7 +78,7 @@ def submit_command(
                 _refused(str(answer["refused"]), as_json)
             job = int(answer["job"])
             if opened.job(job).status == "needs-confirmation":
-                _confirm(opened, job, flamenco(), whose(), yes=yes, as_json=as_json)
+                _confirm(opened, job, flamenco(), yes=yes, as_json=as_json)
             try:
                 if wait:
                     wait_for(opened, job, flamenco, Attendance(opened))
@@ -78,6 +87,7 @@ def submit_command(
                 fail(str(error.args[0]), _JOB_FAILED)
             _tell(_as_json(row), f"job {row.id} {row.name}: {_in_words(row)}", as_json)
             if wait and row.status != "completed":
+                _tell_failures(opened, job)
                 raise typer.Exit(_JOB_FAILED)
 
 
@@ -105,7 +115,7 @@ def _ordered(journal: Any, kind: str, args: Mapping[str, Any], who: str) -> Mapp
     return answer_to(journal, journal.order(kind, args, who), _ANSWER_SECONDS)
 
 
-def _confirm(journal: Any, job: int, settings: Any, who: str, *, yes: bool, as_json: bool) -> None:
+def _confirm(journal: Any, job: int, settings: Any, *, yes: bool, as_json: bool) -> None:
     """Before the first run of a script a person sees the exact command lines."""
     from app.jobs.local import shown_commands
 
@@ -117,12 +127,10 @@ def _confirm(journal: Any, job: int, settings: Any, who: str, *, yes: bool, as_j
             typer.echo(f"  {each.task} {each.task_name}: {each.text}{refused}", err=True)
         if not sys.stdin.isatty() or not typer.confirm("Run it?", err=True):
             row = journal.job(job)
-            waits = "it waits on the Jobs page; --yes with the next one of this script lets it run too"
+            waits = f"it waits for signalbox job confirm {job}, or for the Jobs page"
             _tell(_as_json(row), f"job {job} {row.name} was not confirmed: {waits}", as_json)
             raise typer.Exit(REFUSED)
-    answer = _ordered(journal, "job_confirm", {"job": job}, who)
-    if "refused" in answer:
-        _refused(str(answer["refused"]), as_json)
+    _order_of(journal, "confirm", {"job": job}, as_json)
 
 
 def wait_for(journal: Any, job: int, settings: Callable[[], Any], attendance: Any) -> None:
@@ -164,11 +172,21 @@ def why_it_waits(journal: Any, row: Any, settings: Any, seconds: float) -> str:
         return "this machine runs no tasks at all; set flamenco.local_workers to 1 or more"
     return (
         f"this machine takes no tasks of the type {' or '.join(untaken)}, only {', '.join(settings.task_types)}; add "
-        "the type to flamenco.task_types in the settings, or end the job on the Jobs page"
+        f"the type to flamenco.task_types in the settings, or end the job: signalbox job cancel {row.id}"
     )
 
 
-def _refused(why: str, as_json: bool) -> None:
+def _tell_failures(journal: Any, job: int) -> None:
+    """Why a job's tasks failed, and where more of it stands; the first few."""
+    failed = [task for task in journal.job_tasks(job) if task.status == "failed"]
+    for task in failed[:_FAILURES]:
+        where = f"; its log: signalbox job log {job} --task {task.index}"
+        typer.echo(f"signalbox: task {task.index} {task.name} failed: {task.reason}{where}", err=True)
+    if len(failed) > _FAILURES:
+        typer.echo(f"signalbox: {many(len(failed) - _FAILURES, 'more task')} failed", err=True)
+
+
+def _refused(why: str, as_json: bool) -> NoReturn:
     if as_json:
         typer.echo(json.dumps({"refused": why}))
     typer.echo(f"signalbox: {why}", err=True)
@@ -288,7 +306,144 @@ def _list_tasks(journal: Any, job: int, as_json: bool) -> None:
     _refused(f"the journal has no job {job}", as_json)
 
 
+def job_command(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".")],
+    job: Annotated[int, typer.Argument(metavar="JOB", min=1, max=LARGEST_NUMBER, help="Its number in the list.")],
+    task: Annotated[
+        int | None,
+        typer.Option(
+            "--task",
+            min=1,
+            max=LARGEST_NUMBER,
+            help="cancel, requeue: this task alone; log: else the one worth a look.",
+        ),
+    ] = None,
+    priority: Annotated[int | None, typer.Option("--priority", min=0, max=100, help="Higher goes first.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="log: go on until the task is at rest.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="confirm: the command lines unseen.")] = False,
+    settings: SettingsOption = None,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do to one job what the Jobs page does, or show a task's log. Exit 3: refused."""
+    from app.service.event_server import Installation
+    from app.service.orders import attended
+    from app.settings.models import FlamencoSettings
+
+    _one_of("ACTION", [action], ACTIONS)
+    _goes_with("--task", task is not None, action, _OF_TASKS)
+    _goes_with("--priority", priority is not None, action, ("priority",))
+    _goes_with("--follow", follow, action, ("log",))
+    _goes_with("--yes", yes, action, ("confirm",))
+    if action == "priority" and priority is None:
+        _misused("the action priority needs --priority, 0 to 100")
+    with told():
+        installation = Installation.at_work(settings, journal)
+        row = _known_job(installation.journal, job, as_json)
+        if action == "log":
+            _show_log(installation, row, task, follow=follow, as_json=as_json)
+            return
+        with attended(installation) as opened:
+            if action == "confirm" and row.status == "needs-confirmation":
+                flamenco = installation.store.section("flamenco", FlamencoSettings)
+                _confirm(opened, job, flamenco, yes=yes, as_json=as_json)
+            else:
+                _order_of(opened, action, {"job": job, "task": task, "priority": priority}, as_json)
+            if action == "delete":
+                _tell({"job": job, "deleted": True}, f"job {job} {row.name} is deleted", as_json)
+                return
+            row = opened.job(job)
+            _tell(_as_json(row), f"job {row.id} {row.name}: {_in_words(row)}", as_json)
+
+
+def _misused(why: str) -> NoReturn:
+    typer.echo(f"signalbox: {why}", err=True)
+    raise typer.Exit(2)
+
+
+def _goes_with(option: str, given: bool, action: str, actions: Sequence[str]) -> None:
+    if given and action not in actions:
+        _misused(f"{option} goes with {', '.join(actions)}, not with {action}")
+
+
+def _known_job(folder: Path, job: int, as_json: bool) -> Any:
+    from app.journal.journal import Journal
+
+    opened = Journal.open(folder, "read")
+    try:
+        return opened.job(job)
+    except KeyError as error:
+        _refused(str(error.args[0]), as_json)
+    finally:
+        opened.close()
+
+
+def _order_of(journal: Any, action: str, args: Mapping[str, Any], as_json: bool) -> None:
+    from app.service.orders import whose
+
+    given = {name: value for name, value in args.items() if value is not None}
+    answer = _ordered(journal, f"{'task' if 'task' in given else 'job'}_{action}", given, whose())
+    if "refused" in answer:
+        _refused(str(answer["refused"]), as_json)
+
+
+def _show_log(installation: Any, job: Any, index: int | None, *, follow: bool, as_json: bool) -> None:
+    """A task's output as it stands in its file; a Manager's is brought there first."""
+    from app.journal.journal import Journal
+    from app.service.orders import attended
+
+    on_farm = job.engine == "manager"
+    opening = attended(installation) if on_farm else contextlib.closing(Journal.open(installation.journal, "read"))
+    with opening as opened:
+        tasks = opened.job_tasks(job.id)
+        task = _worth_a_look(tasks) if index is None else next((one for one in tasks if one.index == index), None)
+        if task is None:
+            _refused(f"job {job.id} has no task {index}" if index else f"job {job.id} has no tasks", as_json)
+        if as_json:
+            path = str(opened.task_log_path(job.id, task.index))
+            typer.echo(json.dumps({"job": job.id, "task": task.index, "name": task.name, "log": path}))
+            return
+        if not _print_log(opened, job.id, task.index, on_farm=on_farm, follow=follow, as_json=as_json):
+            typer.echo(f"signalbox: task {task.index} {task.name} has written nothing", err=True)
+
+
+def _worth_a_look(tasks: Sequence[Any]) -> Any:
+    """The first that failed, else one at work, else the last that ended, else the first; None of none."""
+    for statuses in (("failed",), ("active", "soft-failed")):
+        for task in tasks:
+            if task.status in statuses:
+                return task
+    return max(tasks, key=lambda task: (task.finished or 0.0, -task.index), default=None)
+
+
+def _print_log(journal: Any, job: int, task: int, *, on_farm: bool, follow: bool, as_json: bool) -> int:
+    """Print a log, and what is added to it while it is waited for; the bytes printed."""
+    from app.service.orders import Attendance
+
+    offset, printed = 0, 0
+    asked, news = -_FETCH_AGAIN_SECONDS, time.monotonic()
+    attendance = Attendance(journal)
+    while True:
+        now = time.monotonic()
+        if on_farm and now - asked > _FETCH_AGAIN_SECONDS:
+            asked = news = now
+            _order_of(journal, "log_follow", {"job": job, "task": task}, as_json)
+        resting = journal.job_task(job, task).status not in _AT_WORK
+        data, offset = journal.task_log(job, task, offset)
+        if data:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            printed, news = printed + len(data), now
+        elif (resting or not follow or attendance.lost()) and (
+            not on_farm or now - news > (_NEXT_SECONDS if printed else _FIRST_SECONDS)
+        ):
+            return printed
+        else:
+            threading.Event().wait(_LOOK_SECONDS)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command("submit")(submit_command)
     app.command("jobs")(jobs_command)
+    app.command("job")(job_command)
