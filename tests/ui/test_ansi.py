@@ -55,6 +55,8 @@ def test_a_line_that_begins_in_red_leaves_the_next_one_what_it_must(text: str, a
         ("\x1b[2K\x1b[1Gtext", "text"),
         ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
         ("bell\x07 null\x00", "bell␇ null␀"),
+        ("delete \u202exe.mov", "delete \\u202exe.mov"),
+        ("שלום 👩\u200d🎨", "שלום 👩\u200d🎨"),
         ("cut off \x1b[", "cut off ["),
         ("\x1b[38;5mnothing \x1b[999mnothing", "nothing nothing"),
     ],

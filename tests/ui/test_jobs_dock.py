@@ -230,6 +230,7 @@ def test_cancelling_two_jobs_lists_both_and_orders_both(
     mode = dock.list.selectionModel().SelectionFlag.Select | dock.list.selectionModel().SelectionFlag.Rows
     for name in ("BC_0042 dailies", "TOS_0120 lighting v003", "BC_0030 publish copy"):
         dock.list.selectionModel().select(dock.jobs.index(names.index(name), 0), mode)
+    assert dock.activity.whole() == "3 jobs selected; the buttons are for all of them"
     qtbot.mouseClick(dock.actions_["job_cancel"], Qt.MouseButton.LeftButton)
     (dialog,) = dock.findChildren(Confirm)
     (listing,) = dialog.findChildren(QListWidget)

@@ -13,13 +13,14 @@ from PySide6.QtWidgets import QLabel, QWidget
 from app.jobs.local import ShownCommand
 from app.journal.jobs import NewJob, NewTask
 from app.journal.journal import Journal
+from app.journal.rows import TaskRow
 from ui import theme
 from ui.dialogs.base import Confirm, ItemList
 from ui.dialogs.job_confirm import JobConfirmDialog, command_text
 from ui.docks.elided import ElidedLabel
 from ui.docks.jobs import JobsDock
 from ui.docks.table_view import TableView
-from ui.models.jobs import TASK_COLUMNS
+from ui.models.jobs import TASK_COLUMNS, Table
 from ui.models.words import name_of, tip
 from ui.panel import Panel
 from ui.sample_day import Day
@@ -163,3 +164,20 @@ def test_a_box_that_is_ticked_shows_it_while_it_cannot_be_changed(dock: JobsDock
     outline = theme.current().colour(Role.OUTLINE).rgb()
     inside = sum(picture.pixel(x, y) == outline for x in range(18) for y in range(picture.height()))
     assert inside > 60, "a ticked box is filled"
+
+
+def test_long_names_that_differ_at_their_ends_are_told_apart_in_the_table(qtbot: Any, dark: None) -> None:
+    shot = "render-SQ010_0040_lighting_beauty_pass_of_the_long_corridor-"
+    rows = [
+        TaskRow(place, 1, place, "", place, f"{shot}{place}", "misc", 50, "queued", "", "", None, None, 0, 0, 0)
+        for place in (1, 2, 3)
+    ]
+    model: Table[TaskRow] = Table(TASK_COLUMNS)
+    model.set_rows(rows)
+    view = TableView(model, "tasks")
+    qtbot.addWidget(view)
+    view.resize(560, 200)
+    with qtbot.waitExposed(view):
+        view.show()
+    first, third = (view.viewport().grab(cell(view, place, "Task")) for place in (0, 2))
+    assert first.toImage() != third.toImage()

@@ -123,11 +123,12 @@ class Confirm(Dialog):
         verb: str,
         parent: QWidget | None = None,
         danger: bool = False,
+        icon: str = "event",
     ) -> None:
         super().__init__(title, about, parent)
         if items:
             listing = ItemList("Items")
-            listing.fill([("event", words, Role.MUTED) for words in items])
+            listing.fill([(icon, words, Role.MUTED) for words in items])
             self.body.addWidget(listing)
         self.cancel = self.add_cancel()
         self.confirm = self.add_button(verb, "danger" if danger else "primary", default=True)

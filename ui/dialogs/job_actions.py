@@ -78,9 +78,9 @@ JOB_ACTIONS: tuple[JobAction, ...] = (
 )
 TASK_ACTIONS: tuple[JobAction, ...] = (
     JobAction(
-        "task_requeue", "Requeue", "retry", "The task is done again from its first command.", TASK_CAN_REQUEUE, "task"
+        "task_requeue", "Requeue", "retry", "Everything starts over from the first command.", TASK_CAN_REQUEUE, "task"
     ),
-    JobAction("task_cancel", "Cancel", "stop", "Its program is ended.", TASK_CAN_CANCEL, "task", danger=True),
+    JobAction("task_cancel", "Cancel", "stop", "Programs at work are ended.", TASK_CAN_CANCEL, "task", danger=True),
 )
 
 
@@ -99,7 +99,13 @@ def ask(parent: QWidget, action: JobAction, items: Sequence[str], accepted: Call
     """Open the dialog that lists what an action is done to."""
     what = many(len(items), action.thing)
     dialog = Confirm(
-        f"{action.words} {what}?", action.tip, listed(items), f"{action.words} {what}", parent, danger=action.danger
+        f"{action.words} {what}?",
+        action.tip,
+        listed(items),
+        f"{action.words} {what}",
+        parent,
+        danger=action.danger,
+        icon=action.thing,
     )
     dialog.setObjectName(f"confirm_{action.kind}")
     if action.danger:

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 READ_MS = 250
 """Least pause between two readings of the list."""
+LEAST_ACTIVITY = 150
+"""Pixels that what a job is at keeps beside a long name."""
 PAGE = 500
 """So many jobs are read at first, the newest, and so many more each time the list is scrolled down to the last one."""
 ORDERS_A_TURN = 100
@@ -179,13 +181,13 @@ class JobsDock(QWidget):
         line.setContentsMargins(10, 0, 8, 0)
         line.setSpacing(6)
         self.lamp = Lamp()
-        self.title = ElidedLabel()
-        theme.mark(self.title, kind="heading")
-        self.activity = ElidedLabel()
-        theme.mark(self.activity, kind="muted")
+        self.title = ElidedLabel(kind="heading", mode=Qt.TextElideMode.ElideMiddle, asks=True)
+        self.activity = ElidedLabel(kind="muted")
+        self.activity.setMinimumWidth(LEAST_ACTIVITY)
         line.addWidget(self.lamp)
-        line.addWidget(self.title, 3)
-        line.addWidget(self.activity, 4)
+        line.addWidget(self.title)
+        line.addSpacing(6)
+        line.addWidget(self.activity, 1)
         self.confirm = QPushButton("Look and confirm…")
         theme.mark(self.confirm, kind="primary")
         self.confirm.setToolTip("This script has not run here yet: see its exact command lines, then let it run")
@@ -244,7 +246,7 @@ class JobsDock(QWidget):
         self.log = TaskLogPane()
         self.picture = Picture()
         self.details = CodeText("Settings of the job")
-        self.details.setFrameShape(QFrame.Shape.NoFrame)
+        theme.mark(self.details, kind="pane")
         self.right = QTabWidget()
         self.right.addTab(self.log, "Log")
         self.right.addTab(self.picture, "Last picture")
@@ -397,14 +399,12 @@ class JobsDock(QWidget):
         self.lamp.setVisible(look is not None)
         if job is None or look is None:
             self.title.say("No job chosen")
-            self.activity.say("")
             self.details.clear()
             self._show_picture("")
             self._show_actions()
             return
         self.lamp.set_look(look.role, look.shape)
         self.title.say(job.name)
-        self.activity.say(_story(job))
         self._show_details(job)
         self._show_picture(job.last_rendered)
         self._show_actions()
@@ -435,6 +435,7 @@ class JobsDock(QWidget):
         rows = self.list.selected()
         locked = self._hub.read_only
         job = self.job()
+        self._say_activity(rows, job)
         self.confirm.setVisible(job is not None and job.status == "needs-confirmation")
         self.confirm.setEnabled(not locked)
         for action in JOB_ACTIONS:
@@ -444,6 +445,12 @@ class JobsDock(QWidget):
                 # One place for both: what is paused is resumed, what runs is paused.
                 resumes = bool(rows) and all(row.status in ("paused", "pause-requested") for row in rows)
                 button.setVisible(resumes == (action.kind == "job_resume"))
+
+    def _say_activity(self, rows: Sequence[JobRow], job: JobRow | None) -> None:
+        if len(rows) > 1:
+            self.activity.say(f"{many(len(rows), 'job')} selected; the buttons are for all of them")
+        else:
+            self.activity.say(_story(job) if job is not None else "")
 
     # Tasks and their logs
 
@@ -466,7 +473,7 @@ class JobsDock(QWidget):
     def _show_log(self) -> None:
         job, task = self.job(), self.task()
         if job is None or task is None or task.job_id != job.id:
-            self.log.show_task(None, "", "Choose a task to read its log.")
+            self.log.show_task(None, "", "Choose a task to read its log." if self.tasks.rows() else "")
             return
         path = self._hub.folder / "tasks" / str(job.id) / f"{task.index}.log"
         self.log.show_task(path, task.name, _empty_log(job, task))
@@ -613,7 +620,7 @@ class JobsDock(QWidget):
         self.tasks.tick()
         job = self.job()
         if job is not None and job.status not in AT_REST:
-            self.activity.say(_story(job))
+            self._say_activity(self.list.selected(), job)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -24,6 +24,8 @@ from ui.theme import Role
 R = TypeVar("R", JobRow, TaskRow)
 _PAD = 8
 _BAR = 6
+_ELIDE = (Qt.TextElideMode.ElideRight, Qt.TextElideMode.ElideMiddle)
+"""Names, which take the room that is left, differ at their ends: shots by their versions, tasks by their frames."""
 _LINE = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _NAMES, _WIDEST = 280, 1.7
 """Room for the names before the other columns grow, and how much they may."""
@@ -74,7 +76,7 @@ class _Cells:
         else:
             painter.setPen(theme.current().colour(column.role))
             room = rect.adjusted(_PAD, 0, -_PAD, 0)
-            text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room.width())
+            text = painter.fontMetrics().elidedText(words, _ELIDE[not column.width], room.width())
             side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
             painter.drawText(room, side | _LINE, text)
 
@@ -213,9 +215,9 @@ class TableView(QTableView):
 
     def _chosen_places(self) -> list[int]:
         # By ranges: an index for each of thousands of rows would take longer than a frame.
-        return sorted(
-            {place for part in self.selectionModel().selection() for place in range(part.top(), part.bottom() + 1)}
-        )
+        chosen = self.selectionModel().selection()
+        parts = [chosen.at(number) for number in range(chosen.count())]
+        return sorted({place for part in parts for place in range(part.top(), part.bottom() + 1)})
 
     def copy(self) -> None:
         """Selected rows to the clipboard, tabs between the columns."""

@@ -309,13 +309,12 @@ class TaskLogPane(QWidget):
         self.search.textChanged.connect(self._typed)
         self.model.changed.connect(self._count)
         self.reader.set_watched(False)
-        self.show_task(None, "", "Choose a task to read its log.")
+        self.show_task(None, "", "")
 
     # Building
 
     def _build(self) -> None:
-        self.title = ElidedLabel("")
-        theme.mark(self.title, kind="heading")
+        self.title = ElidedLabel(kind="heading", mode=Qt.TextElideMode.ElideMiddle)
         self.words = SteadyLabel("9,999,999 lines")
         theme.mark(self.words, kind="muted")
         self.search = QLineEdit()

@@ -19,6 +19,8 @@ _ESCAPE = re.compile(
     r"|\x1b[@-Z\\-_]?"
 )
 _CONTROL = {code: chr(0x2400 + code) for code in range(32) if code not in (0x09, 0x1B)} | {0x7F: "␡"}
+# Signs that turn round what stands beside them: a log that hid them could say anything.
+_CONTROL = _CONTROL | {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 _TAB = 8
 
 _ROLES = (Role.MUTED, Role.ERROR, Role.OK, Role.WARNING, Role.INFO, Role.CODE_KEYWORD, Role.ACCENT, Role.TEXT)
