@@ -175,6 +175,8 @@ class Reader(QObject, Generic[S]):
         found = question.ask(store)
         if question.answer is not None:
             self._signals.answered.emit(question, found)
+        # Not held until the next look: a dialog that is closed meanwhile would be destroyed on this thread.
+        self._asking = None
 
     def _look_now(self) -> None:
         try:
