@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, get_args
 import typer
 
 from app.rules.words import many
-from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, fail, told
+from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, fail, seen, told
 
 __all__ = ["register", "wait_for", "why_it_waits"]
 
@@ -77,6 +77,8 @@ def submit_command(
             if "refused" in answer:
                 _refused(str(answer["refused"]), as_json)
             job = int(answer["job"])
+            for doubt in answer.get("doubts", ()):
+                typer.echo(seen(f"signalbox: {doubt}"), err=True)
             if opened.job(job).status == "needs-confirmation":
                 _confirm(opened, job, flamenco(), yes=yes, as_json=as_json)
             try:
@@ -104,6 +106,8 @@ def _what(script: str, name: str) -> dict[str, Any]:
     except OSError as error:
         typer.echo(f"signalbox: cannot read {path}: {error.strerror}", err=True)
         raise typer.Exit(2) from error
+    if not text.strip():
+        _misused(f"{path} is empty: a job compiler script defines JOB_TYPE and compileJob")
     helpers = {file: decode(source) for file, source in helpers_of(path).items()}
     return {"job_type": path.name, "name": name or job_type_name(path.name), "script": text, "helpers": helpers}
 
@@ -124,7 +128,7 @@ def _confirm(journal: Any, job: int, settings: Any, *, yes: bool, as_json: bool)
         typer.echo("This script has not run here before. It will run:", err=True)
         for each in shown:
             refused = f"    (will be refused: {each.refused})" if each.refused else ""
-            typer.echo(f"  {each.task} {each.task_name}: {each.text}{refused}", err=True)
+            typer.echo(seen(f"  {each.task} {each.task_name}: {each.text}{refused}"), err=True)
         if not sys.stdin.isatty() or not typer.confirm("Run it?", err=True):
             row = journal.job(job)
             waits = f"it waits for signalbox job confirm {job}, or for the Jobs page"
@@ -181,7 +185,7 @@ def _tell_failures(journal: Any, job: int) -> None:
     failed = [task for task in journal.job_tasks(job) if task.status == "failed"]
     for task in failed[:_FAILURES]:
         where = f"; its log: signalbox job log {job} --task {task.index}"
-        typer.echo(f"signalbox: task {task.index} {task.name} failed: {task.reason}{where}", err=True)
+        typer.echo(seen(f"signalbox: task {task.index} {task.name} failed: {task.reason}{where}"), err=True)
     if len(failed) > _FAILURES:
         typer.echo(f"signalbox: {many(len(failed) - _FAILURES, 'more task')} failed", err=True)
 
@@ -189,12 +193,12 @@ def _tell_failures(journal: Any, job: int) -> None:
 def _refused(why: str, as_json: bool) -> NoReturn:
     if as_json:
         typer.echo(json.dumps({"refused": why}))
-    typer.echo(f"signalbox: {why}", err=True)
+    typer.echo(seen(f"signalbox: {why}"), err=True)
     raise typer.Exit(REFUSED)
 
 
 def _tell(facts: Mapping[str, Any], words: str, as_json: bool) -> None:
-    typer.echo(json.dumps(facts) if as_json else words)
+    typer.echo(json.dumps(facts) if as_json else seen(words))
 
 
 def _as_json(row: Any) -> dict[str, Any]:
@@ -271,7 +275,8 @@ def jobs_command(
         return
     for row in rows:
         by = f", submitted by run {row.run_id}" if row.run_id is not None else ""
-        typer.echo(f"{row.id:>5} {row.engine:7} {row.type:20} {row.name}: {_in_words(row)}, {row.progress:.0%}{by}")
+        words = f"{row.type:20} {row.name}: {_in_words(row)}, {row.progress:.0%}{by}"
+        typer.echo(f"{row.id:>5} {row.engine:7} {seen(words)}")
     if not rows:
         typer.echo("no jobs")
 
@@ -301,7 +306,7 @@ def _list_tasks(journal: Any, job: int, as_json: bool) -> None:
             return
         for task in found:
             said = f" ({task.reason})" if task.reason else ""
-            typer.echo(f"{task.index:>5} {task.status:11} {task.type:16} {task.name}{said}")
+            typer.echo(f"{task.index:>5} {task.status:11} {seen(f'{task.type:16} {task.name}{said}')}")
         return
     _refused(f"the journal has no job {job}", as_json)
 

@@ -96,9 +96,10 @@ class JobOrders:
             return self.submit_to_manager(wanted)
         if engine != "local":
             raise Refused(f"there is no engine {engine!r}: local or manager")
-        job_id, new = self._local.submit(wanted)
-        row = self._journal.job(job_id)
-        return {"job": job_id, "new": new, "engine": "local", "status": row.status}
+        stored = self._local.submit(wanted)
+        row = self._journal.job(stored.job)
+        answer = {"job": stored.job, "new": stored.new, "engine": "local", "status": row.status}
+        return {**answer, "doubts": list(stored.doubts)} if stored.doubts else answer
 
     def submit_to_manager(self, wanted: Submission) -> dict[str, Any]:
         """Submit to the Manager, which runs the script it has. Raises PlanError, Later."""

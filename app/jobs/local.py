@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import socket
@@ -19,7 +20,7 @@ from app.jobs.commands import command_line, expand_variables
 from app.jobs.compiler import CompilerPool
 from app.jobs.made_files import MadeFiles
 from app.jobs.model import CompileRequest, CompileResult, Limits, Variable
-from app.jobs.settings_form import submitted_defaults
+from app.jobs.settings_form import doubts, submitted_defaults
 from app.jobs.task_runs import REFUSED, TaskFiles, allowed_programs
 from app.jobs.worker_commands import Machine
 from app.journal.crash import crash_point
@@ -33,7 +34,19 @@ from app.rules.outcomes import PlanError
 from app.settings.models import FlamencoSettings
 from app.settings.secrets import know_given, without_given
 
-__all__ = ["PLATFORM", "Compiled", "LocalJobs", "ShownCommand", "Submission", "handed_out", "shown", "shown_commands"]
+__all__ = [
+    "PLATFORM",
+    "Compiled",
+    "LocalJobs",
+    "ShownCommand",
+    "Submission",
+    "Submitted",
+    "handed_out",
+    "shown",
+    "shown_commands",
+]
+
+log = logging.getLogger("signalbox.jobs")
 
 #: A job's metadata with this key is a try-out: it works in a scratch folder.
 TRY_OUT = "signalbox.try-out"
@@ -75,13 +88,23 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a submission compiles to."""
+    """What a submission compiles to; ``doubts`` are about the settings it was given."""
 
     result: CompileResult
     tasks: Sequence[Mapping[str, Any]]
     body: Mapping[str, Any]
     script_hash: str
     built_in: bool
+    doubts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that is stored: its id, whether it is new, and what is doubtful about its settings."""
+
+    job: int
+    new: bool
+    doubts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +206,9 @@ class LocalJobs:
             "metadata": {str(key): str(value) for key, value in wanted.metadata.items()},
         }
         result = self._compiled(scripts, file, body)
+        found: list[str] = []
         if result.job_type is not None:
+            found = doubts(result.job_type, wanted.settings)
             defaults = submitted_defaults(result.job_type)
             if any(key not in wanted.settings for key in defaults):
                 body["settings"] = {**defaults, **wanted.settings}
@@ -192,7 +217,7 @@ class LocalJobs:
             raise PlanError(f"the job {wanted.name} was not submitted: {_why(result, wanted.job_type)}")
         tasks = self._tasks(result)
         digest = _digest(scripts, file)
-        return Compiled(result, tasks, body, digest, _is_built_in(scripts, file))
+        return Compiled(result, tasks, body, digest, _is_built_in(scripts, file), found)
 
     def compile_remote(self, job: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """The tasks that a Manager's job has here, for what its REST interface never tells; empty when unknown."""
@@ -251,11 +276,11 @@ class LocalJobs:
 
     # -- storing ---------------------------------------------------------------------------------------------------
 
-    def submit(self, wanted: Submission) -> tuple[int, bool]:
-        """Compile and store a job; its id, and whether it is new. Raises PlanError."""
+    def submit(self, wanted: Submission) -> Submitted:
+        """Compile and store a job. Raises PlanError."""
         known = self._journal.job_of_dedupe(wanted.dedupe)
         if known is not None:
-            return known.id, False
+            return Submitted(known.id, new=False)
         compiled = self.compile(wanted)
         crash_point("job_compiled")
         job = compiled.result.job or {}
@@ -282,9 +307,11 @@ class LocalJobs:
             script_hash=compiled.script_hash,
             hold=hold,
         )
-        stored = self._journal.add_job(new)
+        job_id, is_new = self._journal.add_job(new)
         crash_point("job_stored")
-        return stored
+        for doubt in compiled.doubts:
+            log.warning("job %d %s: %s", job_id, new.name, doubt)
+        return Submitted(job_id, is_new, compiled.doubts)
 
     def _task(self, task: Mapping[str, Any]) -> NewTask:
         return NewTask(

@@ -91,6 +91,37 @@ def coerce_setting(field: SettingField, value: object) -> Any:
     return value
 
 
+def doubts(job_type: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """What the add-on's form would not have let through, in words: the Manager takes any setting with any value."""
+    fields = {field.key: field for field in settings_form(job_type)}
+    unknown = [
+        f"the job type has no setting {key}; it has {', '.join(fields) or 'none at all'}"
+        for key in settings
+        if key not in fields
+    ]
+    said = (_doubt(field, settings.get(key, field.default)) for key, field in fields.items())
+    return [*unknown, *(words for words in said if words)]
+
+
+def _doubt(field: SettingField, value: object) -> str:
+    if value in (None, ""):
+        return f"{field.key} is required, and empty" if field.required and not field.eval else ""
+    if field.choices and value not in field.choices:
+        return f"{field.key} is {value!r}, not one of {', '.join(field.choices)}"
+    if field.type in ("int32", "float"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or (field.type == "int32" and value % 1):
+            return f"{field.key} is {value!r}, not a {'whole ' if field.type == 'int32' else ''}number"
+        if field.minimum is not None and value < field.minimum:
+            return f"{field.key} is {value}, below {field.minimum:g}"
+        if field.maximum is not None and value > field.maximum:
+            return f"{field.key} is {value}, above {field.maximum:g}"
+    kinds = {"bool": bool, "string": str}
+    kind = kinds.get(field.type)
+    if kind is not None and not isinstance(value, kind):
+        return f"{field.key} is {value!r}, not {'true or false' if kind is bool else 'a text'}"
+    return ""
+
+
 def submitted_defaults(job_type: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a submission in which the artist touched nothing and no ``eval`` was run.
 

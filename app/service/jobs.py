@@ -170,7 +170,8 @@ class JobRoom:
         self._bell = threading.Condition()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._slow = ThreadPoolExecutor(2, thread_name_prefix="job-orders")
+        self._compiling = ThreadPoolExecutor(2, thread_name_prefix="job-orders")
+        self._asking = ThreadPoolExecutor(2, thread_name_prefix="farm-orders")
         self._in_hand: set[int] = set()
         self._lock = threading.Lock()
         doors.job_submit = self.submit
@@ -208,7 +209,8 @@ class JobRoom:
             _tell_to_stop(tools)
         self._ring()
         self.farm.stop()
-        self._slow.shutdown(wait=False, cancel_futures=True)
+        for slow in (self._compiling, self._asking):
+            slow.shutdown(wait=False, cancel_futures=True)
         until = time.monotonic() + seconds
         for thread in list(self._threads):
             thread.join(max(0.0, until - time.monotonic()))
@@ -311,17 +313,20 @@ class JobRoom:
             if order.kind not in JOB_ORDERS or order.id in self._in_hand:
                 continue
             self._in_hand.add(order.id)
-            if self._is_slow(order):
-                self._slow.submit(self._answer, order)
+            slow = self._beside(order)
+            if slow is not None:
+                slow.submit(self._answer, order)
             else:
                 self._answer(order)
 
-    def _is_slow(self, order: OrderRow) -> bool:
+    def _beside(self, order: OrderRow) -> ThreadPoolExecutor | None:
+        """Who answers an order that may take a while; no compile waits for a Manager that does not answer."""
         if order.kind == "submit_job":
-            return True
+            return self._asking if order.args.get("engine") == "manager" else self._compiling
         with suppress(KeyError, TypeError, ValueError):
-            return self._journal.job(int(order.args["job"])).engine == "manager"
-        return False
+            if self._journal.job(int(order.args["job"])).engine == "manager":
+                return self._asking
+        return None
 
     def _answer(self, order: OrderRow) -> None:
         try:
@@ -361,9 +366,9 @@ class JobRoom:
             return self.orders.submit_to_manager(wanted)
         if engine != "local":
             raise PlanError(f"there is no job engine {engine!r}")
-        job_id, _ = self.local.submit(wanted)
+        stored = self.local.submit(wanted)
         self._ring()
-        return _shown(self._journal.job(job_id))
+        return _shown(self._journal.job(stored.job))
 
     def find(self, *, engine: str, dedupe: str, since: float) -> Mapping[str, Any] | None:
         """Look for a job by its key. Raises PlanError, Later."""
