@@ -276,6 +276,18 @@ def test_numbers_and_texts_that_cannot_be_stored_keep_no_other_job_from_the_list
     assert (strange.priority, strange.steps_total, strange.name) == (0, 0, "half \N{REPLACEMENT CHARACTER}")
 
 
+def test_orders_to_a_manager_that_does_not_answer_keep_no_local_job_waiting(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    rows = [submitted(farm_room, key) for key in ("one", "two")]
+    manager.chaos.slow_delete = 30.0
+    orders = [farm_room.journal.order("job_delete", {"job": row.id}, "td") for row in rows]
+    farm_room.wait(lambda: len([asked for asked in manager.requests if asked.startswith("DELETE")]) == 2)
+    local = farm_room.order("submit_job", job_type="echo-sleep-test", name="here", settings=ECHO)
+    assert [farm_room.journal.order_row(order).state for order in orders] == ["open", "open"]
+    assert farm_room.journal.job(int(local["job"])).engine == "local"
+
+
 def test_a_program_that_stops_waits_for_no_manager(farm_room: Jobs, manager: ManagerStandIn) -> None:
     manager.chaos.slow_submit = 30.0
     assert farm_room.jobs is not None
