@@ -16,7 +16,7 @@ from app.journal.queue import NewRun
 from app.journal.rows import EventFilter, RawEvent
 from ui.compiler.workbench import Workbench
 from ui.dialogs.preview import PreviewDialog
-from ui.docks.detail import difference
+from ui.docks.detail import difference, how_a_job_is
 from ui.panel import Panel
 from ui.sample_day import Day
 
@@ -231,6 +231,13 @@ def test_the_workbench_finds_its_panes_as_they_were_left(
     other = again.pages.currentWidget()
     assert isinstance(other, Workbench)
     qtbot.waitUntil(lambda: other.splitter.sizes() == wanted)
+
+
+def test_how_a_runs_job_ended_is_said_in_words() -> None:
+    job = {"job": 12, "engine": "local", "status": "failed", "activity": "1 of 2 tasks failed"}
+    assert how_a_job_is(job) == ("Failed: 1 of 2 tasks failed", "error")
+    assert how_a_job_is({**job, "status": "completed", "activity": ""}) == ("Done", "")
+    assert how_a_job_is({**job, "status": "gone", "activity": "deleted by td"}) == ("Gone: deleted by td", "error")
 
 
 def test_a_difference_names_only_what_changed() -> None:

@@ -29,6 +29,7 @@ from ui.docks.elided import ElidedLabel
 from ui.docks.lamps import Lamp
 from ui.docks.rows_view import Column, RowsView
 from ui.models.hub import Hub
+from ui.models.jobs import JOB_STATES
 from ui.models.paged import PagedRows
 from ui.models.sources import LogSource, NoSource
 from ui.models.words import clock_ms, effect_look, many, moment, sentence, span, state_look
@@ -506,10 +507,19 @@ class EffectLine(QWidget):
         if effect.reason and say_reason:
             # Eight folders of one project are made for one reason: it is said once.
             made.append((effect.reason, ""))
-        change = difference(effect.before, effect.after)
-        if change:
+        if effect.after and "job" in effect.after:
+            made.append(how_a_job_is(effect.after))
+        elif change := difference(effect.before, effect.after):
             made.append((change, ""))
         return made
+
+
+def how_a_job_is(after: Mapping[str, Any]) -> tuple[str, str]:
+    """How the job of an effect is, or ended, in words, and the state they are marked with."""
+    status, activity = str(after.get("status") or ""), str(after.get("activity") or "")
+    word = JOB_STATES[status].word if status in JOB_STATES else sentence(status)
+    bad = status in ("failed", "gone")
+    return f"{word}: {activity}" if activity else word, "error" if bad else ""
 
 
 def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
