@@ -13,8 +13,9 @@ from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
+from app.rules.text import visible
 from app.rules.words import many
-from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, fail, seen, told
+from app.terminal import LARGEST_NUMBER, REFUSED, JournalOption, JsonOption, SettingsOption, fail, told
 
 __all__ = ["register", "wait_for", "why_it_waits"]
 
@@ -78,7 +79,7 @@ def submit_command(
                 _refused(str(answer["refused"]), as_json)
             job = int(answer["job"])
             for doubt in answer.get("doubts", ()):
-                typer.echo(seen(f"signalbox: {doubt}"), err=True)
+                typer.echo(visible(f"signalbox: {doubt}"), err=True)
             if opened.job(job).status == "needs-confirmation":
                 _confirm(opened, job, flamenco(), yes=yes, as_json=as_json)
             try:
@@ -128,7 +129,7 @@ def _confirm(journal: Any, job: int, settings: Any, *, yes: bool, as_json: bool)
         typer.echo("This script has not run here before. It will run:", err=True)
         for each in shown:
             refused = f"    (will be refused: {each.refused})" if each.refused else ""
-            typer.echo(seen(f"  {each.task} {each.task_name}: {each.text}{refused}"), err=True)
+            typer.echo(visible(f"  {each.task} {each.task_name}: {each.text}{refused}"), err=True)
         if not sys.stdin.isatty() or not typer.confirm("Run it?", err=True):
             row = journal.job(job)
             waits = f"it waits for signalbox job confirm {job}, or for the Jobs page"
@@ -185,7 +186,7 @@ def _tell_failures(journal: Any, job: int) -> None:
     failed = [task for task in journal.job_tasks(job) if task.status == "failed"]
     for task in failed[:_FAILURES]:
         where = f"; its log: signalbox job log {job} --task {task.index}"
-        typer.echo(seen(f"signalbox: task {task.index} {task.name} failed: {task.reason}{where}"), err=True)
+        typer.echo(visible(f"signalbox: task {task.index} {task.name} failed: {task.reason}{where}"), err=True)
     if len(failed) > _FAILURES:
         typer.echo(f"signalbox: {many(len(failed) - _FAILURES, 'more task')} failed", err=True)
 
@@ -193,12 +194,12 @@ def _tell_failures(journal: Any, job: int) -> None:
 def _refused(why: str, as_json: bool) -> NoReturn:
     if as_json:
         typer.echo(json.dumps({"refused": why}))
-    typer.echo(seen(f"signalbox: {why}"), err=True)
+    typer.echo(visible(f"signalbox: {why}"), err=True)
     raise typer.Exit(REFUSED)
 
 
 def _tell(facts: Mapping[str, Any], words: str, as_json: bool) -> None:
-    typer.echo(json.dumps(facts) if as_json else seen(words))
+    typer.echo(json.dumps(facts) if as_json else visible(words))
 
 
 def _as_json(row: Any) -> dict[str, Any]:
@@ -276,7 +277,7 @@ def jobs_command(
     for row in rows:
         by = f", submitted by run {row.run_id}" if row.run_id is not None else ""
         words = f"{row.type:20} {row.name}: {_in_words(row)}, {row.progress:.0%}{by}"
-        typer.echo(f"{row.id:>5} {row.engine:7} {seen(words)}")
+        typer.echo(f"{row.id:>5} {row.engine:7} {visible(words)}")
     if not rows:
         typer.echo("no jobs")
 
@@ -306,7 +307,7 @@ def _list_tasks(journal: Any, job: int, as_json: bool) -> None:
             return
         for task in found:
             said = f" ({task.reason})" if task.reason else ""
-            typer.echo(f"{task.index:>5} {task.status:11} {seen(f'{task.type:16} {task.name}{said}')}")
+            typer.echo(f"{task.index:>5} {task.status:11} {visible(f'{task.type:16} {task.name}{said}')}")
         return
     _refused(f"the journal has no job {job}", as_json)
 

@@ -45,16 +45,6 @@ JournalOption = Annotated[Path | None, path_option("--journal", "The journal's f
 JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")]
 
 
-def seen(text: str) -> str:
-    """Text from outside as a terminal may show it: what is no letter, sign or blank stands as its escape.
-
-    A name or a command line of somebody else's could otherwise steer the terminal, and hide what it says.
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
-
-
 def fail(words: str, code: int) -> NoReturn:
     """End with one line of why, secrets masked, and an exit code."""
     from app.settings.redact import redact

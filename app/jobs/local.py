@@ -31,6 +31,7 @@ from app.media.ffmpeg import ffmpeg_path
 from app.process import ProgramMissing
 from app.resources import resource
 from app.rules.outcomes import PlanError
+from app.rules.text import visible
 from app.settings.models import FlamencoSettings
 from app.settings.secrets import know_given, without_given
 
@@ -129,11 +130,15 @@ class ShownCommand:
 def shown(
     task: int, name: str, commands: Sequence[Mapping[str, Any]], judge: Callable[[Sequence[str]], str]
 ) -> list[ShownCommand]:
-    """The exact command lines of one task; ``judge`` says why a program is not run, "" where it is."""
+    """The exact command lines of one task; ``judge`` says why a program is not run, "" where it is.
+
+    What a terminal or a window would not show stands as its escape: a person decides by what they see.
+    """
     lines = [command_line(command, PLATFORM) for command in commands]
     refusals = [line.error or (judge(line.argv).removeprefix(REFUSED) if line.argv else "") for line in lines]
     return [
-        ShownCommand(task, name, line.argv, line.text, refused) for line, refused in zip(lines, refusals, strict=True)
+        ShownCommand(task, visible(name), line.argv, visible(line.text, "\n"), refused)
+        for line, refused in zip(lines, refusals, strict=True)
     ]
 
 

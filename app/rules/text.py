@@ -1,8 +1,8 @@
-"""Text from outside in a form that every file, socket and database takes."""
+"""Text from outside in a form that every file, socket, database and terminal takes."""
 
 from __future__ import annotations
 
-__all__ = ["storable"]
+__all__ = ["storable", "visible"]
 
 
 def storable(text: str) -> str:
@@ -18,3 +18,20 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def visible(text: str, kept: str = "") -> str:
+    """The text with an escape for each character that has no look of its own (``\\x1b``, ``\\u202e``).
+
+    Somebody else's name or command line could otherwise steer a terminal, or read as another than it is.
+
+    Args:
+        text: The text.
+        kept: Characters that stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character in kept else character.encode("unicode_escape").decode()
+        for character in text
+    )

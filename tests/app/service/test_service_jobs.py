@@ -124,6 +124,18 @@ def test_a_new_script_waits_until_a_person_has_seen_its_command_lines(tmp_path: 
         room.close()
 
 
+def test_a_command_line_that_reads_as_another_is_shown_as_it_is(tmp_path: Path) -> None:
+    room = Jobs(tmp_path, confirmed=False)
+    try:
+        hidden = "[['exec', {exe: '/bin/rm', args: ['-rf', '/shows', '\\u202egnp.a', '\\x1b[2K', 'two\\nlines']}]]"
+        job = room.submit(script_of(hidden))
+        (shown,) = shown_commands(room.journal, job, FlamencoSettings())
+        assert shown.text == "/bin/rm -rf /shows '\\u202egnp.a' '\\x1b[2K' 'two\nlines'"
+        assert shown.argv[3] == "\u202egnp.a", "what is run stays what it is"
+    finally:
+        room.close()
+
+
 def test_the_programs_own_job_types_need_no_confirmation(tmp_path: Path) -> None:
     room = Jobs(tmp_path, confirmed=False)
     try:
