@@ -176,6 +176,8 @@ def run_program(
                 if on_text is not None:
                     on_text(text)
             now = time.monotonic()
+            # A progress bar that is written over and over (carriage returns) is a sign of life before it is a line.
+            last_sign = max(last_sign, output.heard)
             if text is not None:
                 last_sign = now
             elif ended and _ends(process):
@@ -244,10 +246,16 @@ def _session_stands_back(pid: int, niceness: int) -> bool:
 
 
 class _Output:
-    """Text between the thread that reads a program's output and the one that takes it; bounded."""
+    """Text between the thread that reads a program's output and the one that takes it; bounded.
+
+    Attributes:
+        ended: No more comes.
+        heard: When anything came last (monotonic clock).
+    """
 
     def __init__(self) -> None:
         self.ended = False
+        self.heard = 0.0
         self._texts: list[str] = []
         self._bytes = 0
         self._news = threading.Condition()
@@ -306,6 +314,7 @@ def _read_lines(process: subprocess.Popen[bytes], output: _Output, split_returns
     rest = b""
     try:
         while chunk := process.stdout.read1(_PIPE_BYTES):  # type: ignore[attr-defined]
+            output.heard = time.monotonic()
             if len(chunk) >= _FLOOD_BYTES:
                 time.sleep(_FLOOD_PAUSE)
             text = (rest + chunk).replace(b"\r\n", b"\n")

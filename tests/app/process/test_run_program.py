@@ -135,6 +135,13 @@ def test_a_program_that_closes_its_output_and_works_on_is_cancelled_and_timed_ou
     assert run_program(["/bin/sh", "-c", "exec >&- 2>&-; sleep 0.3; exit 7"], check=False).code == 7
 
 
+def test_a_progress_bar_without_line_ends_is_a_sign_of_life() -> None:
+    bar = "for n in 1 2 3 4 5 6 7 8 9 10; do printf 'frame %s\\r' $n; sleep 0.2; done"
+    texts: list[str] = []
+    run_program(["/bin/sh", "-c", bar], on_text=texts.append, split_returns=False, silence_seconds=1.4)
+    assert "".join(texts).split("\r")[-2] == "frame 10"
+
+
 def test_a_program_whose_start_cannot_be_noted_does_not_run_on() -> None:
     started: list[int] = []
 
