@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from app.jobs.farm_pictures import FarmPictures
 from app.jobs.farm_rows import remote_job, remote_task
-from app.jobs.manager_client import ManagerClient, ManagerError, ManagerUnreachable, Patience
+from app.jobs.manager_client import ManagerClient, ManagerError, ManagerNonsense, ManagerUnreachable, Patience
 from app.jobs.settings_form import submitted_defaults
 from app.jobs.task_log import TaskLog
 from app.journal.farm_jobs import RemoteJob
@@ -78,7 +78,6 @@ class FarmLink:
         self._live = ManagerLive(self.client, self._hear, rhythm)
         self._rhythm = rhythm
         self._since = time.monotonic()
-        self._submitted: set[str] = set()
         self._watched: dict[str, _Watch] = {}
         self._logs: dict[str, tuple[_FileSink, float]] = {}
         self._young: dict[str, float] = {}
@@ -116,7 +115,6 @@ class FarmLink:
         """
         settings = {**submitted_defaults(job_type), **body.get("settings", {})}
         etag = str(job_type.get("etag", ""))
-        self._submitted.add(dedupe)
         return self._know(await self.client.submit({**body, "settings": settings, "type_etag": etag}, dedupe))
 
     async def find(self, dedupe: str) -> dict[str, Any] | None:
@@ -129,7 +127,7 @@ class FarmLink:
         left = self._since + self.client.patience.request - time.monotonic()
         if job is not None:
             return self._know(job)
-        if left > 0 and dedupe not in self._submitted:
+        if left > 0 and not self.client.has_submitted(dedupe):
             words = f"The Flamenco Manager at {self.client.url} may still be at work on a job submitted before."
             raise ManagerUnreachable(words, min(left, _LOOK_SECONDS))
         return None
@@ -289,6 +287,8 @@ class FarmLink:
                 self._behind = False
         self._make_up(everything=behind)
         self._leave_settled()
+        with contextlib.suppress(ManagerError, ManagerUnreachable, ManagerNonsense):  # then the next time
+            await self.client.look_for_doubles(self._live.mirror.jobs.values())
         await self._drop_old_logs()
 
     def _make_up(self, *, everything: bool) -> None:

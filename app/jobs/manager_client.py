@@ -14,7 +14,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -118,6 +118,7 @@ class ManagerClient:
         self._closed = False
         self._submits: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._unanswered: dict[str, float] = {}
+        self._submitted: dict[str, float] = {}
         self._still_until = 0.0
         self._still_why = ""
 
@@ -181,10 +182,7 @@ class ManagerClient:
                 return found
             asked = None
             try:
-                made = await self._object(
-                    "POST", "/api/v3/jobs", f'take the job "{marked.get("name", "")}"', body=marked
-                )
-                return await self._first(self._shaped([made], _JOB)[0], dedupe)
+                return await self._first(await self._post(marked, dedupe), dedupe)
             except ManagerUnreachable as unreachable:
                 asked = unreachable.seconds
                 if unreachable.unanswered:
@@ -202,35 +200,70 @@ class ManagerClient:
             f"The Flamenco Manager at {self.url} did not take the job in {self.patience.tries} tries."
         )
 
+    async def _post(self, marked: Mapping[str, Any], dedupe: str) -> dict[str, Any]:
+        try:
+            words = f'take the job "{marked.get("name", "")}"'
+            return self._shaped([await self._object("POST", "/api/v3/jobs", words, body=marked)], _JOB)[0]
+        finally:
+            self._submitted[dedupe] = time.monotonic() + self.patience.unanswered
+
     async def _first(self, made: dict[str, Any], dedupe: str) -> dict[str, Any]:
-        """The job that stays of those with this key: the one stored first, in whatever order the Manager lists them.
+        """The job that stays of those with this key.
 
         The Manager knows no keys. Two hosts that look at the same moment both find none, and both submit; whoever is
-        second sees both afterwards, and takes its own back.
+        second sees both afterwards.
         """
         try:
             same = await self._with_key(dedupe)
+            await self._take_back(same)
         except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
-            log.warning("the job %s is taken; whether another host submitted it too is not known: %s", dedupe, error)
+            log.warning(
+                "the job %s is taken; whether another host submitted it too is not known yet: %s", dedupe, error
+            )
             return made
-        first = min(same, key=_stored, default=made)
-        if made["id"] not in [job["id"] for job in same] or first["id"] == made["id"]:
-            return made
-        log.warning("the job %s was there already when ours came: ours is deleted again", dedupe)
-        try:
-            await self._order("DELETE", f"/api/v3/jobs/{made['id']}", "delete a job", tries=self.patience.tries)
-        except (ManagerError, ManagerUnreachable, ManagerNonsense) as error:
-            log.error("the job %s is there twice, delete %s: %s", dedupe, made["id"], error)
-        return first
+        return min(same, key=_stored) if made["id"] in [job["id"] for job in same] else made
+
+    def has_submitted(self, dedupe: str) -> bool:
+        """Whether a job with this key was sent from here just now."""
+        return dedupe in self._submitted
+
+    async def look_for_doubles(self, jobs: Collection[dict[str, Any]]) -> None:
+        """Take back what was submitted twice: by another host, or by this program before it was killed.
+
+        A double may be stored long after the job, and that there is one could not always be seen at once.
+
+        Args:
+            jobs: All that the Manager has.
+
+        Raises ManagerError, ManagerUnreachable, ManagerNonsense.
+        """
+        now = time.monotonic()
+        self._submitted = {dedupe: until for dedupe, until in self._submitted.items() if until > now}
+        self._unanswered = {dedupe: until for dedupe, until in self._unanswered.items() if until > now}
+        same: dict[str, list[dict[str, Any]]] = {}
+        for job in jobs if self._submitted else ():
+            if (dedupe := _key(job)) in self._submitted:
+                same.setdefault(dedupe, []).append(job)
+        for each in same.values():
+            await self._take_back(each)
+
+    async def _take_back(self, same: Collection[dict[str, Any]]) -> None:
+        """Of jobs with one key the one stored first stays, in whatever order the Manager lists them."""
+        for double in sorted(same, key=_stored)[1:]:
+            log.warning("the job %s is there twice: %s is deleted again", double["metadata"][DEDUPE_KEY], double["id"])
+            try:
+                await self._order("DELETE", f"/api/v3/jobs/{double['id']}", "delete a job", tries=self.patience.tries)
+            except ManagerError as error:
+                if error.status != 404:  # the other host was faster
+                    raise
 
     async def find(self, dedupe: str) -> dict[str, Any] | None:
         """The job that carries a dedupe key, None when there is none.
 
         Raises ManagerUnreachable too while the Manager may still be at work on a submit that it did not answer.
         """
-        for job in await self._with_key(dedupe):
-            self._unanswered.pop(dedupe, None)
-            return job
+        if same := await self._with_key(dedupe):
+            return min(same, key=_stored)
         left = self._unanswered.get(dedupe, 0.0) - time.monotonic()
         if left > 0:
             words = f"The Flamenco Manager at {self.url} did not answer in time, and may still be at work on the job."
@@ -239,12 +272,7 @@ class ManagerClient:
         return None
 
     async def _with_key(self, dedupe: str) -> list[dict[str, Any]]:
-        """Jobs with a key, in the Manager's order; without those that are on their way out."""
-        return [
-            job
-            for job in await self.jobs()
-            if (job.get("metadata") or {}).get(DEDUPE_KEY) == dedupe and not job.get("delete_requested_at")
-        ]
+        return [job for job in await self.jobs() if _key(job) == dedupe]
 
     async def jobs(self) -> list[dict[str, Any]]:
         return self._shaped(await self._list("/api/v3/jobs", "jobs", "list its jobs"), _JOB)
@@ -514,6 +542,11 @@ class _Answer:
     body: bytes
     kind: str
     elsewhere: str = ""
+
+
+def _key(job: Mapping[str, Any]) -> str:
+    """A job's dedupe key, "" where it has none or is on its way out."""
+    return "" if job.get("delete_requested_at") else str((job.get("metadata") or {}).get(DEDUPE_KEY, ""))
 
 
 def _stored(job: Mapping[str, Any]) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -111,6 +112,17 @@ def test_a_job_that_was_on_its_way_when_the_program_was_killed_is_not_submitted_
     farm_room.wait(lambda: looked("never sent"))
     assert [job["remote_id"] for job in found["late"]] == list(manager.jobs)  # type: ignore[index]
     assert found["never sent"] == [None]
+
+
+def test_a_job_that_the_manager_stored_twice_after_all_is_one_again(farm_room: Jobs, manager: ManagerStandIn) -> None:
+    """What a program that was killed had sent is stored later than what was sent again."""
+    row = submitted(farm_room)
+    double = {**manager.jobs[row.remote_id], "id": str(uuid.uuid4()), "created": "2999-01-01T00:00:00Z"}
+    stranger = {**double, "id": str(uuid.uuid4()), "metadata": {"signalbox.dedupe": "another"}}
+    manager.jobs |= {double["id"]: double, stranger["id"]: stranger}
+    farm_room.wait(lambda: list(manager.jobs) == [row.remote_id, stranger["id"]])
+    farm_room.wait(lambda: {job.remote_id for job in farm_room.journal.jobs()} == set(manager.jobs))
+    assert farm_room.journal.job(row.id).dedupe == manager.jobs[row.remote_id]["metadata"]["signalbox.dedupe"]
 
 
 def test_a_job_that_was_submitted_while_the_journals_disk_got_full_is_in_doubt_and_there_once_there_is_room(

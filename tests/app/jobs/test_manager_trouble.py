@@ -93,6 +93,42 @@ def test_hosts_that_submit_the_same_key_at_the_same_moment_end_with_one_job(
     run(manager.url, story)
 
 
+@pytest.mark.parametrize("trouble", ["nobody could look at once", "no answer came"])
+def test_the_job_of_several_hosts_is_taken_back_later_where_it_could_not_be_at_once(
+    trouble: str, manager: ManagerStandIn
+) -> None:
+    """Meanwhile everybody who looks for the key finds the same one, however the Manager lists them."""
+    manager.chaos.slow_submit, manager.chaos.any_order = 0.8, True
+
+    def instead(request: web.Request) -> web.Response | None:
+        """A proxy's page for the list, once there are jobs."""
+        listed = request.path == "/api/v3/jobs" and request.method == "GET"
+        return page() if manager.jobs and listed and trouble == "nobody could look at once" else None
+
+    manager.chaos.instead = instead
+    patience = QUICK if trouble == "nobody could look at once" else Patience(request=0.4, tries=1)
+
+    async def story(client: ManagerClient) -> None:
+        hosts = [ManagerClient(manager.url, patience) for _ in range(3)]
+        await asyncio.gather(*(host.submit(JOB, "shot-10") for host in hosts), return_exceptions=True)
+        await until(lambda: len(manager.jobs) == 3)
+        manager.chaos.instead = lambda _: None
+        for host in hosts:
+            host.patience = QUICK
+        (first,) = {(await client.find("shot-10") or {})["id"] for _ in range(10)}
+        assert (await hosts[0].submit(JOB, "shot-10"))["id"] == first
+        await client.look_for_doubles(await client.jobs())
+        assert len(manager.jobs) == 3, "whoever submitted no such job leaves them alone"
+        await hosts[1].look_for_doubles(await hosts[1].jobs())
+        await until(lambda: list(manager.jobs) == [first])
+        for host in hosts:
+            await host.look_for_doubles(await host.jobs())
+            await host.close()
+        assert list(manager.jobs) == [first]
+
+    run(manager.url, story)
+
+
 def test_a_submit_that_the_manager_answers_too_late_is_not_sent_again(manager: ManagerStandIn) -> None:
     """It compiles for longer than anybody waits; no look for the key can see the job before it is stored."""
     manager.chaos.slow_submit = 0.6
