@@ -284,6 +284,20 @@ def test_the_command_lines_are_seen_before_a_script_runs_for_the_first_time(
     assert (order.kind, order.args) == ("job_confirm", {"job": sample.to_confirm})
 
 
+def test_a_log_that_the_farm_cannot_give_says_why(
+    qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal
+) -> None:
+    choose(qtbot, dock, sample.farm, 25)
+    qtbot.waitUntil(lambda: len(engine.open_orders()) == 1)
+    assert dock.log.view._empty == "Fetching the log from the Flamenco Manager…"
+    (order,) = engine.open_orders()
+    engine.answer(order.id, {"refused": "no Flamenco Manager is set (settings, flamenco.manager)"})
+    why = "Its log cannot be fetched: no Flamenco Manager is set (settings, flamenco.manager)"
+    qtbot.waitUntil(lambda: dock.log.view._empty == why)
+    dock.task_list.selectRow(24)
+    assert dock.log.view._empty == "This task has not started yet."
+
+
 def test_a_program_that_is_not_allowed_is_named_before_anything_runs(
     qtbot: Any, panel: Panel, dock: JobsDock, engine: Journal
 ) -> None:

@@ -170,6 +170,9 @@ def test_older_jobs_come_when_the_list_is_scrolled_down_and_can_be_led_to(
     bar = dock.list.verticalScrollBar()
     bar.setValue(bar.maximum())
     qtbot.waitUntil(lambda: len(dock.jobs.rows()) == 2 * PAGE)
+    dock.bar.set_values({"text": "job 9"})
+    qtbot.waitUntil(lambda: all("job 9" in row.name for row in dock.jobs.rows()))
+    assert bar.value() == 0, "what was searched for begins on top"
     dock.go_to_job(ids[0] - 1)
     qtbot.waitUntil(lambda: dock.title.whole() == "small")
     assert len(dock.jobs.rows()) >= 2 * PAGE + 10

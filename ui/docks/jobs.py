@@ -115,6 +115,8 @@ class JobsDock(QWidget):
         self._hub = hub
         self._settings = settings
         self._limit = PAGE
+        self._to_top = False
+        self._filtered = JobFilter()
         self._wanted = 0
         self._confirm_wanted = False
         self._auto_task = True
@@ -122,6 +124,7 @@ class JobsDock(QWidget):
         self._shown_updated: tuple[int, float] = (0, 0.0)
         self._structure: _Structure | None = None
         self._picture = ""
+        self._unfetched = (0, "")
         self.jobs: Table[JobRow] = Table(JOB_COLUMNS, self)
         self.tasks: Table[TaskRow] = Table(TASK_COLUMNS, self)
         self._build()
@@ -317,7 +320,9 @@ class JobsDock(QWidget):
         return JobFilter(text=values["text"], engine=values["engine"] or "", statuses=statuses)
 
     def _filter(self) -> None:
-        filtered = self.filter() != JobFilter()
+        wanted = self.filter()
+        self._to_top, self._filtered = self._to_top or wanted != self._filtered, wanted
+        filtered = wanted != JobFilter()
         self.list.set_empty_text("No job passes this filter." if filtered else _NO_JOBS)
         self._limit = PAGE
         self.read()
@@ -325,6 +330,9 @@ class JobsDock(QWidget):
     def _take_jobs(self, rows: list[JobRow]) -> None:
         self.jobs.set_rows(rows)
         self._limit = max(self._limit, len(rows))
+        if self._to_top:
+            self._to_top = False
+            self.list.scrollToTop()
         if self._wanted and self.list.select_id(self._wanted):
             self._wanted = 0
             chosen = self.job()
@@ -476,7 +484,8 @@ class JobsDock(QWidget):
             self.log.show_task(None, "", "Choose a task to read its log." if self.tasks.rows() else "")
             return
         path = self._hub.folder / "tasks" / str(job.id) / f"{task.index}.log"
-        self.log.show_task(path, task.name, _empty_log(job, task))
+        number, why = self._unfetched
+        self.log.show_task(path, task.name, _empty_log(job, task, why if number == task.id else ""))
 
     def _ask_for_log(self) -> None:
         """A farm task's log comes from the Manager while somebody asks for it."""
@@ -484,7 +493,13 @@ class JobsDock(QWidget):
         if job is None or task is None or job.engine != "manager" or self._hub.read_only or not self.isVisible():
             return
         args = {"job": job.id, "task": task.index}
-        self._hub.order("task_log_follow", args, "Fetching the log", lambda _result: None, quiet=True)
+        number = task.id
+
+        def taken(result: Mapping[str, object]) -> None:
+            self._unfetched = (number, str(result.get("refused", "")))
+            self._show_log()
+
+        self._hub.order("task_log_follow", args, "Fetching the log", taken, quiet=True)
 
     def _picked_in_graph(self, places: list[int]) -> None:
         if places:
@@ -691,7 +706,8 @@ def _no_tasks(job: JobRow) -> str:
     return "This job has no tasks."
 
 
-def _empty_log(job: JobRow, task: TaskRow) -> str:
+def _empty_log(job: JobRow, task: TaskRow, unfetched: str = "") -> str:
+    """What stands where the log would be; `unfetched` is why it cannot be had from the Manager."""
     if job.status == "needs-confirmation":
         return "This job waits for a person to look at its command lines: press Look and confirm."
     waits = {
@@ -702,7 +718,9 @@ def _empty_log(job: JobRow, task: TaskRow) -> str:
     }
     words = waits.get(task.status, "This task wrote nothing.")
     if job.engine == "manager" and task.status != "queued":
-        words = "Fetching the log from the Flamenco Manager…"
+        words = (
+            f"Its log cannot be fetched: {unfetched}" if unfetched else "Fetching the log from the Flamenco Manager…"
+        )
     return f"{words}\n{task.reason}" if task.reason else words
 
 
