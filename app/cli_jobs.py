@@ -258,6 +258,7 @@ def jobs_command(
     from app.journal.journal import Journal
     from app.journal.rows import JobFilter, JobStatus
     from app.service.event_server import Installation
+    from app.service.orders import is_running
 
     _one_of("--engine", [engine] if engine else [], ("local", "manager"))
     _one_of("--status", status or [], get_args(JobStatus))
@@ -271,6 +272,7 @@ def jobs_command(
             rows = opened.jobs(JobFilter(text, engine, frozenset(status or ()), run_id=run, limit=limit))
         finally:
             opened.close()
+        resting = not is_running(installation.journal)
     if as_json:
         typer.echo(json.dumps({"jobs": [_as_json(row) for row in rows]}))
         return
@@ -280,6 +282,8 @@ def jobs_command(
         typer.echo(f"{row.id:>5} {row.engine:7} {visible(words)}")
     if not rows:
         typer.echo("no jobs")
+    if resting and any(row.engine == "local" and row.status in ("queued", "active") for row in rows):
+        typer.echo("signalbox: no event server runs here: local jobs go on when one does (signalbox serve)", err=True)
 
 
 def _list_tasks(journal: Any, job: int, as_json: bool) -> None:

@@ -71,6 +71,10 @@ def test_who_waits_is_told_when_the_event_server_is_gone(tmp_path: Path, capsys:
         waiter.join(30)
         assert not waiter.is_alive()
         assert f"job {job} probe is not waited for any more, the event server has stopped" in capsys.readouterr().err
+        program = typer.Typer()
+        register(program)
+        listed = CliRunner().invoke(program, ["jobs", "--journal", str(watching.folder)])
+        assert "no event server runs here: local jobs go on when one does" in listed.stderr
         order = watching.order("job_cancel", {"job": job}, "td")
         assert answer_to(watching, order, 60.0, away=0.0)["refused"].startswith("the event server has stopped before")
         assert [each.id for each in watching.open_orders()] == [order], "it is carried out by the next one"
