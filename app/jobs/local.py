@@ -30,7 +30,7 @@ from app.journal.rows import TaskRow
 from app.media.ffmpeg import ffmpeg_path
 from app.process import ProgramMissing
 from app.resources import resource
-from app.rules.outcomes import PlanError
+from app.rules.outcomes import Later, PlanError
 from app.rules.text import visible
 from app.settings.models import FlamencoSettings
 from app.settings.secrets import know_given, without_given
@@ -57,6 +57,7 @@ PAUSED = "signalbox.paused"
 PLATFORM = {"win32": "windows", "darwin": "darwin"}.get(sys.platform, "linux")
 _COMPILE_SECONDS = 60.0
 _TOOLS_SECONDS = 60.0
+_SCRIPTS_SECONDS = 1.0
 _PAGE = 500
 
 
@@ -200,6 +201,7 @@ class LocalJobs:
 
         Raises:
             PlanError: There is no such job type, or the script refuses; the text says why.
+            Later: The scripts folder cannot be read now: the built-in script may be another than the deployed one.
         """
         scripts, file = self._scripts(wanted)
         body = {
@@ -225,8 +227,14 @@ class LocalJobs:
         return Compiled(result, tasks, body, digest, _is_built_in(scripts, file), found)
 
     def compile_remote(self, job: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """The tasks that a Manager's job has here, for what its REST interface never tells; empty when unknown."""
-        scripts, file = self._scripts(Submission(str(job["type"]), str(job["name"])))
+        """The tasks that a Manager's job has here, for what its REST interface never tells; empty when unknown.
+
+        Raises PlanError.
+        """
+        try:
+            scripts, file = self._scripts(Submission(str(job["type"]), str(job["name"])))
+        except Later as later:
+            raise PlanError(str(later)) from later
         keys = ("name", "type", "priority", "settings", "metadata")
         body = {"submitter_platform": PLATFORM} | {key: job[key] for key in keys if job.get(key) is not None}
         result = self._compiled(scripts, file, body, created=job.get("created"))
@@ -259,7 +267,7 @@ class LocalJobs:
         return tasks
 
     def _scripts(self, wanted: Submission) -> tuple[dict[str, str | bytes], str]:
-        """Files for the compiler, and which of them is wanted. Raises PlanError."""
+        """Files for the compiler, and which of them is wanted. Raises PlanError, Later."""
         if wanted.script:
             file = wanted.job_type if wanted.job_type.endswith(".js") else wanted.job_type + ".js"
             return {**wanted.helpers, file: wanted.script}, file
@@ -269,7 +277,8 @@ class LocalJobs:
             try:
                 files = loader.read_folder(Path(folder))
             except OSError as error:
-                raise PlanError(f"the scripts folder {folder} cannot be read: {error.strerror}") from error
+                why = f"the scripts folder {folder} cannot be read: {error.strerror}"
+                raise Later(why, _SCRIPTS_SECONDS) from error
             found = loader.load(files).types.get(wanted.job_type)
             if found is not None:
                 helpers = {name: text for name, text in files.items() if "/" in name}
@@ -282,7 +291,7 @@ class LocalJobs:
     # -- storing ---------------------------------------------------------------------------------------------------
 
     def submit(self, wanted: Submission) -> Submitted:
-        """Compile and store a job. Raises PlanError."""
+        """Compile and store a job. Raises PlanError, Later."""
         known = self._journal.job_of_dedupe(wanted.dedupe)
         if known is not None:
             return Submitted(known.id, new=False)

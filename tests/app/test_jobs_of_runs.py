@@ -88,6 +88,24 @@ def test_the_run_shows_the_job_it_submitted_and_how_that_ended(tmp_path: Path) -
         jobs.close()
 
 
+def test_a_job_whose_scripts_folder_is_away_is_submitted_when_that_is_back(tmp_path: Path) -> None:
+    scripts = tmp_path / "scripts"
+    jobs = Jobs(tmp_path, scripts_folder=str(scripts))
+    try:
+        asked = jobs.order("submit_job", job_type="log-and-sleep", name="by hand")
+        assert asked["refused"] == f"the scripts folder {scripts} cannot be read: No such file or directory"
+        jobs.room.start(submits("log-and-sleep", {"sleep_duration_seconds": 0}, "local"))
+        jobs.room.lever("on")
+        jobs.room.send(update("t1"))
+        jobs.wait(lambda: any("cannot be read" in str(each["error"]) for each in jobs.journal.outbox(5)))
+        assert jobs.room.states() == ["waiting"]
+        scripts.mkdir()
+        jobs.wait(lambda: [job.status for job in jobs.journal.jobs()] == ["completed"])
+        jobs.wait(lambda: jobs.room.states() == ["done"])
+    finally:
+        jobs.close()
+
+
 def test_a_run_whose_job_a_person_deleted_before_its_end_says_so(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path, local_workers=0)
     try:
