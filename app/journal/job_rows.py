@@ -84,7 +84,7 @@ class JobRows(Queue):
         rows = self.read(sql, (job_id,))
         # Hundreds of tasks wait for the same ones: what they need is made out once.
         needs = {text: tuple(json.loads(text)) for text in {row[16] for row in rows}}
-        return [TaskRow(*row[:16], needs[row[16]]) for row in rows]
+        return [TaskRow(*[*row[:16], needs[row[16]]]) for row in rows]
 
     def job_task(self, job_id: int, task: int) -> TaskRow:
         """One task with its commands.
