@@ -80,6 +80,17 @@ def test_another_job_takes_the_graph_of_the_one_before_away(qtbot: Any, dock: Jo
     assert dock.canvas._state_words(0) == "queued"
 
 
+def test_the_graph_is_never_behind_the_tasks(qtbot: Any, dock: JobsDock, engine: Journal) -> None:
+    dock.left.setCurrentIndex(1)
+    choose_large(qtbot, dock)
+    qtbot.waitUntil(lambda: len(dock.canvas.graph.card_of) == TASKS)
+    run = dock.tasks.rows()[0].run_id
+    assert run is not None
+    engine.set_state([run], "running")
+    qtbot.waitUntil(lambda: dock.tasks.rows()[0].status == "active")
+    assert dock.canvas._state_words(0) == "running"
+
+
 def test_a_table_is_painted_in_one_go_and_asks_nothing_cell_by_cell(qtbot: Any, dark: None) -> None:
     class Delegate(QStyledItemDelegate):
         asked = 0

@@ -519,6 +519,8 @@ class JobsDock(QWidget):
         A graph of thousands of tasks keeps Python busy for two frames: nobody who looks at the tables waits for it.
         """
         if self.canvas.isVisible():
+            if self._structure is not None:
+                self.canvas.show_states([row.status for row in self.tasks.rows()], TASK_LOOKS)
             self._graph_pause.start()
 
     def _draw_up_graph(self) -> None:
