@@ -85,6 +85,7 @@ class FarmLink:
         self._mirrored_at = 0.0
         self._pictures = FarmPictures(journal, self.client, self._chore)
         self._behind = False
+        self._is_taking_back = False
         self._chores: set[asyncio.Task[None]] = set()
 
     def keep_time(self, timeout: float, rhythm: Rhythm) -> None:
@@ -287,9 +288,17 @@ class FarmLink:
                 self._behind = False
         self._make_up(everything=behind)
         self._leave_settled()
-        with contextlib.suppress(ManagerError, ManagerUnreachable, ManagerNonsense):  # then the next time
-            await self.client.look_for_doubles(self._live.mirror.jobs.values())
+        if not self._is_taking_back:
+            self._is_taking_back = True
+            self._chore(self._take_back_doubles())
         await self._drop_old_logs()
+
+    async def _take_back_doubles(self) -> None:
+        try:
+            with contextlib.suppress(ManagerError, ManagerUnreachable, ManagerNonsense):  # then the next time
+                await self.client.look_for_doubles(self._live.mirror.jobs.values())
+        finally:
+            self._is_taking_back = False
 
     def _make_up(self, *, everything: bool) -> None:
         """Try again what failed: from time to time, or all of it now."""

@@ -114,12 +114,34 @@ def test_a_job_that_was_on_its_way_when_the_program_was_killed_is_not_submitted_
     assert found["never sent"] == [None]
 
 
+def stored_again(manager: ManagerStandIn, row: JobRow) -> dict[str, Any]:
+    """A second job with the key of the first."""
+    double = {**manager.jobs[row.remote_id], "id": str(uuid.uuid4()), "created": "2999-01-01T00:00:00Z"}
+    manager.jobs[double["id"]] = double
+    return double
+
+
+def test_a_program_that_stops_does_not_wait_until_a_double_is_taken_back(
+    farm_room: Jobs, manager: ManagerStandIn
+) -> None:
+    row = submitted(farm_room)
+    assert farm_room.jobs is not None
+    farm = farm_room.jobs.farm
+    farm_room.room.store.set("flamenco", "timeout", 60.0)
+    farm_room.wait(lambda: farm._link is not None and farm._link.client.patience.request == 60.0)
+    manager.chaos.slow_delete = 60.0
+    stored_again(manager, row)
+    farm_room.wait(lambda: any(asked.startswith("DELETE") for asked in manager.requests))
+    farm_room.stop()
+    assert not farm._thread.is_alive()
+
+
 def test_a_job_that_the_manager_stored_twice_after_all_is_one_again(farm_room: Jobs, manager: ManagerStandIn) -> None:
     """What a program that was killed had sent is stored later than what was sent again."""
     row = submitted(farm_room)
-    double = {**manager.jobs[row.remote_id], "id": str(uuid.uuid4()), "created": "2999-01-01T00:00:00Z"}
+    double = stored_again(manager, row)
     stranger = {**double, "id": str(uuid.uuid4()), "metadata": {"signalbox.dedupe": "another"}}
-    manager.jobs |= {double["id"]: double, stranger["id"]: stranger}
+    manager.jobs[stranger["id"]] = stranger
     farm_room.wait(lambda: list(manager.jobs) == [row.remote_id, stranger["id"]])
     farm_room.wait(lambda: {job.remote_id for job in farm_room.journal.jobs()} == set(manager.jobs))
     assert farm_room.journal.job(row.id).dedupe == manager.jobs[row.remote_id]["metadata"]["signalbox.dedupe"]
