@@ -20,7 +20,11 @@ def storable(text: str) -> str:
     return text
 
 
-def visible(text: str, kept: str = "") -> str:
+#: What joins and parts letters in scripts such as Persian and Hindi, and signs in emoji.
+_JOINERS = "\u200c\u200d"
+
+
+def visible(text: str, kept: str = _JOINERS) -> str:
     """The text with an escape for each character that has no look of its own (``\\x1b``, ``\\u202e``).
 
     Somebody else's name or command line could otherwise steer a terminal, or read as another than it is.

@@ -60,10 +60,10 @@ def test_a_job_is_confirmed_watched_stopped_and_done_again_from_a_terminal(jobs:
 
 def test_no_name_and_no_command_line_steers_the_terminal(jobs: Jobs) -> None:
     hidden = "[['exec', {exe: '/bin/rm', args: ['-rf', '/shows', '\\x1b[2K\\recho hello']}]]"
-    number = jobs.submit(script_of(hidden), name="a\nb\x1b[8m")
+    number = jobs.submit(script_of(hidden), name="نمی‌خواهم\nb\x1b[8m")
     asked = job(jobs, "confirm", number)
     assert "task 1: /bin/rm -rf /shows '\\x1b[2K\\recho hello'\n" in asked.stderr
-    assert f"job {number} a\\nb\\x1b[8m was not confirmed" in asked.stdout
+    assert f"job {number} نمی‌خواهم\\nb\\x1b[8m was not confirmed" in asked.stdout, "letters stay as they are"
 
 
 @pytest.mark.parametrize(
