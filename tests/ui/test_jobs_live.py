@@ -99,7 +99,7 @@ def test_a_changed_script_runs_from_the_workbench_after_its_command_lines_were_s
     qtbot.waitUntil(lambda: not workbench.runner.busy)
     with qtbot.waitSignal(workbench.previewed):
         form = workbench.inputs.form
-        form.set_values({**form.values(), "message": "hello from the workbench"})
+        form.set_values({**form.values(), "message": "hello from the workbench in {jobs}"})
         workbench._request(now=True)
     qtbot.waitUntil(lambda: not workbench.runner.busy)
 
@@ -107,7 +107,8 @@ def test_a_changed_script_runs_from_the_workbench_after_its_command_lines_were_s
     (dialog,) = panel.findChildren(JobRunDialog)
     qtbot.waitUntil(dialog.submit.isEnabled)
     text = dialog.lines.toPlainText()
-    assert "echo 'hello from the workbench'" in text
+    said = f"echo 'hello from the workbench in {jobs.journal.folder / 'tasks'}'"
+    assert said in text, "variables stand for what they are on this machine"
     assert "sleep 1" in text
     assert not dialog.farm.isEnabled(), "no Manager is set"
     assert dialog.try_out.isChecked()
@@ -118,7 +119,7 @@ def test_a_changed_script_runs_from_the_workbench_after_its_command_lines_were_s
     (row,) = jobs.journal.jobs()
     assert (row.status, row.completed) == ("needs-confirmation", 0)
     qtbot.waitUntil(confirm.confirm.isEnabled)
-    assert "echo 'hello from the workbench'" in confirm.lines.toPlainText()
+    assert said in confirm.lines.toPlainText()
     qtbot.mouseClick(confirm.confirm, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: jobs.journal.job(row.id).status == "completed")
     panel.jobs.task_list.selectRow(0)

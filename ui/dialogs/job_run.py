@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.jobs import loader
 from app.jobs.commands import expand_variables
-from app.jobs.local import PLATFORM, ShownCommand, shown
+from app.jobs.local import PLATFORM, ShownCommand, handed_out, shown
 from app.jobs.model import Variable
 from app.jobs.task_runs import allowed_programs
 from app.settings.models import FlamencoSettings
@@ -80,23 +81,26 @@ class _DryRun:
     settings: FlamencoSettings
 
 
+_Commands = Sequence[Mapping[str, Any]]
+
+
 def _shown(
-    tasks: Sequence[Mapping[str, Any]], variables: Mapping[str, Variable], judge: Callable[[Sequence[str]], str]
+    tasks: Sequence[Mapping[str, Any]], given: Callable[[_Commands], _Commands], judge: Callable[[Sequence[str]], str]
 ) -> list[ShownCommand]:
     found = []
     for index, task in enumerate(tasks, 1):
-        commands = expand_variables(task.get("commands") or [], variables, PLATFORM)
-        found += shown(index, str(task.get("name", "")), commands, judge)
+        found += shown(index, str(task.get("name", "")), given(task.get("commands") or []), judge)
     return found
 
 
-def _dry_run(wish: RunWish) -> _DryRun:
+def _dry_run(wish: RunWish, journal_folder: Path) -> _DryRun:
     """On a worker thread."""
     settings = default_store().section("flamenco", FlamencoSettings)
     tasks = wish.tasks()
-    own = {name: Variable({PLATFORM: value}) for name, value in settings.variables.items()}
     judge = allowed_programs(settings.allowed_programs, everything=settings.allow_any_program)
-    return _DryRun(_shown(tasks, own, judge), _shown(tasks, wish.variables, lambda _argv: ""), wish.helpers(), settings)
+    here = _shown(tasks, lambda commands: handed_out(commands, settings, journal_folder), judge)
+    there = _shown(tasks, lambda commands: expand_variables(commands, wish.variables, PLATFORM), lambda _argv: "")
+    return _DryRun(here, there, wish.helpers(), settings)
 
 
 class JobRunDialog(Dialog):
@@ -117,7 +121,7 @@ class JobRunDialog(Dialog):
         self._hub, self._wish = hub, wish
         self._dry: _DryRun | None = None
         self._build()
-        wish.background.run(lambda _still_wanted: _dry_run(wish), self._take, self._failed, slot="dry run")
+        wish.background.run(lambda _still_wanted: _dry_run(wish, hub.folder), self._take, self._failed, slot="dry run")
 
     def _build(self) -> None:
         self.name = QLineEdit(self._wish.name)
