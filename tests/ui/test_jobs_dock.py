@@ -284,6 +284,18 @@ def test_the_command_lines_are_seen_before_a_script_runs_for_the_first_time(
     assert (order.kind, order.args) == ("job_confirm", {"job": sample.to_confirm})
 
 
+def test_tasks_that_could_not_be_read_are_read_again(
+    qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal
+) -> None:
+    with engine.write() as db:
+        db.execute("ALTER TABLE needs RENAME TO elsewhere")
+    dock.go_to_job(sample.done)
+    qtbot.waitUntil(lambda: "could not be read: " in dock.task_list._empty)
+    with engine.write() as db:
+        db.execute("ALTER TABLE elsewhere RENAME TO needs")
+    qtbot.waitUntil(lambda: len(dock.tasks.rows()) == 2)
+
+
 def test_a_log_that_the_farm_cannot_give_says_why(
     qtbot: Any, dock: JobsDock, sample: SampleJobs, engine: Journal
 ) -> None:

@@ -360,7 +360,13 @@ class JobsDock(QWidget):
             rows = with_known(known, journal.job_tasks(job.id))
             return _Tasks(job.id, rows, _worth_a_look(rows))
 
-        self._hub.journal.ask("job.tasks", question, self._take_tasks, owner=self)
+        def unread(why: str) -> None:
+            # Not known as read: else the tasks would stay as they were until the job changes again.
+            self._shown_updated = (0, 0.0)
+            self._say_empty(f"The tasks could not be read: {why}")
+            self._moved()
+
+        self._hub.journal.ask("job.tasks", question, self._take_tasks, owner=self, problem=unread)
 
     def _take_tasks(self, found: _Tasks) -> None:
         job = self.job()
