@@ -311,12 +311,12 @@ def _occasions(site: SiteDoor, runs: Sequence[RunRow]) -> dict[str, list[float]]
     """When runs were about a name: that of a task, of what it belongs to, of a project."""
     came: dict[str, list[float]] = defaultdict(list)
     tasks = {run.entity_id: run for run in runs if run.entity_type == "Task"}
-    for row in _by_ids(site, "select id, name, parent.name from Task where id in {}", tasks):
+    for row in _by_ids(site, "select id, name, parent.name, parent_id, project_id from Task where id in {}", tasks):
         run = tasks[str(row["id"])]
         came[str(row["name"]).casefold()].append(run.created)
-        above = str((row["parent"] or {}).get("name") or "")
-        if above != run.project:
-            came[above.casefold()].append(run.created)
+        # Everything lies below the project: that a task does too says nothing of a folder.
+        if row["parent_id"] != row["project_id"]:
+            came[str((row["parent"] or {}).get("name") or "").casefold()].append(run.created)
     for run in runs:
         if run.entity_type == "Project":
             came[run.project.casefold()].append(run.created)
