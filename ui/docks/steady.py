@@ -24,11 +24,12 @@ def _paint_ground(widget: QWidget, event: QPaintEvent, role: Role) -> None:
 
 
 class SteadyScrollBar(QScrollBar):
-    """The scroll bar of a view whose rows come and go all the time."""
+    """The scroll bar of a view whose rows come and go all the time; bare ground while there is nothing to scroll."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         _paint_ground(self, event, Role.SUNKEN)
-        super().paintEvent(event)
+        if self.minimum() < self.maximum():
+            super().paintEvent(event)
 
 
 class SteadyLabel(QLabel):

@@ -104,6 +104,8 @@ class TaskLogView(RowsView):
         self._flood = False
         self._bands: list[QRect] = []
         super().__init__(model, _COLUMNS, "task_log", parent)
+        # A bar that comes with the first lines would have the whole view painted at once in the middle of a flood.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.header.hide()
         self._make_room_for_header()
         self.setAccessibleName("Task log")
