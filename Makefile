@@ -1,10 +1,9 @@
 # The commands of the project. `make run` and `make test` need nothing but Python 3.11 (and make).
 PYTHON_BIN := .venv/bin/python
-# Three workers on the two cores that it may count on: the suite is made of short real programs that wait for each other.
 # Where the shell forbids Python to keep what it has compiled, each of the hundreds of programs that the tests start would
 # compile all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
-
+# Three workers on the two cores that it may count on: the suite is made of short real programs that wait for each other.
 JOBS ?= 3
 export QT_QPA_PLATFORM_TESTS ?= offscreen
 
