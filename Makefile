@@ -3,8 +3,8 @@ PYTHON_BIN := .venv/bin/python
 # Where the shell forbids Python to keep what it has compiled, each of the hundreds of programs that the tests start would
 # compile all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
-# Three workers on the two cores that it may count on: the suite is made of short real programs that wait for each other.
-JOBS ?= 3
+# Four workers on the two cores that it may count on: the suite is made of short real programs that wait for each other.
+JOBS ?= 4
 export QT_QPA_PLATFORM_TESTS ?= offscreen
 
 .PHONY: help setup run test check format lint types layers bench torture screenshots dist clean
