@@ -400,13 +400,15 @@ def _order_of(journal: Any, action: str, args: Mapping[str, Any], as_json: bool)
 def _show_log(installation: Any, job: Any, index: int | None, *, follow: bool, as_json: bool) -> None:
     """A task's output as it stands in its file; a Manager's is brought there first."""
     from app.journal.journal import Journal
+    from app.journal.rows import worth_a_look
     from app.service.orders import attended
 
     on_farm = job.engine == "manager"
     opening = attended(installation) if on_farm else contextlib.closing(Journal.open(installation.journal, "read"))
     with opening as opened:
         tasks = opened.job_tasks(job.id)
-        task = _worth_a_look(tasks) if index is None else next((one for one in tasks if one.index == index), None)
+        number = index or (tasks[worth_a_look(tasks)].index if tasks else None)
+        task = next((one for one in tasks if one.index == number), None)
         if task is None:
             _refused(f"job {job.id} has no task {index}" if index else f"job {job.id} has no tasks", as_json)
         if as_json:
@@ -415,15 +417,6 @@ def _show_log(installation: Any, job: Any, index: int | None, *, follow: bool, a
             return
         if not _print_log(opened, job.id, task.index, on_farm=on_farm, follow=follow, as_json=as_json):
             typer.echo(f"signalbox: task {task.index} {task.name} has written nothing", err=True)
-
-
-def _worth_a_look(tasks: Sequence[Any]) -> Any:
-    """The first that failed, else one at work, else the last that ended, else the first; None of none."""
-    for statuses in (("failed",), ("active", "soft-failed")):
-        for task in tasks:
-            if task.status in statuses:
-                return task
-    return max(tasks, key=lambda task: (task.finished or 0.0, -task.index), default=None)
 
 
 def _print_log(journal: Any, job: int, task: int, *, on_farm: bool, follow: bool, as_json: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -439,3 +439,20 @@ class JobFilter:
     run_id: int | None = None
     before: int | None = None  # jobs with a smaller id: the next page
     limit: int = 500
+
+
+def worth_a_look(rows: Sequence[TaskRow]) -> int:
+    """The place of the task that is shown until a person chooses one; -1 of none.
+
+    What failed goes first, then what runs, then what ran last.
+    """
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.status, []).append(place)
+    if places.get("failed"):
+        return places["failed"][0]
+    for status in ("active", "soft-failed"):
+        if places.get(status):
+            return places[status][-1]
+    ended = [(row.finished or 0.0, place) for place, row in enumerate(rows) if row.started]
+    return max(ended)[1] if ended else 0 if rows else -1

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.journal.rows import JobFilter, JobRow, TaskRow
+from app.journal.rows import JobFilter, JobRow, TaskRow, worth_a_look
 from ui import theme
 from ui.dialogs.job_actions import JOB_ACTIONS, TASK_ACTIONS, JobAction, PriorityDialog, allowed, ask
 from ui.dialogs.job_confirm import JobConfirmDialog
@@ -358,7 +358,7 @@ class JobsDock(QWidget):
 
         def question(journal: Journal) -> _Tasks:
             rows = with_known(known, journal.job_tasks(job.id))
-            return _Tasks(job.id, rows, _worth_a_look(rows))
+            return _Tasks(job.id, rows, worth_a_look(rows))
 
         def unread(why: str) -> None:
             # Not known as read: else the tasks would stay as they were until the job changes again.
@@ -677,20 +677,6 @@ class JobsDock(QWidget):
     def close_files(self) -> None:
         """Let go of the log before the window goes."""
         self.log.close_file()
-
-
-def _worth_a_look(rows: Sequence[TaskRow]) -> int:
-    """The task that is shown until a hand chooses one: what failed, else what runs, else what ran last. -1 of none."""
-    places: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        places.setdefault(row.status, []).append(place)
-    if places.get("failed"):
-        return places["failed"][0]
-    for status in ("active", "soft-failed"):
-        if places.get(status):
-            return places[status][-1]
-    ended = [(row.finished or 0.0, place) for place, row in enumerate(rows) if row.started]
-    return max(ended)[1] if ended else 0 if rows else -1
 
 
 def _story(job: JobRow) -> str:
